@@ -1,0 +1,92 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// Plumbline binds MLX's C++ library from its Python wheel, unpacked by Scripts/bootstrap into
+// `.deps/`. Unsafe flags are unavoidable: neither the wheel nor Debian's oneDNN has a
+// package-manager module, and only a root package may point at them.
+let root = Context.packageDirectory
+let mlx = "\(root)/.deps/mlx"
+
+let upcoming: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+]
+
+let linkMLX: [LinkerSetting] = [
+  .unsafeFlags([
+    "-L\(mlx)/lib",
+    // Our `cblas_sgemm` has to be visible to libmlx, and found before the wheel's reference BLAS.
+    "-Xlinker", "--export-dynamic",
+    "-Xlinker", "-rpath", "-Xlinker", "$ORIGIN/../lib/plumbline",
+    "-Xlinker", "-rpath", "-Xlinker", "\(mlx)/lib",
+  ]),
+  .linkedLibrary("dnnl"), .linkedLibrary("gomp"), .linkedLibrary("hwy"),
+  .linkedLibrary("mlx"), .linkedLibrary("m"),
+]
+
+func library(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .target(name: name, dependencies: dependencies, swiftSettings: upcoming)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .testTarget(
+    name: name, dependencies: dependencies + ["TestSupport"],
+    resources: [], swiftSettings: upcoming, linkerSettings: [])
+}
+
+let package = Package(
+  name: "plumbline",
+  platforms: [.macOS(.v15)],
+  products: [.executable(name: "plumbline", targets: ["plumbline"])],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+    .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
+    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
+    .package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.5.0"),
+  ],
+  targets: [
+    .target(
+      name: "CMLX",
+      cxxSettings: [
+        .unsafeFlags(["-I\(mlx)/include", "-O3", "-fno-math-errno", "-Wall"])
+      ],
+      linkerSettings: linkMLX),
+    library("Statistics", []),
+    library(
+      "Lab",
+      [
+        "Statistics", .product(name: "GRDB", package: "GRDB.swift"), "Yams",
+        .product(name: "Crypto", package: "swift-crypto"),
+      ]),
+    library("Tensors", ["CMLX"]),
+    library("LanguageModels", ["Tensors", .product(name: "Crypto", package: "swift-crypto")]),
+    library("Training", ["LanguageModels", "Tensors"]),
+    library("Organisms", ["Training", "LanguageModels", "Tensors", "Lab", "Statistics"]),
+    library("Instruments", ["LanguageModels", "Tensors", "Lab", "Statistics"]),
+    library(
+      "Trials",
+      ["Organisms", "Instruments", "Training", "LanguageModels", "Tensors", "Lab", "Statistics"]),
+    library("Studio", ["Lab", "Statistics"]),
+    .executableTarget(
+      name: "plumbline",
+      dependencies: [
+        "Trials", "Studio", "Organisms", "Instruments", "Training", "LanguageModels", "Lab",
+        "Statistics", "Tensors",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      swiftSettings: upcoming),
+    .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: upcoming),
+    tests("StatisticsTests", ["Statistics"]),
+    tests("LabTests", ["Lab", "Statistics"]),
+    tests("TensorsTests", ["Tensors"]),
+    tests("LanguageModelsTests", ["LanguageModels", "Tensors"]),
+    tests("TrainingTests", ["Training", "LanguageModels", "Tensors"]),
+    tests("TrialsTests", ["Trials", "Studio", "Organisms", "Instruments", "Training", "LanguageModels", "Lab", "Statistics", "Tensors"]),
+    tests("CommandTests", ["plumbline"]),
+  ],
+  cxxLanguageStandard: .cxx20
+)

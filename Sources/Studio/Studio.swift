@@ -1,0 +1,1 @@
+// Scaffold; replaced by the target's first real file.
