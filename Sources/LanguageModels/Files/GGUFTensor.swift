@@ -1,0 +1,93 @@
+/// One tensor of an open GGUF file; it keeps the file mapped.
+package struct GGUFTensor: Sendable {
+  package let name: String
+  /// Row-major, the fastest axis last: ggml's dimensions reversed. A linear layer is
+  /// `[outputs, inputs]`.
+  package let shape: [Int]
+  package let type: GGUFTensorType
+  /// Where the weights start, in bytes from the start of the file.
+  package let offset: Int
+  /// The stored weights' size in bytes.
+  package let byteCount: Int
+
+  private let file: MappedFile
+
+  /// The number of weights; 1 for a scalar.
+  package var elementCount: Int { byteCount / type.blockByteCount * type.blockElementCount }
+
+  init(_ entry: GGUFHeader.Tensor, dataOffset: Int, file: MappedFile) {
+    name = entry.name
+    shape = entry.shape
+    type = entry.type
+    offset = dataOffset + entry.offset
+    byteCount = entry.byteCount
+    self.file = file
+  }
+
+  /// Lends the stored bytes to `body`; they must not be used after it returns.
+  package func withBytes<R, E: Error>(
+    _ body: (UnsafeRawBufferPointer) throws(E) -> R
+  ) throws(E) -> R {
+    try file.withBytes { (bytes) throws(E) in
+      try body(UnsafeRawBufferPointer(rebasing: bytes[offset..<offset + byteCount]))
+    }
+  }
+
+  /// Decodes all weights as fp32, row-major, into `output` of ``elementCount`` floats.
+  ///
+  /// A scale that is NaN or infinite gives NaN or infinite weights and is no error here.
+  ///
+  /// - Throws: ``ModelFileError/unsupported(_:)`` if the type is not readable.
+  package func dequantize(
+    into output: UnsafeMutableBufferPointer<Float>
+  ) throws(ModelFileError) {
+    try dequantize(0..<elementCount, into: output)
+  }
+
+  /// Decodes the weights `elements`, counted row-major, into `output` of as many floats.
+  ///
+  /// Both bounds are multiples of the type's block, as those of whole rows are. Parts may be
+  /// decoded on several threads.
+  ///
+  /// - Throws: ``ModelFileError/unsupported(_:)`` if the type is not readable.
+  package func dequantize(
+    _ elements: Range<Int>, into output: UnsafeMutableBufferPointer<Float>
+  ) throws(ModelFileError) {
+    guard let decode = type.decoder else {
+      throw .unsupported(
+        .init(
+          path: file.path, expected: "\(GGUFTensorType.readableNames) weights",
+          found: "\(type) in `\(name)`",
+          remedy: "quantise the model as \(GGUFTensorType.readableNames)"))
+    }
+    let block = type.blockElementCount
+    precondition(
+      elements.lowerBound >= 0 && elements.upperBound <= elementCount
+        && elements.lowerBound % block == 0 && elements.upperBound % block == 0,
+      "\(elements) are not whole blocks of \(block) in \(name) \(shape)")
+    precondition(
+      output.count == elements.count,
+      "\(elements.count) weights of \(name) do not fill \(output.count) floats")
+    guard let target = output.baseAddress, !elements.isEmpty else { return }
+    withBytes { bytes in
+      guard let source = bytes.baseAddress else { return }
+      decode(
+        source + elements.lowerBound / block * type.blockByteCount, elements.count / block, target)
+    }
+  }
+
+  /// All weights as fp32, row-major.
+  ///
+  /// - Throws: ``ModelFileError/unsupported(_:)`` if the type is not readable.
+  package func floats() throws(ModelFileError) -> [Float] {
+    var failure: ModelFileError?
+    let result = [Float](unsafeUninitializedCapacity: elementCount) { buffer, count in
+      do throws(ModelFileError) {
+        try dequantize(into: UnsafeMutableBufferPointer(rebasing: buffer[..<elementCount]))
+        count = elementCount
+      } catch { failure = error }
+    }
+    if let failure { throw failure }
+    return result
+  }
+}
