@@ -80,14 +80,8 @@ package struct GGUFTensor: Sendable {
   ///
   /// - Throws: ``ModelFileError/unsupported(_:)`` if the type is not readable.
   package func floats() throws(ModelFileError) -> [Float] {
-    var failure: ModelFileError?
-    let result = [Float](unsafeUninitializedCapacity: elementCount) { buffer, count in
-      do throws(ModelFileError) {
-        try dequantize(into: UnsafeMutableBufferPointer(rebasing: buffer[..<elementCount]))
-        count = elementCount
-      } catch { failure = error }
+    try [Float](count: elementCount) { (output) throws(ModelFileError) in
+      try dequantize(into: output)
     }
-    if let failure { throw failure }
-    return result
   }
 }
