@@ -1,0 +1,123 @@
+#!/usr/bin/env python3
+"""Records model files written by the reference implementations, and the fp32 values in them.
+
+    pip install gguf==0.19.0 numpy==2.4.6 safetensors==0.8.0
+    python Scripts/reference/gguf_fixtures.py Tests/LanguageModelsTests/Fixtures/files
+
+types.gguf               a tensor of each readable type, one of Q6_K, metadata of every type
+types.safetensors        the same tensors as `gguf.dequantize` gives them, fp32
+dtypes.safetensors       a tensor of each dtype
+dtypes-f32.safetensors   the same tensors as numpy converts them, fp32
+"""
+
+import sys
+from pathlib import Path
+
+import gguf
+import numpy as np
+import safetensors
+from gguf import GGMLQuantizationType as Type
+from gguf import GGUFValueType as Value
+from safetensors.numpy import save_file
+
+SEED = 20261122
+VERSIONS = {"gguf": "0.19.0", "numpy": np.__version__, "safetensors": safetensors.__version__}
+
+# Halves for scales: ordinary, both signs, zeros, smallest and largest subnormal, smallest normal,
+# largest. No infinity: that case needs no reference.
+HALVES = np.array(
+    [0x0000, 0x8000, 0x0001, 0x83FF, 0x0400, 0x8401, 0x2E66, 0xB123, 0x3C00, 0xBC01, 0x7BFF, 0xFBFF],
+    dtype=np.uint16,
+)
+
+
+def blocks(rng, rows, columns, type_):
+    """Random bytes of a quantised tensor, its half-precision scales drawn from HALVES."""
+    elements, size = gguf.GGML_QUANT_SIZES[type_]
+    raw = rng.integers(0, 256, (rows, columns // elements, size), dtype=np.uint8)
+    scales = {Type.Q4_1: 2, Type.Q4_0: 1, Type.Q8_0: 1}.get(type_, 0)
+    if scales:
+        drawn = rng.choice(HALVES, (rows, columns // elements, scales))
+        raw[:, :, : 2 * scales] = drawn.astype("<u2").view(np.uint8).reshape(rows, -1, 2 * scales)
+    return raw.reshape(rows, -1)
+
+
+def write_gguf(folder, rng):
+    writer = gguf.GGUFWriter(str(folder / "types.gguf"), "llama")
+    writer.add_string("test.string", "Grüße, 世界 \U0001f9ea")
+    for name, value in [("uint8", 250), ("int8", -5), ("uint16", 65000), ("int16", -30000),
+                        ("uint32", 4000000000), ("int32", -2000000000),
+                        ("uint64", 2**64 - 1), ("int64", -(2**63))]:
+        writer.add_key_value(f"test.{name}", value, Value[name.upper()])
+    writer.add_float32("test.float32", 1e-5)
+    writer.add_float64("test.float64", 1e-5)
+    writer.add_bool("test.bool", True)
+    writer.add_array("test.strings", ["Ġthe", "", "é"])
+    writer.add_array("test.ints", [1, -2, 3])
+    writer.add_array("test.floats", [0.5, -1.25])
+    writer.add_array("test.bools", [True, False])
+    writer.add_array("test.nested", [[1, 2], [3]])
+
+    floats = rng.standard_normal((3, 5)).astype(np.float32)
+    tensors = {
+        "f32": (floats, Type.F32),
+        "f16": (rng.integers(0, 0x7C00, (3, 5)).astype(np.uint16).view(np.float16), Type.F16),
+        "bf16": (rng.integers(0, 0x7F80, (3, 5)).astype("<u2").view(np.uint8), Type.BF16),
+        "cube": (rng.standard_normal((2, 3, 4)).astype(np.float32), Type.F32),
+    }
+    for type_ in (Type.Q8_0, Type.Q4_0, Type.Q4_1):
+        tensors[type_.name.lower()] = (blocks(rng, 6, 128, type_), type_)
+    values = {}
+    for name, (data, type_) in tensors.items():
+        writer.add_tensor(name, data, raw_dtype=type_)
+        values[name] = np.ascontiguousarray(gguf.dequantize(data, type_), dtype=np.float32)
+    writer.add_tensor("unreadable", blocks(rng, 1, 256, Type.Q6_K), raw_dtype=Type.Q6_K)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    save_file(values, folder / "types.safetensors", {**VERSIONS, "seed": str(SEED)})
+
+
+def write_safetensors(folder, rng):
+    bits = rng.integers(0, 0x7F80, (2, 3)).astype(np.uint16)
+    arrays = {
+        "BOOL": rng.integers(0, 2, (2, 3)).astype(bool),
+        **{
+            prefix + str(width): rng.integers(*limits, (2, 3), dtype=kind)
+            for width, kinds in [(8, "bB"), (16, "hH"), (32, "iI"), (64, "qQ")]
+            for prefix, kind in zip("IU", kinds)
+            for limits in [(np.iinfo(kind).min, np.iinfo(kind).max)]
+        },
+        "F16": rng.integers(0, 0x7C00, (2, 3)).astype(np.uint16).view(np.float16),
+        "F32": rng.standard_normal((2, 3)).astype(np.float32),
+        "F64": rng.standard_normal((2, 3)),
+    }
+    names = {"BOOL": "bool"} | {f"I{w}": f"int{w}" for w in (8, 16, 32, 64)}
+    names |= {f"U{w}": f"uint{w}" for w in (8, 16, 32, 64)}
+    names |= {f"F{w}": f"float{w}" for w in (16, 32, 64)}
+    entries = {
+        dtype: {"dtype": names[dtype], "shape": array.shape, "data": array.tobytes()}
+        for dtype, array in arrays.items()
+    }
+    entries["BF16"] = {"dtype": "bfloat16", "shape": bits.shape, "data": bits.tobytes()}
+    entries["empty"] = {"dtype": "float32", "shape": (0, 4), "data": b""}
+    entries["scalar"] = {"dtype": "float32", "shape": (), "data": np.float32(0.1).tobytes()}
+    safetensors.serialize_file(entries, folder / "dtypes.safetensors", {"note": 'a "quoted"\n\\é\x01'})
+    values = {dtype: array.astype(np.float32) for dtype, array in arrays.items()}
+    values["BF16"] = (bits.astype(np.uint32) << 16).view(np.float32)
+    values["empty"] = np.zeros((0, 4), np.float32)
+    values["scalar"] = np.array(0.1, np.float32)
+    save_file(values, folder / "dtypes-f32.safetensors", {"note": 'a "quoted"\n\\é\x01'})
+
+
+def main():
+    folder = Path(sys.argv[1])
+    folder.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(SEED)
+    write_gguf(folder, rng)
+    write_safetensors(folder, rng)
+
+
+if __name__ == "__main__":
+    main()
