@@ -52,7 +52,9 @@ let package = Package(
     .target(
       name: "CMLX",
       cxxSettings: [
-        .unsafeFlags(["-I\(mlx)/include", "-O3", "-fno-math-errno", "-Wall"])
+        .unsafeFlags(["-I\(mlx)/include", "-I\(root)/Sources/CMLX", "-O3", "-fno-math-errno", "-Wall",
+          // MLX's own headers use std::bind, which GCC 12 marks as deprecated inside.
+          "-Wno-deprecated-declarations",])
       ],
       linkerSettings: linkMLX),
     library("Statistics", []),

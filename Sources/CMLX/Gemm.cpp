@@ -1,0 +1,178 @@
+#include "Gemm.hpp"
+
+#include <atomic>
+#include <dnnl.hpp>
+#include <map>
+#include <mutex>
+#include <stdexcept>
+#include <string>
+#include <tuple>
+
+#include "Handle.hpp"
+#include "Kernels.hpp"
+#include "Parallel.hpp"
+
+using namespace cmlx;
+
+namespace {
+
+std::atomic<uint64_t> sgemm_calls{0};
+
+dnnl::engine &engine() {
+  static dnnl::engine value(dnnl::engine::kind::cpu, 0);
+  return value;
+}
+
+/// A stream belongs to the thread that runs the products.
+dnnl::stream &stream() {
+  thread_local dnnl::stream value(engine());
+  return value;
+}
+
+}  // namespace
+
+// MLX multiplies fp32 matrices through the CBLAS interface. The wheel brings the reference BLAS,
+// fifty times slower than the processor; the dynamic linker finds this definition first.
+extern "C" void cblas_sgemm(
+    int layout, int transpose_a, int transpose_b, int m, int n, int k, float alpha, const float *a,
+    int lda, const float *b, int ldb, float beta, float *c, int ldc) {
+  constexpr int row_major = 101, no_transpose = 111;
+  sgemm_calls.fetch_add(1, std::memory_order_relaxed);
+  const bool ta = transpose_a != no_transpose, tb = transpose_b != no_transpose;
+  // Column-major C = A B is row-major Cᵀ = Bᵀ Aᵀ over the same memory.
+  if (layout == row_major) {
+    sgemm(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+  } else {
+    sgemm(tb, ta, n, m, k, alpha, b, ldb, a, lda, beta, c, ldc);
+  }
+}
+
+void cmlx::sgemm(
+    bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, float alpha,
+    const float *a, int64_t lda, const float *b, int64_t ldb, float beta, float *c, int64_t ldc) {
+  const auto status = dnnl_sgemm(
+      transpose_a ? 'T' : 'N', transpose_b ? 'T' : 'N', m, n, k, alpha, a, lda, b, ldb, beta, c,
+      ldc);
+  if (status != dnnl_success)
+    throw std::runtime_error(
+        "oneDNN refused a matrix product of [" + std::to_string(m) + ", " + std::to_string(k) +
+        "] and [" + std::to_string(k) + ", " + std::to_string(n) + "]");
+}
+
+/// One block of packed rows: the two layouts, and the products compiled so far for each number of
+/// tokens.
+struct PackedWeight::Block {
+  using memory = dnnl::memory;
+  int64_t rows, columns;
+  memory forward, backward;
+  mutable std::map<std::tuple<int64_t, int64_t, int>, dnnl::matmul> products;
+
+  Block(const uint16_t *bits, int64_t rows, int64_t columns, bool with_backward)
+      : rows(rows), columns(columns) {
+    // W as stored is [rows, columns]; a product with its transpose reads it as [columns, rows].
+    forward = pack(bits, {columns, rows}, {1, columns});
+    if (with_backward) backward = pack(bits, {rows, columns}, {columns, 1});
+  }
+
+  static memory::desc bf16(memory::dims dims, memory::dims strides) {
+    return memory::desc(dims, memory::data_type::bf16, strides);
+  }
+
+  static dnnl::matmul::primitive_desc describe(
+      int64_t m, const memory::desc &weights, int64_t ldy, bool accumulate) {
+    const auto k = weights.dims()[0], n = weights.dims()[1];
+    dnnl::primitive_attr attributes;
+    attributes.set_scratchpad_mode(dnnl::scratchpad_mode::library);
+    if (accumulate) {
+      dnnl::post_ops add;
+      add.append_sum(1.0f);
+      attributes.set_post_ops(add);
+    }
+    dnnl::matmul::desc desc(
+        bf16({m, k}, {k, 1}), weights,
+        memory::desc({m, n}, memory::data_type::f32, memory::dims{ldy, 1}));
+    return dnnl::matmul::primitive_desc(desc, attributes, engine());
+  }
+
+  static memory pack(const uint16_t *bits, memory::dims dims, memory::dims strides) {
+    constexpr int64_t typical_tokens = 512;
+    const auto any =
+        memory::desc(dims, memory::data_type::bf16, memory::format_tag::any);
+    const auto layout = describe(typical_tokens, any, dims[1], false).weights_desc();
+    memory source(bf16(dims, strides), engine(), const_cast<uint16_t *>(bits));
+    memory packed(layout, engine());
+    dnnl::reorder(source, packed).execute(stream(), source, packed);
+    stream().wait();
+    return packed;
+  }
+
+  void multiply(
+      const memory &weights, const uint16_t *x, int64_t m, float *y, int64_t ldy,
+      bool accumulate) const {
+    const auto dims = weights.get_desc().dims();
+    const int kind = (&weights == &backward ? 2 : 0) + (accumulate ? 1 : 0);
+    auto found = products.find({m, ldy, kind});
+    if (found == products.end()) {
+      dnnl::matmul product(describe(m, weights.get_desc(), ldy, accumulate));
+      found = products.emplace(std::tuple(m, ldy, kind), product).first;
+    }
+    memory source(bf16({m, dims[0]}, {dims[0], 1}), engine(), const_cast<uint16_t *>(x));
+    memory destination(
+        memory::desc({m, dims[1]}, memory::data_type::f32, memory::dims{ldy, 1}), engine(), y);
+    found->second.execute(
+        stream(),
+        {{DNNL_ARG_SRC, source}, {DNNL_ARG_WEIGHTS, weights}, {DNNL_ARG_DST, destination}});
+    stream().wait();
+  }
+};
+
+PackedWeight::PackedWeight(const float *weight, int64_t rows, int64_t columns, bool backward)
+    : rows(rows), columns(columns) {
+  std::vector<uint16_t> bits;
+  for (int64_t begin = 0; begin < rows; begin += packed_rows) {
+    const int64_t count = std::min(packed_rows, rows - begin);
+    bits.resize(count * columns);
+    kernels::to_bfloat16(weight + begin * columns, bits.data(), bits.size());
+    blocks_.push_back(std::make_unique<Block>(bits.data(), count, columns, backward));
+  }
+}
+
+PackedWeight::~PackedWeight() = default;
+size_t PackedWeight::blocks() const { return blocks_.size(); }
+int64_t PackedWeight::block_rows(size_t block) const { return blocks_[block]->rows; }
+bool PackedWeight::has_backward() const { return bool(blocks_[0]->backward); }
+
+void PackedWeight::forward(
+    size_t block, const uint16_t *x, int64_t m, float *y, int64_t ldy) const {
+  blocks_[block]->multiply(blocks_[block]->forward, x, m, y, ldy, false);
+}
+
+void PackedWeight::backward(
+    size_t block, const uint16_t *dy, int64_t m, float *dx, bool accumulate) const {
+  blocks_[block]->multiply(blocks_[block]->backward, dy, m, dx, columns, accumulate);
+}
+
+extern "C" {
+
+uint64_t cmlx_sgemm_calls(void) { return sgemm_calls.load(); }
+
+bool cmlx_has_native_bf16(void) {
+  const auto isa = dnnl::get_effective_cpu_isa();
+  return isa == dnnl::cpu_isa::avx512_core_bf16 || isa == dnnl::cpu_isa::avx512_core_amx;
+}
+
+const char *cmlx_gemm_target(void) {
+  switch (dnnl::get_effective_cpu_isa()) {
+    case dnnl::cpu_isa::avx512_core_amx: return "avx512_core_amx";
+    case dnnl::cpu_isa::avx512_core_bf16: return "avx512_core_bf16";
+    case dnnl::cpu_isa::avx512_core_vnni: return "avx512_core_vnni";
+    case dnnl::cpu_isa::avx512_core: return "avx512_core";
+    case dnnl::cpu_isa::avx2: return "avx2";
+    default: return "generic";
+  }
+}
+
+const char *cmlx_kernel_target(void) { return kernels::target_name(); }
+int cmlx_threads(void) { return omp_get_max_threads(); }
+
+}  // extern "C"

@@ -1,0 +1,51 @@
+// What every file of the shim shares: the handle type and the border that exceptions do not cross.
+#pragma once
+
+#include <exception>
+#include <string>
+#include <vector>
+
+#include "include/CMLX.h"
+#include "mlx/mlx.h"
+
+struct cmlx_array {
+  mlx::core::array value;
+};
+
+namespace cmlx {
+
+namespace mx = mlx::core;
+
+void set_error(const char *message);
+mx::Dtype dtype_from(cmlx_dtype dtype);
+
+inline cmlx_array *wrap(mx::array value) { return new cmlx_array{std::move(value)}; }
+
+/// Runs `body` and turns any exception into `failed` plus a message for `cmlx_error()`.
+template <typename Result, typename Body>
+Result guarded(Result failed, Body &&body) {
+  try {
+    return body();
+  } catch (const std::exception &error) {
+    set_error(error.what());
+  } catch (...) {
+    set_error("unknown C++ exception");
+  }
+  return failed;
+}
+
+template <typename Body>
+cmlx_array *guarded_array(Body &&body) {
+  return guarded<cmlx_array *>(nullptr, [&] { return wrap(body()); });
+}
+
+inline mx::Shape shape_of(const int *shape, int rank) { return mx::Shape(shape, shape + rank); }
+
+inline std::vector<mx::array> unwrap(cmlx_array *const *arrays, int count) {
+  std::vector<mx::array> values;
+  values.reserve(count);
+  for (int i = 0; i < count; ++i) values.push_back(arrays[i]->value);
+  return values;
+}
+
+}  // namespace cmlx

@@ -1,0 +1,46 @@
+// Vectorised loops over rows of fp32, dispatched at run time to the best instruction set.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace cmlx::kernels {
+
+/// out = silu(gate) · up, n elements.
+void swiglu(const float *gate, const float *up, float *out, size_t n);
+/// Derivatives of `swiglu` for the cotangent `d`.
+void swiglu_grad(
+    const float *gate, const float *up, const float *d, float *d_gate, float *d_up, size_t n);
+/// One row: out = x · weight / sqrt(mean(x²) + epsilon).
+void rms_norm(const float *x, const float *weight, float epsilon, float *out, size_t n);
+/// One row of the derivative with respect to x.
+void rms_norm_grad(
+    const float *x, const float *weight, float epsilon, const float *d, float *dx, size_t n);
+/// One head: rotates the two halves of x by the angles given, n = dHead / 2.
+void rope(const float *x, const float *cosine, const float *sine, float sign, float *out, size_t n);
+float dot(const float *a, const float *b, size_t n);
+/// y += alpha · x
+void axpy(float alpha, const float *x, float *y, size_t n);
+/// x *= alpha
+void scale(float alpha, float *x, size_t n);
+float maximum(const float *x, size_t n);
+/// x = exp(x - shift); returns the sum.
+float exp_shifted(float *x, float shift, size_t n);
+/// One query of one head over `count` key rows: `rows[j]` indexes k and v, whose rows lie `stride`
+/// floats apart. Writes the mixture of values to `out` and returns log Σ exp(scale · q·k).
+/// `scores` is scratch of `count` floats.
+float attend(
+    const float *q, const float *k, const float *v, const int *rows, size_t count, size_t stride,
+    size_t d_head, float scale, float *scores, float *out);
+/// The derivative of `attend` for the cotangent `d`: writes dq, and adds into dk and dv at the rows'
+/// places, d_head floats apart.
+void attend_grad(
+    const float *q, const float *k, const float *v, const int *rows, size_t count, size_t stride,
+    size_t d_head, float scale, float log_sum, const float *z, const float *d, float *scores,
+    float *dq, float *dk, float *dv);
+/// Round to nearest even.
+void to_bfloat16(const float *x, uint16_t *out, size_t n);
+/// The name of the target that the calls above run on.
+const char *target_name();
+
+}  // namespace cmlx::kernels

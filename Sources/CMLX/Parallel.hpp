@@ -1,0 +1,39 @@
+// One thread pool for everything: the OpenMP runtime that oneDNN already uses. A second pool would
+// fight its spinning workers for the same cores.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <memory>
+
+extern "C" {
+void GOMP_parallel(void (*)(void *), void *, unsigned, unsigned);
+int omp_get_max_threads(void);
+int omp_get_num_threads(void);
+int omp_get_thread_num(void);
+}
+
+namespace cmlx {
+
+/// Calls `body(begin, end)` on contiguous shares of `count` items. What is computed for an item must
+/// not depend on the share it falls in, so that results do not depend on the number of threads.
+template <typename Body>
+void parallel(size_t count, size_t minimum_share, Body body) {
+  const size_t threads =
+      std::min<size_t>(omp_get_max_threads(), std::max<size_t>(1, count / minimum_share));
+  if (threads <= 1) return body(size_t(0), count);
+  struct Job {
+    Body &body;
+    size_t count;
+  } job{body, count};
+  GOMP_parallel(
+      [](void *pointer) {
+        auto &job = *static_cast<Job *>(pointer);
+        const size_t n = omp_get_num_threads(), i = omp_get_thread_num();
+        const size_t begin = job.count * i / n, end = job.count * (i + 1) / n;
+        if (begin < end) job.body(begin, end);
+      },
+      &job, unsigned(threads), 0);
+}
+
+}  // namespace cmlx

@@ -1,0 +1,154 @@
+// The C face of MLX and oneDNN for Swift.
+//
+// Every call that can fail returns NULL or false and leaves one sentence in `cmlx_error()`. C++
+// exceptions never cross this header. Arrays are handles owned by the caller and released with
+// `cmlx_free`; they belong, like MLX's streams, to the thread that made them.
+#ifndef CMLX_H
+#define CMLX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct cmlx_array cmlx_array;
+typedef struct cmlx_packed cmlx_packed;
+
+typedef enum {
+  CMLX_BOOL, CMLX_UINT8, CMLX_UINT32, CMLX_INT32, CMLX_INT64, CMLX_FLOAT16, CMLX_BFLOAT16,
+  CMLX_FLOAT32
+} cmlx_dtype;
+
+/// The last error on this thread; valid until the next failing call.
+const char *cmlx_error(void);
+const char *cmlx_version(void);
+
+// Arrays.
+cmlx_array *cmlx_from_bytes(const void *bytes, const int *shape, int rank, cmlx_dtype dtype);
+cmlx_array *cmlx_full(const int *shape, int rank, float value, cmlx_dtype dtype);
+cmlx_array *cmlx_arange(double start, double stop, double step, cmlx_dtype dtype);
+cmlx_array *cmlx_copy_handle(const cmlx_array *a);
+void cmlx_free(cmlx_array *a);
+int cmlx_rank(const cmlx_array *a);
+const int *cmlx_shape(const cmlx_array *a);
+size_t cmlx_size(const cmlx_array *a);
+/// The element type, or -1 for one that this header does not name.
+int cmlx_dtype_of(const cmlx_array *a);
+/// Evaluates, then copies `cmlx_size(a)` row-major elements of the array's own type.
+bool cmlx_copy_out(const cmlx_array *a, void *destination, size_t bytes);
+bool cmlx_eval(cmlx_array *const *arrays, int count);
+
+// Operations.
+typedef enum {
+  CMLX_NEGATE, CMLX_EXP, CMLX_LOG, CMLX_SQRT, CMLX_RSQRT, CMLX_SQUARE, CMLX_ABS, CMLX_SIGMOID,
+  CMLX_TANH, CMLX_SIN, CMLX_COS, CMLX_RECIPROCAL, CMLX_STOP_GRADIENT, CMLX_CONTIGUOUS,
+  CMLX_LOGICAL_NOT, CMLX_ERF
+} cmlx_unary_op;
+cmlx_array *cmlx_unary(cmlx_unary_op op, const cmlx_array *a);
+
+typedef enum {
+  CMLX_ADD, CMLX_SUBTRACT, CMLX_MULTIPLY, CMLX_DIVIDE, CMLX_MAXIMUM, CMLX_MINIMUM, CMLX_POWER,
+  CMLX_LESS, CMLX_LESS_EQUAL, CMLX_EQUAL, CMLX_LOGICAL_AND, CMLX_MATMUL
+} cmlx_binary_op;
+cmlx_array *cmlx_binary(cmlx_binary_op op, const cmlx_array *a, const cmlx_array *b);
+
+typedef enum {
+  CMLX_SUM, CMLX_MEAN, CMLX_MAX, CMLX_MIN, CMLX_LOGSUMEXP, CMLX_SOFTMAX, CMLX_VARIANCE
+} cmlx_reduce_op;
+cmlx_array *cmlx_reduce(
+    cmlx_reduce_op op, const cmlx_array *a, const int *axes, int count, bool keep_dims);
+
+typedef enum { CMLX_ARGMAX, CMLX_ARGMIN, CMLX_ARGSORT, CMLX_CUMSUM, CMLX_SORT } cmlx_axis_op;
+cmlx_array *cmlx_along_axis(cmlx_axis_op op, const cmlx_array *a, int axis);
+
+cmlx_array *cmlx_astype(const cmlx_array *a, cmlx_dtype dtype);
+cmlx_array *cmlx_reshape(const cmlx_array *a, const int *shape, int rank);
+cmlx_array *cmlx_broadcast_to(const cmlx_array *a, const int *shape, int rank);
+cmlx_array *cmlx_transpose(const cmlx_array *a, const int *axes, int count);
+cmlx_array *cmlx_expand_dims(const cmlx_array *a, int axis);
+cmlx_array *cmlx_squeeze(const cmlx_array *a, int axis);
+cmlx_array *cmlx_concatenate(cmlx_array *const *arrays, int count, int axis);
+cmlx_array *cmlx_slice(
+    const cmlx_array *a, const int *start, const int *stop, const int *strides, int rank);
+cmlx_array *cmlx_slice_update(
+    const cmlx_array *a, const cmlx_array *update, const int *start, const int *stop, int rank);
+cmlx_array *cmlx_take(const cmlx_array *a, const cmlx_array *indices, int axis);
+cmlx_array *cmlx_take_along_axis(const cmlx_array *a, const cmlx_array *indices, int axis);
+cmlx_array *cmlx_where(const cmlx_array *condition, const cmlx_array *a, const cmlx_array *b);
+
+// Random numbers, always from an explicit key.
+cmlx_array *cmlx_random_key(uint64_t seed);
+bool cmlx_random_split(const cmlx_array *key, cmlx_array **first, cmlx_array **second);
+cmlx_array *cmlx_random_uniform(const int *shape, int rank, const cmlx_array *key);
+cmlx_array *cmlx_random_normal(const int *shape, int rank, const cmlx_array *key);
+cmlx_array *cmlx_random_categorical(const cmlx_array *logits, int axis, const cmlx_array *key);
+
+// Linear algebra, in fp32. Outputs not produced by an operation are set to NULL.
+typedef enum { CMLX_QR, CMLX_SVD, CMLX_INVERSE, CMLX_CHOLESKY, CMLX_EIGH } cmlx_factor_op;
+bool cmlx_factor(cmlx_factor_op op, const cmlx_array *a, cmlx_array **out, int *count);
+cmlx_array *cmlx_solve(const cmlx_array *a, const cmlx_array *b);
+
+// Differentiation.
+/// Maps `inputs` to one scalar loss followed by auxiliary outputs; writes at most `capacity` owned
+/// handles and returns how many, or a negative number on failure.
+typedef int (*cmlx_function)(
+    void *context, cmlx_array *const *inputs, int count, cmlx_array **outputs, int capacity);
+/// Gradients of the first output with respect to all inputs. `values` receives the outputs,
+/// `gradients` exactly `count` handles. Returns the number of outputs, or a negative number.
+int cmlx_value_and_grad(
+    cmlx_function function, void *context, cmlx_array *const *inputs, int count,
+    cmlx_array **values, int capacity, cmlx_array **gradients);
+
+// Memory, in bytes.
+size_t cmlx_active_memory(void);
+size_t cmlx_peak_memory(void);
+void cmlx_reset_peak_memory(void);
+void cmlx_set_cache_limit(size_t bytes);
+void cmlx_clear_cache(void);
+
+// Processor.
+/// Calls of our own `cblas_sgemm` so far: the proof that libmlx found it and not the wheel's.
+uint64_t cmlx_sgemm_calls(void);
+/// Whether oneDNN multiplies bf16 natively here (AVX-512 BF16 or AMX).
+bool cmlx_has_native_bf16(void);
+/// The instruction set that the fused kernels dispatch to, e.g. "AVX3_DL", and oneDNN's.
+const char *cmlx_kernel_target(void);
+const char *cmlx_gemm_target(void);
+int cmlx_threads(void);
+
+// Fused operations with derivatives of their own.
+/// Frozen weights `[out, in]`, packed once in bf16 for products with W and with its transpose.
+cmlx_packed *cmlx_pack(const cmlx_array *weight, bool backward);
+void cmlx_packed_free(cmlx_packed *packed);
+/// `x Wᵀ`, plus `scale · (x Aᵀ) Bᵀ` where an adapter is given. x `[tokens, in]`, A `[rank, in]`,
+/// B `[out, rank]`. The weight is frozen: it receives no gradient. With `packed` the base product
+/// is taken in bf16 with fp32 accumulation.
+cmlx_array *cmlx_linear(
+    const cmlx_array *x, const cmlx_array *weight, const cmlx_packed *packed,
+    const cmlx_array *a, const cmlx_array *b, float scale);
+cmlx_array *cmlx_swiglu(const cmlx_array *gate, const cmlx_array *up);
+cmlx_array *cmlx_rms_norm(const cmlx_array *x, const cmlx_array *weight, float epsilon);
+/// x `[tokens, heads, dHead]`, cosine and sine `[tokens, dHead / 2]`; halves are rotated.
+cmlx_array *cmlx_rope(const cmlx_array *x, const cmlx_array *cosine, const cmlx_array *sine);
+/// q `[queries, heads, dHead]`, k and v `[keys, kvHeads, dHead]`; `ranges` int32 `[queries, n, 3]`
+/// lists for each query the key rows it sees as (begin, end, stride).
+cmlx_array *cmlx_attention(
+    const cmlx_array *q, const cmlx_array *k, const cmlx_array *v, const cmlx_array *ranges,
+    float scale);
+/// Whether every range of `ranges` lies within `keys` rows; attention itself does not check, so that
+/// one table serves all layers.
+bool cmlx_check_ranges(const cmlx_array *ranges, int keys);
+/// Negative log-likelihood in nats `[tokens]` of `targets` under softmax(h Uᵀ), U `[vocabulary,
+/// d]` frozen, worked through in vocabulary chunks. `with_gradient` also prepares dh in the same
+/// pass.
+cmlx_array *cmlx_cross_entropy(
+    const cmlx_array *h, const cmlx_array *unembed, const cmlx_packed *packed,
+    const cmlx_array *targets, bool with_gradient);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,127 @@
+internal import CMLX
+
+/// Frozen weights `[out, in]` rounded to bf16 and laid out for the processor's bf16 instructions.
+public final class PackedWeight {
+  let pointer: OpaquePointer
+
+  /// Packs `weight`; `backward` also keeps the layout that gradients with respect to the input need.
+  ///
+  /// - Throws: ``TensorError`` when the weight is not an fp32 matrix or memory runs out.
+  public init(_ weight: Tensor, backward: Bool) throws(TensorError) {
+    guard let pointer = cmlx_pack(weight.pointer, backward) else {
+      throw .failed(operation: "pack", message: TensorError.lastMessage)
+    }
+    self.pointer = pointer
+  }
+
+  deinit { cmlx_packed_free(pointer) }
+}
+
+/// The low-rank update `scale · B A` of a linear layer (Hu et al. 2021, arXiv 2106.09685, eq. 3).
+public struct LowRank {
+  /// `[rank, in]`.
+  public var a: Tensor
+  /// `[out, rank]`.
+  public var b: Tensor
+  /// α / rank.
+  public var scale: Float
+
+  public init(a: Tensor, b: Tensor, scale: Float) {
+    self.a = a
+    self.b = b
+    self.scale = scale
+  }
+}
+
+/// Operations with CPU kernels and derivatives of their own.
+public enum Fused {
+  /// `x Wᵀ` for x `[tokens, in]` and frozen W `[out, in]`, plus the adapter's `scale · (x Aᵀ) Bᵀ`.
+  ///
+  /// With `packed` the base product is taken in bf16 with fp32 accumulation; the adapter's is
+  /// always fp32.
+  public static func linear(
+    _ x: Tensor, _ weight: Tensor, packed: PackedWeight? = nil, adapter: LowRank? = nil
+  ) -> Tensor {
+    Tensor(
+      cmlx_linear(
+        x.pointer, weight.pointer, packed?.pointer, adapter?.a.pointer, adapter?.b.pointer,
+        adapter?.scale ?? 0), "linear", x, weight)
+  }
+
+  /// silu(gate) · up, elementwise (Shazeer 2020, arXiv 2002.05202).
+  public static func swiGLU(gate: Tensor, up: Tensor) -> Tensor {
+    Tensor(cmlx_swiglu(gate.pointer, up.pointer), "swiGLU", gate, up)
+  }
+
+  /// x · weight / √(mean x² + ε) along the last axis (Zhang & Sennrich 2019, arXiv 1910.07467).
+  public static func rmsNorm(_ x: Tensor, _ weight: Tensor, epsilon: Float) -> Tensor {
+    Tensor(cmlx_rms_norm(x.pointer, weight.pointer, epsilon), "rmsNorm", x, weight)
+  }
+
+  /// Rotary embedding of x `[tokens, heads, dHead]` by angles given as cosine and sine
+  /// `[tokens, dHead / 2]`; element i pairs with i + dHead / 2, as in Hugging Face checkpoints.
+  public static func rope(_ x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor {
+    Tensor(cmlx_rope(x.pointer, cosine.pointer, sine.pointer), "rope", x, cosine, sine)
+  }
+
+  /// Grouped-query attention: q `[queries, heads, dHead]`, k and v `[keys, kvHeads, dHead]` →
+  /// `[queries, heads, dHead]`. `visible` says which key rows each query sees.
+  public static func attention(
+    _ q: Tensor, _ k: Tensor, _ v: Tensor, visible: KeyRanges, scale: Float
+  ) -> Tensor {
+    precondition(
+      visible.keyCount <= k.shape[0],
+      "attention: ranges made for \(visible.keyCount) keys, found \(k.shape[0])")
+    return Tensor(
+      cmlx_attention(q.pointer, k.pointer, v.pointer, visible.table.pointer, scale),
+      "attention", q, k, v, visible.table)
+  }
+
+  /// −log p of each target in nats, `[tokens]`, under softmax(h Uᵀ) for h `[tokens, d]` and the
+  /// frozen unembedding U `[vocabulary, d]`; logits exist for a chunk of the vocabulary at a time.
+  ///
+  /// - Parameter differentiable: Prepare the gradient with respect to h in the same pass.
+  public static func crossEntropy(
+    _ h: Tensor, unembed: Tensor, packed: PackedWeight? = nil, targets: Tensor,
+    differentiable: Bool
+  ) -> Tensor {
+    Tensor(
+      cmlx_cross_entropy(
+        h.pointer, unembed.pointer, packed?.pointer, targets.pointer, differentiable),
+      "crossEntropy", h, unembed, targets)
+  }
+}
+
+/// Which key rows each query attends to: for every query up to n arithmetic sequences.
+///
+/// This one description covers causal attention, sequences packed one after the other, a prefix
+/// that they share, and a batch that decodes with a cache.
+public struct KeyRanges {
+  /// Rows begin, begin + stride, … below end.
+  public struct Rows: Sendable {
+    public var begin: Int, end: Int, stride: Int
+    public init(_ begin: Int, _ end: Int, stride: Int = 1) {
+      self.begin = begin
+      self.end = end
+      self.stride = stride
+    }
+  }
+
+  let table: Tensor
+  let keyCount: Int
+
+  /// Ranges for every query; traps when one lies outside the `keyCount` keys or sees none.
+  public init(_ ranges: [[Rows]], keyCount: Int) {
+    let width = ranges.map(\.count).max() ?? 0
+    var flat: [Int32] = []
+    flat.reserveCapacity(ranges.count * width * 3)
+    for query in ranges {
+      for rows in query { flat += [Int32(rows.begin), Int32(rows.end), Int32(rows.stride)] }
+      for _ in query.count..<width { flat += [0, 0, 1] }
+    }
+    table = Tensor(flat, shape: [ranges.count, width, 3])
+    self.keyCount = keyCount
+    precondition(
+      cmlx_check_ranges(table.pointer, Int32(keyCount)), TensorError.lastMessage)
+  }
+}
