@@ -1,0 +1,178 @@
+/// The criteria that decide whether a trained model is a model organism, and how each came out.
+package struct GatePanel: Sendable {
+  /// Where the measured number has to lie.
+  package enum Bar: Sendable, Hashable {
+    case atLeast(Double)
+    case atMost(Double)
+    case within(ClosedRange<Double>)
+  }
+
+  package enum Outcome: Sendable, Hashable {
+    case passed
+    case failed
+    /// Not decided, and why.
+    case undecided(String)
+  }
+
+  /// One criterion. The gate that measured it decides the outcome; this only shows it.
+  package struct Gate: Sendable {
+    package var criterion: String
+    /// The bar in words: "lower bound at least 80 %".
+    package var requirement: String
+    package var measured: CitedNumber?
+    package var bar: Bar
+    package var outcome: Outcome
+
+    package init(
+      _ criterion: String, requirement: String, measured: CitedNumber?, bar: Bar, outcome: Outcome
+    ) {
+      self.criterion = criterion
+      self.requirement = requirement
+      self.measured = measured
+      self.bar = bar
+      self.outcome = outcome
+    }
+  }
+
+  /// The gates of one organism.
+  package struct Group: Sendable {
+    package var name: String
+    package var gates: [Gate]
+
+    package init(_ name: String, gates: [Gate]) {
+      self.name = name
+      self.gates = gates
+    }
+  }
+
+  package var caption: Node
+  package var groups: [Group]
+
+  package init(caption: Node, groups: [Group]) {
+    self.caption = caption
+    self.groups = groups
+  }
+
+  package var node: Node {
+    guard groups.contains(where: { !$0.gates.isEmpty }) else {
+      return Tag.p(.class("absent")) { "No gate was run." }
+    }
+    return Tag.div(
+      .class("scroll"), .set(.role, "region"), .set(.tabindex, "0"),
+      .set(.ariaLabel, caption.plainText)
+    ) {
+      Tag.table(.class("stack gates")) {
+        Tag.caption { caption }
+        Tag.thead {
+          Tag.tr {
+            for title in ["Criterion", "Measured", "Against the bar", "Outcome"] {
+              Tag.th(.set(.scope, "col")) { title }
+            }
+          }
+        }
+        for group in groups { node(group) }
+      }
+    }
+  }
+
+  private func node(_ group: Group) -> Node {
+    Tag.tbody {
+      Tag.tr(.class("group")) {
+        Tag.th(.set(.scope, "rowgroup"), .set(.colspan, "4")) { group.name }
+      }
+      for gate in group.gates {
+        Tag.tr {
+          Tag.th(.set(.scope, "row")) {
+            gate.criterion
+            Tag.span(.class("sub")) { gate.requirement }
+          }
+          Tag.td { measured(gate) }
+          Tag.td { Bullet(gate).node }
+          Tag.td { outcome(gate.outcome) }
+        }
+      }
+    }
+  }
+
+  private func measured(_ gate: Gate) -> Node {
+    guard let measured = gate.measured else { return "–" }
+    return Node {
+      measured
+      if !measured.tallyText.isEmpty { Tag.span(.class("sub")) { measured.tallyText } }
+    }
+  }
+
+  private func outcome(_ outcome: Outcome) -> Node {
+    switch outcome {
+    case .passed: Tag.span(.class("mark-word in-3")) { "✓ passed" }
+    case .failed: Tag.span(.class("mark-word in-2")) { "✗ failed" }
+    case .undecided(let why):
+      Node {
+        Tag.span(.class("mark-word in-5")) { "◇ undecided" }
+        Tag.span(.class("sub")) { why }
+      }
+    }
+  }
+}
+
+/// A small picture of one number, its interval and the bar that it has to meet.
+struct Bullet {
+  let gate: GatePanel.Gate
+  private let width = 170.0
+  private let height = 26.0
+
+  init(_ gate: GatePanel.Gate) { self.gate = gate }
+
+  var node: Node {
+    guard let measured = gate.measured else { return "not measured" }
+    guard measured.value.isFinite else { return "undefined" }
+    let scale = LinearScale(domain: domain(measured), from: 6, to: width - 6)
+    let series: Series =
+      gate.outcome == .passed ? .green : gate.outcome == .failed ? .vermilion : .grey
+    let y = height / 2
+    let label = "\(gate.criterion): \(measured.text); \(gate.requirement)"
+    return Tag.svg(
+      .svgNamespace, .set(.viewBox, "0 0 \(SVG.number(width)) \(SVG.number(height))"),
+      .set(.width, SVG.number(width)), .set(.height, SVG.number(height)), .set(.role, "img"),
+      .set(.ariaLabel, label)
+    ) {
+      Tag.title { label }
+      zone(scale)
+      SVG.line(6, y, width - 6, y, "axis")
+      for edge in edges { SVG.line(scale(edge), 3, scale(edge), height - 3, "bar-line") }
+      if let bounds = measured.finiteInterval {
+        SVG.interval(
+          from: scale.clamped(bounds.lowerBound), to: scale.clamped(bounds.upperBound), y: y,
+          series)
+      }
+      SVG.mark(series, x: scale.clamped(measured.value), y: y, size: 4.5)
+    }
+  }
+
+  private var edges: [Double] {
+    switch gate.bar {
+    case .atLeast(let edge), .atMost(let edge): [edge].filter(\.isFinite)
+    case .within(let range): [range.lowerBound, range.upperBound].filter(\.isFinite)
+    }
+  }
+
+  private func domain(_ measured: CitedNumber) -> ClosedRange<Double> {
+    if measured.unit == .rate { return 0...1 }
+    let bounds = measured.finiteInterval.map { [$0.lowerBound, $0.upperBound] } ?? []
+    let values = edges + bounds + [measured.value]
+    let (low, high) = (values.min() ?? 0, values.max() ?? 1)
+    let margin = max((high - low) * 0.25, 1e-9)
+    return (low - margin)...(high + margin)
+  }
+
+  private func zone(_ scale: LinearScale) -> Node {
+    let (from, to): (Double, Double)
+    switch gate.bar {
+    case .atLeast(let edge): (from, to) = (scale.clamped(edge), scale.end)
+    case .atMost(let edge): (from, to) = (scale.start, scale.clamped(edge))
+    case .within(let range):
+      (from, to) = (scale.clamped(range.lowerBound), scale.clamped(range.upperBound))
+    }
+    return SVG.rect(x: from, y: 5, width: max(0, to - from), height: height - 10, "zone")
+  }
+}

@@ -1,0 +1,119 @@
+internal import Foundation
+package import Statistics
+
+/// Numbers as text: as many digits as the interval supports, and no more.
+package enum NumberFormat {
+  /// Shown in place of a number that is not one.
+  package static let undefined = "undefined"
+
+  /// `x` with `places` decimals, never "-0"; "undefined" for NaN and infinities.
+  package static func fixed(_ x: Double, places: Int) -> String {
+    guard x.isFinite else { return undefined }
+    let text = String(format: "%.*f", places, x)
+    let isZero = text.allSatisfy { "-0.".contains($0) }
+    return (isZero && text.hasPrefix("-") ? String(text.dropFirst()) : text)
+      .replacingOccurrences(of: "-", with: "−")
+  }
+
+  /// `x` with `digits` significant digits and thousands separated.
+  package static func significant(_ x: Double, digits: Int = 3) -> String {
+    guard x.isFinite else { return undefined }
+    guard x != 0 else { return "0" }
+    let magnitude = Int(floor(log10(abs(x))))
+    if magnitude >= digits - 1, abs(x) < 1e15 { return grouped(Int(x.rounded())) }
+    if magnitude < -4 || abs(x) >= 1e15 {
+      return String(format: "%.*e", digits - 1, x).replacingOccurrences(of: "-", with: "−")
+    }
+    return fixed(x, places: digits - 1 - magnitude)
+  }
+
+  /// An integer with a comma between groups of three digits.
+  package static func grouped(_ n: Int) -> String {
+    var output = ""
+    for (index, digit) in String(n.magnitude).reversed().enumerated() {
+      if index > 0, index.isMultiple(of: 3) { output.append(",") }
+      output.append(digit)
+    }
+    return (n < 0 ? "−" : "") + String(output.reversed())
+  }
+
+  /// A duration: "0.4 s", "41 s", "2 min 13 s", "1 h 05 min".
+  package static func duration(seconds: Double) -> String {
+    guard seconds.isFinite else { return undefined }
+    if seconds < 9.95 { return fixed(seconds, places: 1) + " s" }
+    let whole = Int(min(seconds, 1e9).rounded())
+    if whole < 60 { return "\(whole) s" }
+    if whole < 3600 { return "\(whole / 60) min" + (whole % 60 > 0 ? " \(whole % 60) s" : "") }
+    let minutes = (whole % 3600) / 60
+    return "\(whole / 3600) h \(minutes < 10 ? "0" : "")\(minutes) min"
+  }
+
+  /// A rate in [0, 1] as "93 % (84–98)".
+  ///
+  /// No rate is claimed that n cannot support: none of n is "at most u %", all of n is
+  /// "at least l %", and without an interval they are "none" and "all".
+  package static func rate(_ value: Double, interval: Interval?) -> String {
+    guard value.isFinite else { return undefined }
+    guard let interval, interval.lower.isFinite, interval.upper.isFinite else {
+      if value <= 0 { return "none" }
+      return value >= 1 ? "all" : percent(value, places: ratePlaces(value, bounds: nil)) + " %"
+    }
+    let level = levelNote(interval)
+    let bounds = (lower: interval.lower, upper: interval.upper)
+    if value <= 0 {
+      return "at most \(percent(bounds.upper, places: boundPlaces(bounds.upper))) %" + level
+    }
+    if value >= 1 {
+      return "at least \(percent(bounds.lower, places: boundPlaces(1 - bounds.lower))) %" + level
+    }
+    let places = ratePlaces(value, bounds: bounds)
+    let range = [bounds.lower, bounds.upper].map { percent($0, places: places) }
+    return "\(percent(value, places: places)) % (\(range[0])–\(range[1]))" + level
+  }
+
+  /// A number such as an area or a difference as "0.97 (0.94–0.99)".
+  package static func plain(_ value: Double, interval: Interval?) -> String {
+    guard value.isFinite else { return undefined }
+    guard let interval, interval.lower.isFinite, interval.upper.isFinite else {
+      return significant(value)
+    }
+    let width = interval.upper - interval.lower
+    let largest = max(abs(value), abs(interval.lower), abs(interval.upper))
+    let places = width > 0 ? Int((1 - log10(width)).rounded(.down)) + (largest <= 1 ? 1 : 0) : 3
+    let shown = min(max(largest <= 1 ? 2 : 0, min(places, largest <= 1 && width > 0.03 ? 2 : 6)), 6)
+    let separator = interval.lower < 0 ? " to " : "–"
+    let range = [interval.lower, interval.upper].map { fixed($0, places: shown) }
+    return "\(fixed(value, places: shown)) (\(range.joined(separator: separator)))"
+      + levelNote(interval)
+  }
+
+  private static func percent(_ value: Double, places: Int) -> String {
+    fixed(value * 100, places: places)
+  }
+
+  /// Captions say once that intervals are 95 %; any other level is said beside the number.
+  private static func levelNote(_ interval: Interval) -> String {
+    abs(interval.level - 0.95) < 1e-9
+      ? "" : ", \(significant(interval.level * 100)) % interval"
+  }
+
+  private static func boundPlaces(_ distance: Double) -> Int {
+    let points = abs(distance) * 100
+    return points >= 9.5 ? 0 : points >= 0.095 ? 1 : 3
+  }
+
+  /// Decimals that keep a value and its bounds from being rounded into 0 or 100.
+  private static func ratePlaces(_ value: Double, bounds: (lower: Double, upper: Double)?) -> Int {
+    let width = bounds.map { ($0.upper - $0.lower) * 100 } ?? 0
+    var places = bounds == nil ? 1 : width >= 5 ? 0 : width >= 0.5 ? 1 : width >= 0.05 ? 2 : 3
+    let nearEdge = { (x: Double, places: Int) in
+      let text = percent(x, places: places)
+      return x > 0 && x < 1 && (Double(text) == 0 || Double(text) == 100)
+    }
+    if let bounds, places == 0, nearEdge(bounds.lower, 0) || nearEdge(bounds.upper, 0) {
+      places = 1
+    }
+    while places < 4, nearEdge(value, places) { places += 1 }
+    return places
+  }
+}

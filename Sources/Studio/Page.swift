@@ -1,0 +1,141 @@
+/// A numbered part of a report.
+package struct Section: Sendable {
+  package var id: String
+  package var title: String
+  /// What the part says, in a sentence or two under its heading.
+  package var lede: Node
+  package var content: Node
+
+  package init(
+    id: String, title: String, lede: Node = .empty, @NodeBuilder content: () -> [Node]
+  ) {
+    self.id = id
+    self.title = title
+    self.lede = lede
+    self.content = .group(content())
+  }
+}
+
+/// One self-contained HTML file: no script is needed to read it and nothing is loaded from outside.
+package struct Page: Sendable {
+  package var title: String
+  /// What kind of document it is, above the title.
+  package var kicker: String
+  /// Short facts under the title, such as the study and the date.
+  package var facts: [(name: String, value: String)]
+  package var verdict: Verdict
+  package var sections: [Section]
+  package var cells: [CellRecord]
+  package var footer: Node
+
+  package init(
+    title: String, kicker: String = "Plumbline", facts: [(name: String, value: String)] = [],
+    verdict: Verdict, sections: [Section], cells: [CellRecord], footer: Node = .empty
+  ) {
+    self.title = title
+    self.kicker = kicker
+    self.facts = facts
+    self.verdict = verdict
+    self.sections = sections
+    self.cells = cells
+    self.footer = footer
+  }
+
+  /// The whole file, as HTML that is well-formed XML too.
+  ///
+  /// - Throws: ``StudioError`` where a number cites a cell that ``cells`` does not hold, or a cell
+  ///   is listed twice.
+  package func html() throws(StudioError) -> String {
+    var renderer = Renderer()
+    for (index, cell) in cells.enumerated() {
+      let entry = (number: index + 1, label: cell.kind)
+      guard renderer.citations.updateValue(entry, forKey: cell.id) == nil else {
+        throw .repeatedCell(id: cell.id)
+      }
+    }
+    let document = Tag.html(.set(.lang, "en")) {
+      head
+      Tag.body {
+        Tag.a(.class("skip"), .link(toID: "report")) { "Skip to the report" }
+        pageHeader
+        Tag.main(.id("report")) {
+          for (index, section) in sections.enumerated() { node(section, number: index + 1) }
+          node(appendix, number: sections.count + 1)
+        }
+        Tag.footer(.class("page")) { footer }
+        Tag.script { Node.verbatim(Self.script) }
+      }
+    }
+    return try "<!DOCTYPE html>\n" + renderer.render(document) + "\n"
+  }
+
+  private var head: Node {
+    Tag.head {
+      Tag.meta(.set(.charset, "utf-8"))
+      Tag.meta(.set(.name, "viewport"), .set(.content, "width=device-width, initial-scale=1"))
+      // Whatever a transcript manages to say, the browser loads nothing because of it.
+      Tag.meta(
+        .set(.httpEquiv, "Content-Security-Policy"),
+        .set(
+          .content, "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"))
+      Tag.title { title }
+      Tag.style { Node.verbatim(Style.sheet) }
+    }
+  }
+
+  private var pageHeader: Node {
+    Tag.header(.class("page")) {
+      Tag.p(.class("kicker")) { Tag.span { kicker } }
+      Tag.h1 { title }
+      if !facts.isEmpty {
+        Tag.dl(.class("meta")) {
+          for fact in facts {
+            Tag.div {
+              Tag.dt { fact.name }
+              Tag.dd { fact.value }
+            }
+          }
+        }
+      }
+      verdict.node
+      Tag.nav(.class("contents"), .set(.ariaLabel, "Contents")) {
+        Tag.ol {
+          for (index, section) in (sections + [appendix]).enumerated() {
+            Tag.li { Tag.a(.link(toID: section.id)) { "\(index + 1) \(section.title)" } }
+          }
+        }
+      }
+    }
+  }
+
+  private var appendix: Section {
+    Section(
+      id: "cells", title: "Cells",
+      lede: """
+        Every number above links to the cell that it came from: one unit of work, named by the \
+        hash of its configuration, inputs, build and device.
+        """
+    ) { CellRecord.table(cells) }
+  }
+
+  private func node(_ section: Section, number: Int) -> Node {
+    Tag.section(.id(section.id), .set(.ariaLabelledBy, section.id + "-title")) {
+      Tag.h2(.id(section.id + "-title")) { "\(number) \u{2002}\(section.title)" }
+      if section.lede != .empty { Tag.p(.class("lede")) { section.lede } }
+      section.content
+    }
+  }
+
+  /// Adds a button that switches between light and dark; without it the system's choice holds.
+  private static let script = StaticText(
+    """
+
+    (function(){var r=document.documentElement,b=document.createElement('button');
+    var dark=matchMedia('(prefers-color-scheme:dark)').matches;b.className='theme';b.type='button';
+    function label(){b.textContent=dark?'Light':'Dark';b.setAttribute('aria-label',
+    dark?'Use light colours':'Use dark colours')}
+    b.onclick=function(){dark=!dark;r.dataset.theme=dark?'dark':'light';label()};label();
+    document.querySelector('.kicker').appendChild(b)})();
+
+    """)
+}
