@@ -1,0 +1,112 @@
+extension ClusterResamples {
+  /// The distribution of the AUROC; resamples without both classes are counted as undefined.
+  ///
+  /// Scores are sorted once, so that a replicate costs one pass over the items.
+  /// - Throws: ``StatisticsError`` for a sample of one class or of other clusters.
+  package func auroc(_ sample: LabelledScores) throws(StatisticsError) -> BootstrapDistribution {
+    try sample.requireBothClasses("AUROC")
+    try checkCount("clusters in the resamples", clusterCount, sample.clusterCount)
+    let ranked = RankedScores(sample)
+    let once = [Int32](repeating: 1, count: clusterCount)
+    return try distribution(observed: ranked.auroc(weights: once[...])) { weights in
+      ranked.auroc(weights: weights)
+    }
+  }
+
+  /// The distribution of the first AUROC minus the second, both on the same resamples.
+  ///
+  /// - Throws: ``StatisticsError`` for scores of one class or of other clusters.
+  package func aurocDifference(
+    _ scores: PairedScores
+  ) throws(StatisticsError) -> BootstrapDistribution {
+    try scores.first.requireBothClasses("the difference of two AUROCs")
+    try checkCount("clusters in the resamples", clusterCount, scores.first.clusterCount)
+    let (first, second) = (RankedScores(scores.first), RankedScores(scores.second))
+    func difference(_ weights: ArraySlice<Int32>) -> Double? {
+      guard let a = first.auroc(weights: weights), let b = second.auroc(weights: weights) else {
+        return nil
+      }
+      return a - b
+    }
+    let once = [Int32](repeating: 1, count: clusterCount)
+    return try distribution(observed: difference(once[...]), statistic: difference)
+  }
+}
+
+/// The AUROC of clustered items with its bootstrap percentile interval.
+///
+/// At an AUROC of exactly 0 or 1 every replicate is the same and the bootstrap would claim
+/// certainty; there the interval is ``perfectSeparationInterval(_:level:)``, and `method` says so.
+/// - Throws: ``StatisticsError`` unless there are both classes and two clusters.
+package func clusterBootstrapAUROC(
+  _ sample: LabelledScores, unit: String, replicates: Int = 2000, seed: UInt64,
+  level: Double = 0.95
+) throws(StatisticsError) -> Estimate {
+  let resamples = try ClusterResamples(
+    clusterCount: sample.clusterCount, replicates: replicates, seed: seed)
+  let distribution = try resamples.auroc(sample)
+  let separated = distribution.observed == 0 || distribution.observed == 1
+  return Estimate(
+    value: distribution.observed,
+    interval: separated
+      ? try perfectSeparationInterval(sample, level: level)
+      : try distribution.interval(level: level),
+    n: sample.scores.count, unit: unit,
+    method: separated
+      ? "Clopper–Pearson over disjoint pairs of clusters"
+      : "cluster bootstrap, percentile, \(replicates) replicates",
+    clusters: sample.clusterCount, replicates: distribution.replicates)
+}
+
+/// The interval of an AUROC that was observed as exactly 0 or 1.
+///
+/// Pair clusters with positives and clusters with negatives, each used once, before looking at the
+/// scores: the pairs are independent, each is concordant with probability AUROC, and here all k
+/// agree. Clopper–Pearson on k of k is therefore valid, and conservative as k leaves items out.
+/// - Throws: ``StatisticsError`` where the AUROC lies between, or no pair can be formed.
+package func perfectSeparationInterval(
+  _ sample: LabelledScores, level: Double = 0.95
+) throws(StatisticsError) -> Interval {
+  let auroc = try ROC(sample).auroc
+  guard auroc == 0 || auroc == 1 else {
+    throw .outOfRange(what: "an AUROC", expected: "of exactly 0 or 1", found: auroc)
+  }
+  let positives = Set(zip(sample.clusters, sample.labels).filter { $0.1 }.map(\.0))
+  let negatives = Set(zip(sample.clusters, sample.labels).filter { !$0.1 }.map(\.0))
+  // A cluster with both classes can serve either side, but only one of them.
+  let pairs = min(positives.count, negatives.count, positives.union(negatives).count / 2)
+  return try clopperPearson(
+    successes: auroc == 1 ? pairs : 0, trials: pairs, level: level, side: .both)
+}
+
+/// Items in ascending order of score, for AUROCs under many sets of cluster weights.
+private struct RankedScores {
+  private var items: [(cluster: Int32, isPositive: Bool, endsTie: Bool)]
+
+  init(_ sample: LabelledScores) {
+    let order = sample.scores.indices.sorted { sample.scores[$0] < sample.scores[$1] }
+    items = order.indices.map { rank in
+      let item = order[rank]
+      let endsTie =
+        rank + 1 == order.count || sample.scores[order[rank + 1]] != sample.scores[item]
+      return (Int32(sample.clusters[item]), sample.labels[item], endsTie)
+    }
+  }
+
+  /// The AUROC with every item counted as often as its cluster; `nil` without both classes.
+  func auroc(weights: ArraySlice<Int32>) -> Double? {
+    var (positives, negatives, doubledConcordance) = (0, 0, 0)
+    var (tiedPositives, tiedNegatives) = (0, 0)
+    for item in items {
+      let weight = Int(weights[weights.startIndex + Int(item.cluster)])
+      if item.isPositive { tiedPositives += weight } else { tiedNegatives += weight }
+      guard item.endsTie else { continue }
+      doubledConcordance += tiedPositives * (2 * negatives + tiedNegatives)
+      positives += tiedPositives
+      negatives += tiedNegatives
+      (tiedPositives, tiedNegatives) = (0, 0)
+    }
+    guard positives > 0, negatives > 0 else { return nil }
+    return Double(doubledConcordance) / 2 / (Double(positives) * Double(negatives))
+  }
+}

@@ -1,0 +1,95 @@
+/// The mean of cluster means with its t interval, for few clusters.
+///
+/// Each cluster counts once, whatever its size: the estimand is the mean over clusters. Valid from
+/// two clusters on if their means are roughly normal; clamp the interval of a rate yourself, and
+/// prefer ``clusteredProportion(outcomes:clusters:unit:level:)`` for rates near 0 and 1.
+/// - Throws: ``StatisticsError`` below two clusters, for a value that is not finite, or where the
+///   cluster means do not vary.
+package func clusterMeansEstimate<Cluster: Hashable>(
+  _ values: [Double], clusters: [Cluster], unit: String, level: Double = 0.95
+) throws(StatisticsError) -> Estimate {
+  try checkLevel(level)
+  try checkCount("clusters", clusters.count, values.count)
+  if let index = values.firstIndex(where: { !$0.isFinite }) {
+    throw .notFinite(what: "value", index: index, found: values[index])
+  }
+  let dense = denseIndices(clusters)
+  guard dense.count >= 2 else { throw .tooFew(what: "clusters", needed: 2, found: dense.count) }
+  var sums = [Double](repeating: 0, count: dense.count)
+  var sizes = [Double](repeating: 0, count: dense.count)
+  for (value, cluster) in zip(values, dense.indices) {
+    sums[cluster] += value
+    sizes[cluster] += 1
+  }
+  let (mean, deviation) = meanAndDeviation(zip(sums, sizes).map { $0 / $1 })
+  guard deviation > 0 else {
+    throw .noVariation(
+      statistic: "the mean \(mean) of \(dense.count) equal cluster means",
+      remedy: "for a rate use clusteredProportion, otherwise report that all clusters agree")
+  }
+  let count = Double(dense.count)
+  let reach =
+    StudentT(degreesOfFreedom: count - 1).quantile((1 + level) / 2) * deviation / count.squareRoot()
+  return Estimate(
+    value: mean, interval: Interval(lower: mean - reach, upper: mean + reach, level: level),
+    n: values.count, unit: unit, method: "t interval on cluster means", clusters: dense.count)
+}
+
+/// The rate of clustered successes with an exact-style interval at its effective sample size.
+///
+/// Korn & Graybill 1998 (Survey Methodology 24:193): the linearised cluster variance gives an
+/// effective number of trials, at most n, for Clopper–Pearson, reduced for few clusters by the
+/// ratio of t quantiles. Where all outcomes agree nothing is known about how alike a cluster's
+/// items are, so the clusters themselves are the trials: 0 of 2 models stays "at most 84 %" however
+/// many responses each gave.
+/// - Throws: ``StatisticsError`` below two clusters, or where inputs differ in length.
+package func clusteredProportion<Cluster: Hashable>(
+  outcomes: [Bool], clusters: [Cluster], unit: String, level: Double = 0.95
+) throws(StatisticsError) -> Estimate {
+  try checkLevel(level)
+  try checkCount("clusters", clusters.count, outcomes.count)
+  let dense = denseIndices(clusters)
+  guard dense.count >= 2 else { throw .tooFew(what: "clusters", needed: 2, found: dense.count) }
+  let n = Double(outcomes.count)
+  let rate = Double(outcomes.count { $0 }) / n
+  let effective: Double
+  if rate == 0 || rate == 1 {
+    effective = Double(dense.count)
+  } else {
+    let variance = linearisedVariance(outcomes, dense.indices, dense.count, rate: rate)
+    let tail = (1 + level) / 2
+    let shrink =
+      dense.count == outcomes.count
+      ? 1
+      : StudentT(degreesOfFreedom: n - 1).quantile(tail)
+        / StudentT(degreesOfFreedom: Double(dense.count - 1)).quantile(tail)
+    effective = min(n, rate * (1 - rate) / variance) * shrink * shrink
+  }
+  return Estimate(
+    value: rate,
+    interval: try clopperPearson(
+      successes: rate * effective, trials: effective, level: level, side: .both),
+    n: outcomes.count, unit: unit, method: "Clopper–Pearson at the effective sample size",
+    clusters: dense.count)
+}
+
+/// The with-replacement variance of a ratio estimator: sum of outcomes over number of items.
+private func linearisedVariance(
+  _ outcomes: [Bool], _ clusters: [Int], _ clusterCount: Int, rate: Double
+) -> Double {
+  var residuals = [Double](repeating: 0, count: clusterCount)
+  for (outcome, cluster) in zip(outcomes, clusters) {
+    residuals[cluster] += (outcome ? 1 : 0) - rate
+  }
+  let n = Double(outcomes.count)
+  let k = Double(clusterCount)
+  return k / (k - 1) * residuals.reduce(0) { $0 + $1 * $1 } / (n * n)
+}
+
+/// The mean and the standard deviation with divisor n - 1, for two values or more.
+func meanAndDeviation(_ values: [Double]) -> (mean: Double, deviation: Double) {
+  let n = Double(values.count)
+  let mean = values.reduce(0, +) / n
+  let squares = values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
+  return (mean, (squares / (n - 1)).squareRoot())
+}
