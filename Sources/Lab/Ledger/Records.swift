@@ -1,0 +1,92 @@
+// The payloads of the entries that Lab writes, by entry type.
+
+/// Payload of `run-created` and `run-resumed`.
+struct SessionRecord: Codable {
+  let format: Int
+  let manifest: ContentHash
+  let environment: Environment
+}
+
+/// Payload of `cell-started`.
+struct CellStart: Codable {
+  let cell: CellID
+  let kind: String
+  let version: Int
+}
+
+/// Payload of `cell-finished`.
+struct CellFinish: Codable {
+  let cell: CellID
+  let kind: String
+  let version: Int
+  /// The hash of `cell.json`.
+  let description: ContentHash
+  let contents: CellContents
+  let cost: Cost
+}
+
+/// Payload of `cell-failed`.
+struct CellFailure: Codable {
+  let cell: CellID
+  let kind: String
+  let version: Int
+  let reason: String
+  let wasCancelled: Bool
+  let cost: Cost
+}
+
+/// Payload of `drawn`.
+struct DrawRecord: Codable {
+  let name: String
+  let seed: UInt64
+}
+
+/// Payload of `torn-line-set-aside`.
+struct TornLine: Codable {
+  let file: String
+  let bytes: Int
+}
+
+/// Payload of `sealed`.
+struct SealRecord: Codable {
+  let lineUp: String
+  let commitment: ContentHash
+  let detectors: [String]
+}
+
+/// Payload of `seal-reread`.
+struct RereadRecord: Codable {
+  let lineUp: String
+}
+
+/// Payload of `scores-committed`: the scores themselves, so that the ledger alone proves them.
+struct ScoresRecord: Codable {
+  let lineUp: String
+  let detector: String
+  let cell: CellID
+  let finding: ContentHash
+  let scores: JSONValue
+}
+
+/// Payload of `detector-withdrawn`.
+struct WithdrawalRecord: Codable {
+  let lineUp: String
+  let detector: String
+  let reason: String
+}
+
+/// Payload of `unsealed`: with it, anyone can check the commitment.
+struct UnsealRecord: Codable {
+  let lineUp: String
+  let opening: SealOpening
+}
+
+/// What a commitment hides: the arms and the salt that keeps them from being guessed.
+struct SealOpening: Codable {
+  let salt: String
+  let arms: JSONValue
+
+  var commitment: ContentHash {
+    ContentHash(of: .object(["salt": .string(salt), "arms": arms]))
+  }
+}
