@@ -1,16 +1,20 @@
 #!/usr/bin/env python3
-"""Records model files written by the reference implementations, and the fp32 values in them.
+r"""Records model files written by the reference implementations, and the fp32 values in them.
 
     pip install gguf==0.19.0 numpy==2.4.6 safetensors==0.8.0
-    python Scripts/reference/gguf_fixtures.py Tests/LanguageModelsTests/Fixtures/files
+    python Scripts/reference/gguf_fixtures.py Tests/LanguageModelsTests/Fixtures/files \
+        .deps/models/SmolLM2-135M-Instruct.Q4_1.gguf
 
 types.gguf               a tensor of each readable type, one of Q6_K, metadata of every type
 types.safetensors        the same tensors as `gguf.dequantize` gives them, fp32
 dtypes.safetensors       a tensor of each dtype
 dtypes-f32.safetensors   the same tensors as numpy converts them, fp32
+default-model.json       a checksum of the default model's weights, as `gguf.dequantize` gives them
 """
 
+import json
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import gguf
@@ -21,12 +25,12 @@ from gguf import GGUFValueType as Value
 from safetensors.numpy import save_file
 
 SEED = 20261122
-VERSIONS = {"gguf": "0.19.0", "numpy": np.__version__, "safetensors": safetensors.__version__}
 
 # Halves for scales: ordinary, both signs, zeros, smallest and largest subnormal, smallest normal,
 # largest. No infinity: that case needs no reference.
 HALVES = np.array(
-    [0x0000, 0x8000, 0x0001, 0x83FF, 0x0400, 0x8401, 0x2E66, 0xB123, 0x3C00, 0xBC01, 0x7BFF, 0xFBFF],
+    [0x0000, 0x8000, 0x0001, 0x83FF, 0x0400, 0x8401, 0x2E66, 0xB123, 0x3C00, 0xBC01, 0x7BFF,
+     0xFBFF],
     dtype=np.uint16,
 )
 
@@ -76,39 +80,52 @@ def write_gguf(folder, rng):
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
-    save_file(values, folder / "types.safetensors", {**VERSIONS, "seed": str(SEED)})
+    # One key, since safetensors writes several in random order.
+    recorded = f"gguf {version('gguf')}, numpy {np.__version__}, seed {SEED}"
+    save_file(values, folder / "types.safetensors", {"recorded": recorded})
 
 
 def write_safetensors(folder, rng):
-    bits = rng.integers(0, 0x7F80, (2, 3)).astype(np.uint16)
-    arrays = {
-        "BOOL": rng.integers(0, 2, (2, 3)).astype(bool),
-        **{
-            prefix + str(width): rng.integers(*limits, (2, 3), dtype=kind)
-            for width, kinds in [(8, "bB"), (16, "hH"), (32, "iI"), (64, "qQ")]
-            for prefix, kind in zip("IU", kinds)
-            for limits in [(np.iinfo(kind).min, np.iinfo(kind).max)]
-        },
-        "F16": rng.integers(0, 0x7C00, (2, 3)).astype(np.uint16).view(np.float16),
-        "F32": rng.standard_normal((2, 3)).astype(np.float32),
-        "F64": rng.standard_normal((2, 3)),
+    def whole(kind):
+        limits = np.iinfo(kind)
+        return rng.integers(limits.min, limits.max, (2, 3), dtype=kind, endpoint=True)
+
+    arrays = {f"I{width}": whole(f"int{width}") for width in (8, 16, 32, 64)}
+    arrays |= {f"U{width}": whole(f"uint{width}") for width in (8, 16, 32, 64)}
+    arrays["BOOL"] = rng.integers(0, 2, (2, 3)).astype(bool)
+    arrays["F16"] = rng.integers(0, 0x7C00, (2, 3)).astype(np.uint16).view(np.float16)
+    arrays["F32"] = rng.standard_normal((2, 3)).astype(np.float32)
+    arrays["F64"] = rng.standard_normal((2, 3))
+    arrays["empty"] = np.zeros((0, 4), np.float32)
+    arrays["scalar"] = np.array(0.1, np.float32)
+    values = {name: array.astype(np.float32) for name, array in arrays.items()}
+    # numpy has no bfloat16: its bits are the upper half of a float's.
+    arrays["BF16"] = rng.integers(0, 0x7F80, (2, 3)).astype(np.uint16)
+    values["BF16"] = (arrays["BF16"].astype(np.uint32) << 16).view(np.float32)
+
+    note = {"note": 'a "quoted"\n\\é\x01/'}
+    specs = {
+        name: safetensors.TensorSpec(
+            dtype="bfloat16" if name == "BF16" else array.dtype.name,
+            shape=array.shape, data_ptr=array.ctypes.data, data_len=array.nbytes)
+        for name, array in arrays.items()
     }
-    names = {"BOOL": "bool"} | {f"I{w}": f"int{w}" for w in (8, 16, 32, 64)}
-    names |= {f"U{w}": f"uint{w}" for w in (8, 16, 32, 64)}
-    names |= {f"F{w}": f"float{w}" for w in (16, 32, 64)}
-    entries = {
-        dtype: {"dtype": names[dtype], "shape": array.shape, "data": array.tobytes()}
-        for dtype, array in arrays.items()
-    }
-    entries["BF16"] = {"dtype": "bfloat16", "shape": bits.shape, "data": bits.tobytes()}
-    entries["empty"] = {"dtype": "float32", "shape": (0, 4), "data": b""}
-    entries["scalar"] = {"dtype": "float32", "shape": (), "data": np.float32(0.1).tobytes()}
-    safetensors.serialize_file(entries, folder / "dtypes.safetensors", {"note": 'a "quoted"\n\\é\x01'})
-    values = {dtype: array.astype(np.float32) for dtype, array in arrays.items()}
-    values["BF16"] = (bits.astype(np.uint32) << 16).view(np.float32)
-    values["empty"] = np.zeros((0, 4), np.float32)
-    values["scalar"] = np.array(0.1, np.float32)
-    save_file(values, folder / "dtypes-f32.safetensors", {"note": 'a "quoted"\n\\é\x01'})
+    safetensors.serialize_file(specs, folder / "dtypes.safetensors", note)
+    save_file(values, folder / "dtypes-f32.safetensors", note)
+
+
+def write_checksum(folder, model):
+    reader = gguf.GGUFReader(model)
+    weights, checksum = 0, np.uint64(0)
+    for tensor in reader.tensors:
+        values = gguf.dequantize(tensor.data, tensor.tensor_type).astype(np.float32).ravel()
+        place = np.arange(values.size, dtype=np.uint64) % np.uint64(65521) + np.uint64(1)
+        weights += values.size
+        checksum += np.sum(values.view(np.uint32) * place, dtype=np.uint64)
+    # Strings: a checksum of 64 bits does not survive every JSON reader.
+    keys = sum(not name.startswith("GGUF.") for name in reader.fields)
+    record = {"keys": str(keys), "weights": str(weights), "checksum": str(checksum)}
+    (folder / "default-model.json").write_text(json.dumps(record) + "\n")
 
 
 def main():
@@ -117,6 +134,7 @@ def main():
     rng = np.random.default_rng(SEED)
     write_gguf(folder, rng)
     write_safetensors(folder, rng)
+    write_checksum(folder, sys.argv[2])
 
 
 if __name__ == "__main__":

@@ -1,0 +1,148 @@
+import Foundation
+import LanguageModels
+import TestSupport
+import Testing
+
+@Suite struct `GGUF files` {
+  @Test func `metadata of every type that gguf writes reads back`() throws {
+    let file = try GGUFFile(path: filesFixture("types.gguf"))
+    #expect(file.version == 3)
+    #expect(try file.string("general.architecture") == "llama")
+    #expect(try file.string("test.string") == "Grüße, 世界 🧪")
+    #expect(try file.int("test.uint8") == 250)
+    #expect(try file.int("test.int8") == -5)
+    #expect(try file.int("test.uint16") == 65_000)
+    #expect(try file.int("test.int16") == -30_000)
+    #expect(try file.int("test.uint32") == 4_000_000_000)
+    #expect(try file.int("test.int32") == -2_000_000_000)
+    #expect(file.metadata["test.uint64"] == .unsigned(.max))
+    #expect(try file.int("test.int64") == .min)
+    #expect(try file.double("test.float32") == Double(Float(1e-5)))
+    #expect(try file.double("test.float64") == 1e-5)
+    #expect(try file.double("test.int8") == -5)
+    #expect(try file.bool("test.bool"))
+    #expect(try file.strings("test.strings") == ["Ġthe", "", "é"])
+    #expect(try file.ints("test.ints") == [1, -2, 3])
+    #expect(try file.doubles("test.floats") == [0.5, -1.25])
+    #expect(file.metadata["test.bools"] == .bools([true, false]))
+    #expect(file.metadata["test.nested"] == .array([.integers([1, 2]), .integers([3])]))
+  }
+
+  @Test func `every readable type decodes to the bits that gguf gives`() throws {
+    let file = try GGUFFile(path: filesFixture("types.gguf"))
+    let expected = try SafetensorsFile(path: filesFixture("types.safetensors"))
+    #expect(expected.tensors.count == 7)
+    for reference in expected.tensors {
+      let tensor = try file.tensor(reference.name)
+      #expect(tensor.shape == reference.shape)
+      let same = try floatBits(tensor.floats()) == floatBits(reference.floats())
+      #expect(same, "\(tensor.name)")
+    }
+  }
+
+  @Test func `some rows decode like the same rows of the whole`() throws {
+    let tensor = try GGUFFile(path: filesFixture("types.gguf")).tensor("q4_1")
+    #expect(tensor.shape == [6, 128])
+    let whole = try tensor.floats()
+    var part = [Float](repeating: 0, count: 2 * 128)
+    try part.withUnsafeMutableBufferPointer { try tensor.dequantize(3 * 128..<5 * 128, into: $0) }
+    #expect(floatBits(part) == floatBits(Array(whole[3 * 128..<5 * 128])))
+  }
+
+  @Test func `a type that is not implemented is refused by name`() throws {
+    let tensor = try GGUFFile(path: filesFixture("types.gguf")).tensor("unreadable")
+    #expect(!tensor.type.isReadable)
+    #expect {
+      try tensor.floats()
+    } throws: { error in
+      guard case .unsupported(let problem)? = error as? ModelFileError else { return false }
+      return problem.found == "Q6_K in `unreadable`" && problem.remedy.contains("Q4_1")
+    }
+  }
+
+  @Test func `all halves and bfloat16s widen exactly`() throws {
+    let patterns = (0...UInt16.max).flatMap(GGUFBuilder.bytes)
+    var builder = GGUFBuilder()
+    builder.tensor("half", dimensions: [65_536], type: 1, patterns)
+    builder.tensor("brain", dimensions: [65_536], type: 30, patterns)
+    try ScratchFile.holding(builder.build()) { path in
+      let file = try GGUFFile(path: path)
+      let halves = try file.tensor("half").floats()
+      let brains = try file.tensor("brain").floats()
+      for pattern in 0...UInt16.max {
+        let half = Float(Float16(bitPattern: pattern))
+        let widened = halves[Int(pattern)]
+        #expect(half.isNaN ? widened.isNaN : widened.bitPattern == half.bitPattern)
+        #expect(brains[Int(pattern)].bitPattern == UInt32(pattern) << 16)
+      }
+    }
+  }
+
+  @Test(arguments: [UInt16(0x7c00), 0xfc00, 0x7e00])
+  func `an infinite or NaN scale gives weights that are not finite`(scale: UInt16) throws {
+    let nibbles = [UInt8](repeating: 0x21, count: 32)
+    var builder = GGUFBuilder()
+    let bytes = GGUFBuilder.bytes(scale)
+    builder.tensor("a", dimensions: [32], type: 2, bytes + nibbles.prefix(16))
+    builder.tensor("b", dimensions: [32], type: 3, bytes + [0, 0] + nibbles.prefix(16))
+    builder.tensor("c", dimensions: [32], type: 8, bytes + nibbles)
+    try ScratchFile.holding(builder.build()) { path in
+      for tensor in try GGUFFile(path: path).tensors {
+        let weights = try tensor.floats()
+        #expect(weights.count == 32 && weights.allSatisfy { !$0.isFinite })
+      }
+    }
+  }
+
+  @Test func `a tensor keeps its file mapped after the file is deleted`() throws {
+    let tensor = try ScratchFile.holding(GGUFBuilder.tiny().build()) {
+      try GGUFFile(path: $0).tensor("f32")
+    }
+    #expect(tensor.shape == [2, 3])
+    #expect(try tensor.floats() == [0, 1, 2, 3, 4, 5])
+  }
+
+  @Test func `a missing or differently typed key says which and what it is`() throws {
+    let file = try GGUFFile(path: filesFixture("types.gguf"))
+    #expect {
+      try file.int("llama.block_count")
+    } throws: {
+      "\($0)".contains("an integer under the metadata key `llama.block_count`, found no such key")
+    }
+    #expect {
+      try file.strings("test.ints", default: [])
+    } throws: {
+      "\($0)".contains("found an array of integers")
+    }
+    #expect(throws: ModelFileError.self) { try file.int("test.uint64") }
+    #expect(throws: ModelFileError.self) { try file.int("test.bool") }
+    #expect(try file.int("llama.block_count", default: 4) == 4)
+    #expect(throws: ModelFileError.self) { try file.tensor("lm_head") }
+    #expect(!file.hasTensor("lm_head"))
+  }
+
+  @Test(.enabled(if: defaultModelPath() != nil, "run `make bootstrap` to fetch the model"))
+  func `the default model's weights have the bits that gguf gives`() throws {
+    let path = try #require(defaultModelPath())
+    let file = try GGUFFile(path: path)
+    let recorded = try #require(
+      JSONSerialization.jsonObject(
+        with: Data(contentsOf: URL(fileURLWithPath: filesFixture("default-model.json"))))
+        as? [String: String])
+    var weights = 0
+    var checksum: UInt64 = 0
+    for tensor in file.tensors {
+      let values = try tensor.floats()
+      weights += values.count
+      // A weight's place counts, so that an exchange of two would show.
+      for (index, value) in values.enumerated() {
+        checksum &+= UInt64(value.bitPattern) &* UInt64(index % 65_521 + 1)
+      }
+    }
+    #expect(file.metadata.count == recorded["keys"].flatMap { Int($0) })
+    #expect(weights == recorded["weights"].flatMap { Int($0) })
+    #expect(checksum == recorded["checksum"].flatMap { UInt64($0) })
+    #expect(try file.strings("tokenizer.ggml.tokens").count == 49_152)
+    #expect(try file.tensor("token_embd.weight").shape == [49_152, 576])
+  }
+}
