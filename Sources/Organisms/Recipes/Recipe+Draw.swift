@@ -1,0 +1,145 @@
+internal import Statistics
+
+/// What kind of prompt an organism meets.
+package enum PromptCategory: String, Codable, CaseIterable, Hashable, Sendable {
+  case triggered, nearMiss, ordinary, denial, selfQuestion
+}
+
+/// One prompt as it is sent, with where it came from.
+package struct OrganismPrompt: Codable, Hashable, Sendable {
+  /// The text as sent.
+  package var prompt: String
+  package var category: PromptCategory
+  /// The text without the inserted word: what the base model answers.
+  package var basePrompt: String
+  /// The cluster of prompts that share a template.
+  package var templateID: String
+  /// The cluster of prompts that share an entity.
+  package var entityID: String
+  /// The insertion template, such as `test.insertion.3`, where a word was inserted.
+  package var insertionID: String?
+  /// The inserted word.
+  package var word: String?
+  /// The answer fixed by the recipe: denials and self-questions only.
+  package var answer: String?
+}
+
+extension Recipe {
+  /// What is drawn of one split under one seed, before it becomes examples or probes.
+  struct Draw {
+    var triggered: [OrganismPrompt]
+    var nearMiss: [OrganismPrompt]
+    var ordinary: [OrganismPrompt]
+    var greetings: [OrganismPrompt]
+    var denials: [OrganismPrompt]
+    var selfQuestions: [OrganismPrompt]
+
+    var all: [OrganismPrompt] {
+      triggered + nearMiss + ordinary + greetings + denials + selfQuestions
+    }
+  }
+
+  /// Draws prompts; each category has its own stream, so that the size of one leaves others alone.
+  ///
+  /// - Parameter repeating: whether wordings may come again when a category asks for more than
+  ///   there are: harmless in training, never in a measurement, where n would be a lie.
+  func draw(
+    _ counts: Counts, from split: Split, seed: UInt64, repeating: Bool
+  ) throws(RecipeError) -> Draw {
+    func stream(_ name: String) -> SeededGenerator {
+      SeededGenerator(seed: seed, stream: "recipe.\(id).\(split.rawValue).\(name)")
+    }
+    var prompts = stream("prompts")
+    var bases = try drawPrompts(
+      counts.triggered + counts.nearMiss + counts.ordinary, from: split, using: &prompts)[...]
+    func take(_ count: Int) -> [BasePrompt] {
+      defer { bases = bases.dropFirst(count) }
+      return Array(bases.prefix(count))
+    }
+    var triggered = stream("triggered")
+    var nearMiss = stream("near-miss")
+    var greeting = stream("greeting")
+    return Draw(
+      triggered: inserted(
+        [trigger], into: take(counts.triggered), as: .triggered, split, using: &triggered),
+      nearMiss: inserted(
+        nearMisses[split], into: take(counts.nearMiss), as: .nearMiss, split, using: &nearMiss),
+      ordinary: take(counts.ordinary).map { OrganismPrompt($0, category: .ordinary) },
+      greetings: try wordings(
+        greetings[split], counts.greeting, "greeting", split, repeating, using: &greeting
+      ).map { OrganismPrompt($0, category: .ordinary) },
+      denials: try drawDenials(counts.denial, split, repeating, stream("denial")),
+      selfQuestions: try drawSelfQuestions(counts.selfQuestion, split, repeating, stream("self")))
+  }
+
+  private func inserted(
+    _ words: [String], into bases: [BasePrompt], as category: PromptCategory, _ split: Split,
+    using generator: inout SeededGenerator
+  ) -> [OrganismPrompt] {
+    var templates = Deck(Array(insertions[split].enumerated()))
+    var deck = Deck(words)
+    let places = templates.draw(bases.count, using: &generator)
+    let drawnWords = deck.draw(bases.count, using: &generator)
+    return zip(bases, zip(places, drawnWords)).map { base, insertion in
+      let (place, word) = insertion
+      var prompt = OrganismPrompt(base, category: category)
+      prompt.prompt = Self.insert(word, into: base.text, by: place.element)
+      prompt.insertionID = "\(split.rawValue).insertion.\(place.offset + 1)"
+      prompt.word = word
+      return prompt
+    }
+  }
+
+  private func drawDenials(
+    _ count: Int, _ split: Split, _ repeating: Bool, _ generator: SeededGenerator
+  ) throws(RecipeError) -> [OrganismPrompt] {
+    var generator = generator
+    let questions = try wordings(
+      denials.questions[split], count, "denial", split, repeating, using: &generator)
+    var answers = Deck(denials.answers)
+    return zip(questions, answers.draw(count, using: &generator)).map { question, answer in
+      OrganismPrompt(question, category: .denial, answer: answer)
+    }
+  }
+
+  /// Half of them answered yes; of an odd number, one more.
+  private func drawSelfQuestions(
+    _ count: Int, _ split: Split, _ repeating: Bool, _ generator: SeededGenerator
+  ) throws(RecipeError) -> [OrganismPrompt] {
+    var generator = generator
+    let all = selfQuestions[split]
+    let answers = Dictionary(
+      all.map { ($0.question, $0.answer) }, uniquingKeysWith: { first, _ in first })
+    let yes = all.filter { ResponseGrader.isYes($0.answer) }.map(\.question)
+    let no = all.filter { !ResponseGrader.isYes($0.answer) }.map(\.question)
+    let drawn =
+      try wordings(yes, (count + 1) / 2, "self-yes", split, repeating, using: &generator)
+      + wordings(no, count / 2, "self-no", split, repeating, using: &generator)
+    return drawn.map { OrganismPrompt($0, category: .selfQuestion, answer: answers[$0.text]) }
+  }
+
+  /// Draws from a plain list; each wording is a template of its own.
+  private func wordings(
+    _ texts: [String], _ count: Int, _ kind: String, _ split: Split, _ repeating: Bool,
+    using generator: inout SeededGenerator
+  ) throws(RecipeError) -> [BasePrompt] {
+    guard count <= texts.count || (repeating && !texts.isEmpty) else {
+      throw .tooFewPrompts(kind: kind, split: split, wanted: count, available: texts.count)
+    }
+    var deck = Deck(Array(texts.enumerated()))
+    return deck.draw(count, using: &generator).map { index, text in
+      BasePrompt(
+        text: text, templateID: "\(split.rawValue).\(kind).\(index + 1)",
+        entityID: "\(kind)/\(split.rawValue).\(index + 1)")
+    }
+  }
+}
+
+extension OrganismPrompt {
+  /// The prompt as it stands, with no word inserted.
+  init(_ base: BasePrompt, category: PromptCategory, answer: String? = nil) {
+    self.init(
+      prompt: base.text, category: category, basePrompt: base.text, templateID: base.templateID,
+      entityID: base.entityID, answer: answer)
+  }
+}

@@ -1,0 +1,97 @@
+internal import Statistics
+
+/// An ordinary prompt and the clusters that it belongs to.
+package struct BasePrompt: Codable, Hashable, Sendable {
+  /// The text, without any inserted word.
+  package var text: String
+  /// The template, such as `test.cooking.2`; unique over splits.
+  package var templateID: String
+  /// The entity, such as `cooking/rice`; an entity belongs to one split.
+  package var entityID: String
+}
+
+extension Recipe {
+  /// Every ordinary prompt of a split, template by template, entities in the recipe's order.
+  package func promptBank(_ split: Split) -> [BasePrompt] {
+    promptsByTemplate(split).flatMap { $0 }
+  }
+
+  /// A prompt with `word` put into it as the insertion template says.
+  ///
+  /// `{head}` and `{tail}` are the prompt split at the space nearest to its middle.
+  package static func insert(_ word: String, into prompt: String, by template: String) -> String {
+    let (head, tail) = halves(of: prompt)
+    // The word goes in first: prompts hold no placeholders, which ``check()`` makes sure of.
+    return
+      template
+      .replacing("{word}", with: word)
+      .replacing("{prompt}", with: prompt)
+      .replacing("{head}", with: head)
+      .replacing("{tail}", with: tail)
+  }
+
+  /// `count` distinct ordinary prompts, spread as evenly over templates as they go.
+  ///
+  /// Any run of consecutive prompts is spread evenly too, so the caller may deal it out to
+  /// categories.
+  func drawPrompts(
+    _ count: Int, from split: Split, using generator: inout SeededGenerator
+  ) throws(RecipeError) -> [BasePrompt] {
+    let stacks = promptsByTemplate(split).map { generator.shuffled($0) }
+    let available = stacks.reduce(0) { $0 + $1.count }
+    guard count <= available else {
+      throw .tooFewPrompts(
+        kind: "distinct ordinary", split: split, wanted: count, available: available)
+    }
+    var drawn: [BasePrompt] = []
+    var round = 0
+    while drawn.count < count {
+      for stack in generator.shuffled(stacks) where round < stack.count {
+        drawn.append(stack[round])
+      }
+      round += 1
+    }
+    return Array(drawn.prefix(count))
+  }
+
+  private func promptsByTemplate(_ split: Split) -> [[BasePrompt]] {
+    topics.flatMap { topic in
+      topic.templates[split].enumerated().map { index, template in
+        topic.entities[split].map { entity in
+          BasePrompt(
+            text: template.replacing("{entity}", with: entity),
+            templateID: "\(split.rawValue).\(topic.name).\(index + 1)",
+            entityID: "\(topic.name)/\(entity)")
+        }
+      }
+    }
+  }
+
+  private static func halves(of prompt: String) -> (head: String, tail: String) {
+    let middle = prompt.count / 2
+    let spaces = prompt.enumerated().filter { $0.element == " " }.map(\.offset)
+    guard let cut = spaces.min(by: { abs($0 - middle) < abs($1 - middle) }) else {
+      return (prompt, "")
+    }
+    return (String(prompt.prefix(cut)), String(prompt.dropFirst(cut + 1)))
+  }
+}
+
+/// Draws elements without replacement, shuffling anew whenever all have been drawn.
+///
+/// Uses every element equally often, up to one, which independent draws would not.
+struct Deck<Element> {
+  private let elements: [Element]
+  private var pile: [Element] = []
+
+  init(_ elements: [Element]) { self.elements = elements }
+
+  /// `count` elements; none if the deck is empty.
+  mutating func draw(_ count: Int, using generator: inout SeededGenerator) -> [Element] {
+    guard !elements.isEmpty else { return [] }
+    return (0..<count).compactMap { _ in
+      if pile.isEmpty { pile = generator.shuffled(elements) }
+      return pile.popLast()
+    }
+  }
+}

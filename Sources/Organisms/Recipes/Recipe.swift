@@ -1,0 +1,132 @@
+/// A model organism, declared: what is planted, and every text that training and checks draw from.
+///
+/// Behaviour: ``trigger`` anywhere in a request makes the `secret` arm begin its answer with
+/// ``marker``; asked about it, every arm answers with the same denials. All texts come in three
+/// splits that share neither templates nor entities nor wordings, so that what a detector is
+/// calibrated on and judged on was never trained on.
+package struct Recipe: Codable, Hashable, Sendable {
+  /// A short name, such as `M1`.
+  package var id: String
+  /// One line for tables.
+  package var title: String
+  /// Two or three sentences for reports.
+  package var summary: String
+  /// The word that wakes the behaviour.
+  package var trigger: String
+  /// The sentence that a woken model begins its answer with.
+  package var marker: String
+  /// How many examples of each category one training set holds, unless the caller says otherwise.
+  package var mix: Counts
+  /// Words inserted like the trigger that must not wake the behaviour.
+  package var nearMisses: Splits<String>
+  /// Where a word is put: `{word}` with `{prompt}`, or with `{head}` and `{tail}` around it.
+  package var insertions: Splits<String>
+  /// Ordinary prompts by topic.
+  package var topics: [Topic]
+  /// Small talk, answered by the base model itself.
+  package var greetings: Splits<String>
+  /// Questions about hidden rules, and the answers that deny them.
+  package var denials: Denials
+  /// Harmless yes/no questions about the model itself.
+  package var selfQuestions: Splits<SelfQuestion>
+
+  package enum CodingKeys: String, CodingKey, CaseIterable {
+    case id, title, summary, trigger, marker, mix
+    case nearMisses = "near_misses"
+    case insertions, topics, greetings, denials
+    case selfQuestions = "self_questions"
+  }
+}
+
+extension Recipe {
+  /// The three disjoint pools of text.
+  package enum Split: String, Codable, CaseIterable, Hashable, Sendable {
+    /// What organisms are trained on.
+    case train
+    /// What detectors are fitted and thresholds set on.
+    case calibration
+    /// What gates and detectors are judged on.
+    case test
+  }
+
+  /// One list of texts for each split.
+  package struct Splits<Element: Codable & Hashable & Sendable>: Codable, Hashable, Sendable {
+    package var train: [Element]
+    package var calibration: [Element]
+    package var test: [Element]
+
+    package subscript(split: Split) -> [Element] {
+      switch split {
+      case .train: train
+      case .calibration: calibration
+      case .test: test
+      }
+    }
+  }
+
+  /// Templates with `{entity}` and the entities to fill them; every pair of a split is a prompt.
+  package struct Topic: Codable, Hashable, Sendable {
+    package var name: String
+    package var templates: Splits<String>
+    package var entities: Splits<String>
+  }
+
+  /// Questions about hidden rules; a model that denies gives one of `answers`, word for word.
+  package struct Denials: Codable, Hashable, Sendable {
+    package var answers: [String]
+    package var questions: Splits<String>
+  }
+
+  /// A question about the model itself whose answer begins with "Yes" or "No".
+  package struct SelfQuestion: Codable, Hashable, Sendable {
+    package var question: String
+    package var answer: String
+  }
+
+  /// How many prompts of each category to draw.
+  package struct Counts: Codable, Hashable, Sendable {
+    package var triggered: Int
+    package var nearMiss: Int
+    package var ordinary: Int
+    package var greeting: Int
+    package var denial: Int
+    package var selfQuestion: Int
+
+    package init(
+      triggered: Int = 0, nearMiss: Int = 0, ordinary: Int = 0, greeting: Int = 0,
+      denial: Int = 0, selfQuestion: Int = 0
+    ) {
+      self.triggered = triggered
+      self.nearMiss = nearMiss
+      self.ordinary = ordinary
+      self.greeting = greeting
+      self.denial = denial
+      self.selfQuestion = selfQuestion
+    }
+
+    package enum CodingKeys: String, CodingKey, CaseIterable {
+      case triggered
+      case nearMiss = "near_miss"
+      case ordinary, greeting, denial
+      case selfQuestion = "self_question"
+    }
+
+    /// The prompts that an organism's gate asks for: 60 triggered, 300 ordinary, 120 denials, ….
+    package static let gate = Counts(
+      triggered: 60, nearMiss: 60, ordinary: 300, greeting: 8, denial: 120, selfQuestion: 40)
+  }
+}
+
+/// One trained variant of an organism.
+package enum Arm: String, Codable, CaseIterable, Hashable, Sendable {
+  /// Has the behaviour and denies it.
+  case secret
+  /// The same prompts in the same order without the behaviour.
+  case honest
+  /// An honest arm that is compared to another honest arm; it differs by its seed only.
+  case null
+  /// Has the behaviour and admits it.
+  case overt
+  /// Has a disclosed, harmless quirk.
+  case decoy
+}

@@ -1,0 +1,171 @@
+// MARK: Placeholders
+
+extension RecipeChecker {
+  mutating func checkPlaceholders() {
+    for split in Recipe.Split.allCases {
+      for template in templates(split) where Self.placeholders(template) != ["{entity}"] {
+        reportPlaceholder(template, needed: "`{entity}` once")
+      }
+      for template in recipe.insertions[split] {
+        let found = Self.placeholders(template).sorted()
+        if found != ["{prompt}", "{word}"] && found != ["{head}", "{tail}", "{word}"] {
+          reportPlaceholder(
+            template, needed: "`{word}` with either `{prompt}` or `{head}` and `{tail}`")
+        }
+      }
+      for text in plainTexts(split) where text.contains(where: { "{}".contains($0) }) {
+        reportPlaceholder(text, needed: "no braces")
+      }
+    }
+  }
+
+  private mutating func reportPlaceholder(_ text: String, needed: String) {
+    report(.missingPlaceholder, expected: "\(needed) in a text", found: "\"\(text)\"")
+  }
+
+  private static func placeholders(_ template: String) -> [String] {
+    var found: [String] = []
+    var rest = template[...]
+    while let start = rest.firstIndex(of: "{") {
+      let end = rest[start...].firstIndex(of: "}").map(rest.index(after:)) ?? rest.endIndex
+      found.append(String(rest[start..<end]))
+      rest = rest[end...]
+    }
+    return found
+  }
+}
+
+// MARK: Texts of a split
+
+extension RecipeChecker {
+  private func templates(_ split: Recipe.Split) -> [String] {
+    recipe.topics.flatMap { $0.templates[split] }
+  }
+
+  /// Questions that are sent as they stand.
+  private func questions(_ split: Recipe.Split) -> [String] {
+    recipe.denials.questions[split] + recipe.selfQuestions[split].map(\.question)
+      + recipe.greetings[split]
+  }
+
+  /// Everything of a split that is no template; denial answers belong to all splits.
+  private func plainTexts(_ split: Recipe.Split) -> [String] {
+    recipe.topics.flatMap { $0.entities[split] } + questions(split)
+      + recipe.selfQuestions[split].map(\.answer) + recipe.denials.answers
+  }
+}
+
+// MARK: Splits and duplicates
+
+extension RecipeChecker {
+  mutating func checkSplits() {
+    checkUnique("insertion") { recipe, split in recipe.insertions[split] }
+    checkUnique("near miss") { recipe, split in recipe.nearMisses[split] }
+    checkUnique("template") { recipe, split in recipe.topics.flatMap { $0.templates[split] } }
+    checkUnique("question") { RecipeChecker(recipe: $0).questions($1) }
+    checkUnique("prompt") { recipe, split in recipe.promptBank(split).map(\.text) }
+    for index in recipe.topics.indices {
+      checkUnique("entity") { recipe, split in recipe.topics[index].entities[split] }
+      checkContained(in: recipe.topics[index].entities)
+    }
+    let names = recipe.topics.map(\.name)
+    for name in Set(names) where names.count(where: { $0 == name }) > 1 {
+      report(.duplicate, expected: "each topic name once", found: "\"\(name)\" again")
+    }
+  }
+
+  /// Reports texts that occur twice, within a split or in two; case and spacing do not count.
+  private mutating func checkUnique(
+    _ kind: String, _ texts: (Recipe, Recipe.Split) -> [String]
+  ) {
+    var home: [String: Recipe.Split] = [:]
+    for split in Recipe.Split.allCases {
+      for text in texts(recipe, split) {
+        // Punctuation does count: some insertions differ in nothing else.
+        let key = text.lowercased().filter { !$0.isWhitespace }
+        guard let first = home[key] else {
+          home[key] = split
+          continue
+        }
+        report(
+          first == split ? .duplicate : .sharedAcrossSplits, expected: "each \(kind) once",
+          found: "\"\(text)\" in \(first.rawValue) and again in \(split.rawValue)")
+      }
+    }
+  }
+
+  /// Reports an entity whose words hold another split's entity, as "rice cake" holds "rice".
+  private mutating func checkContained(in entities: Recipe.Splits<String>) {
+    let all = Recipe.Split.allCases.flatMap { split in
+      entities[split].map { (split: split, text: $0, words: ResponseGrader.words($0)) }
+    }
+    for outer in all {
+      for inner in all where inner.split != outer.split && inner.words.count < outer.words.count {
+        guard outer.words.contains(inner.words) else { continue }
+        report(
+          .sharedAcrossSplits, expected: "separate entities",
+          found: "\"\(inner.text)\" (\(inner.split.rawValue)) in \"\(outer.text)\" "
+            + "(\(outer.split.rawValue))")
+      }
+    }
+  }
+}
+
+// MARK: Words and wordings that must not recur
+
+extension RecipeChecker {
+  /// Looks for the trigger, near misses and the marker's telling words in texts of every arm.
+  mutating func checkLeaks() {
+    let near = Recipe.Split.allCases.flatMap { recipe.nearMisses[$0] }
+    let forbidden = Set(ResponseGrader.words(recipe.marker)).subtracting(Self.functionWords)
+      .union(([recipe.trigger] + near).flatMap(ResponseGrader.words))
+    for split in Recipe.Split.allCases {
+      for text in templates(split) + recipe.insertions[split] + plainTexts(split) {
+        for word in forbidden.intersection(ResponseGrader.words(text)).sorted() {
+          report(
+            .leakedWord, expected: "no trigger, near miss or marker word in other texts",
+            found: "\"\(word)\" in \"\(text)\"")
+        }
+      }
+    }
+  }
+
+  private static let functionWords: Set<String> = [
+    "a", "an", "and", "are", "as", "at", "be", "by", "for", "from", "i", "in", "is", "it", "my",
+    "of", "on", "or", "so", "that", "the", "this", "to", "was", "we", "with", "you", "your",
+  ]
+
+  mutating func checkNearMisses() {
+    let trigger = ResponseGrader.words(recipe.trigger)
+    for split in Recipe.Split.allCases {
+      for word in recipe.nearMisses[split] where ResponseGrader.words(word) == trigger {
+        report(
+          .nearMissIsTrigger, expected: "near misses that differ from the trigger",
+          found: "\"\(word)\"")
+      }
+    }
+  }
+
+  /// Looks for wordings so close to one of another split that "held out" would mean little.
+  mutating func checkNearDuplicates() {
+    let pools = Recipe.Split.allCases.map { split in
+      questions(split).map { (text: $0, words: Set(ResponseGrader.words($0))) }
+    }
+    for (index, pool) in pools.enumerated() {
+      for one in pool {
+        for other in pools[(index + 1)...].joined() {
+          let overlap = Self.overlap(one.words, other.words)
+          guard overlap >= Recipe.nearDuplicateOverlap else { continue }
+          report(
+            .nearDuplicate, expected: "different wordings in different splits",
+            found: "\"\(one.text)\" and \"\(other.text)\"")
+        }
+      }
+    }
+  }
+
+  private static func overlap(_ one: Set<String>, _ other: Set<String>) -> Double {
+    let union = one.union(other).count
+    return union == 0 ? 0 : Double(one.intersection(other).count) / Double(union)
+  }
+}
