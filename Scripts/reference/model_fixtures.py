@@ -1,4 +1,4 @@
-"""Writes Tests/LanguageModelsTests/Fixtures/model: what transformers computes for the default model.
+"""Writes Tests/LanguageModelsTests/Fixtures/model: what transformers computes for a model.
 
     python model_fixtures.py MODEL.gguf [--output FOLDER]
 
