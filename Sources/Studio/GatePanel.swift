@@ -157,12 +157,20 @@ struct Bullet {
   }
 
   private func domain(_ measured: CitedNumber) -> ClosedRange<Double> {
-    if measured.unit == .rate { return 0...1 }
     let bounds = measured.finiteInterval.map { [$0.lowerBound, $0.upperBound] } ?? []
+    if measured.unit == .rate { return rateDomain(edges + bounds + [measured.value]) }
     let values = edges + bounds + [measured.value]
     let (low, high) = (values.min() ?? 0, values.max() ?? 1)
     let margin = max((high - low) * 0.25, 1e-9)
     return (low - margin)...(high + margin)
+  }
+
+  /// The end of the unit interval where the bar lies, near enough to see it.
+  private func rateDomain(_ values: [Double]) -> ClosedRange<Double> {
+    let (low, high) = (values.min() ?? 0, values.max() ?? 1)
+    if high < 0.35 { return 0...max(high * 1.35, 1e-6) }
+    if low > 0.65 { return min(1 - (1 - low) * 1.35, 1 - 1e-6)...1 }
+    return 0...1
   }
 
   private func zone(_ scale: LinearScale) -> Node {

@@ -27,6 +27,14 @@ package enum NumberFormat {
     return fixed(x, places: digits - 1 - magnitude)
   }
 
+  /// `x` with at most three significant digits and no zeros at the end: "0.5", "1.31".
+  package static func trimmed(_ x: Double) -> String {
+    let text = significant(x)
+    guard text.contains("."), !text.contains("e") else { return text }
+    let digits = text.reversed().drop { $0 == "0" }.drop { $0 == "." }
+    return String(digits.reversed())
+  }
+
   /// An integer with a comma between groups of three digits.
   package static func grouped(_ n: Int) -> String {
     var output = ""
@@ -75,12 +83,13 @@ package enum NumberFormat {
   package static func plain(_ value: Double, interval: Interval?) -> String {
     guard value.isFinite else { return undefined }
     guard let interval, interval.lower.isFinite, interval.upper.isFinite else {
-      return significant(value)
+      return trimmed(value)
     }
     let width = interval.upper - interval.lower
     let largest = max(abs(value), abs(interval.lower), abs(interval.upper))
-    let places = width > 0 ? Int((1 - log10(width)).rounded(.down)) + (largest <= 1 ? 1 : 0) : 3
-    let shown = min(max(largest <= 1 ? 2 : 0, min(places, largest <= 1 && width > 0.03 ? 2 : 6)), 6)
+    // Two digits of the interval's width: 0.91 (0.86–0.95), but 0.984 (0.968–0.994).
+    let places = width > 0 ? Int((1 - log10(width / 0.5)).rounded(.up)) : 3
+    let shown = max(largest <= 1 ? 2 : 0, min(places, 6))
     let separator = interval.lower < 0 ? " to " : "–"
     let range = [interval.lower, interval.upper].map { fixed($0, places: shown) }
     return "\(fixed(value, places: shown)) (\(range.joined(separator: separator)))"
@@ -94,7 +103,7 @@ package enum NumberFormat {
   /// Captions say once that intervals are 95 %; any other level is said beside the number.
   private static func levelNote(_ interval: Interval) -> String {
     abs(interval.level - 0.95) < 1e-9
-      ? "" : ", \(significant(interval.level * 100)) % interval"
+      ? "" : ", \(trimmed(interval.level * 100)) % interval"
   }
 
   private static func boundPlaces(_ distance: Double) -> Int {

@@ -70,6 +70,7 @@ enum Style {
     :focus-visible{outline:2px solid var(--s1);outline-offset:2px;border-radius:2px}
     svg .item:focus-visible{outline-offset:0}
     nav.contents{margin-top:1.3rem;font-size:.88rem}
+    nav.contents a{text-decoration:none}nav.contents a:hover{text-decoration:underline}
     nav.contents ol{display:flex;flex-wrap:wrap;gap:.15rem 1.15rem;list-style:none;margin:0;padding:0}
     .skip{position:absolute;left:-999rem}.skip:focus{left:1rem;top:.5rem}
     button.theme{font:inherit;font-size:.78rem;letter-spacing:0;text-transform:none;color:var(--muted);
@@ -100,14 +101,16 @@ enum Style {
     thead th{font-weight:560;color:var(--muted);font-size:.82rem;border-bottom-color:var(--axis);
     vertical-align:bottom}
     tbody th{font-weight:560}
-    td.right,th.right{text-align:right}
+    td.right,th.right{text-align:right}td.right{white-space:nowrap}
+    tbody th{min-width:8rem}tbody th.right{min-width:0}.gates tbody th{min-width:13rem}
     td .sub,th .sub{display:block;color:var(--muted);font-size:.86em;font-weight:400}
     tr:target{background:var(--panel);outline:2px solid var(--s1)}
     tr.group th{padding-top:1.1rem;font-weight:650}
     .mark-word{white-space:nowrap;font-weight:560}
     figure{margin:1.3rem 0 1.5rem}
-    figcaption{color:var(--muted);font-size:.86rem;line-height:1.48;margin-top:.45rem;max-width:42rem}
-    figure svg,td svg{display:block;max-width:100%;height:auto}
+    figcaption{color:var(--muted);font-size:.86rem;line-height:1.48;margin:0 0 .8rem;max-width:42rem}
+    figure svg{display:block;max-width:100%;height:auto}td svg{display:block}
+    .gates td{vertical-align:middle}
     .wide svg,.narrow svg{width:100%}
     .narrow{display:none}
     .absent{padding:.8rem 1rem;border:1px dashed var(--axis);border-radius:6px;color:var(--muted)}
@@ -115,7 +118,8 @@ enum Style {
     margin:1.1rem 0}
     .facts dt{font-size:.82rem;color:var(--muted)}.facts dd{margin:.1rem 0 0;font-weight:520}
     .facts .sub{display:block;font-weight:400;font-size:.86rem;color:var(--muted)}
-    svg text{font-family:inherit;fill:var(--ink);font-size:12.5px}
+    svg text{font-family:inherit;fill:var(--ink);font-size:12.5px;paint-order:stroke;stroke:var(--paper);
+    stroke-width:3px;stroke-linejoin:round}
     svg .tick,svg .axis-label{font-size:11px;fill:var(--muted)}
     svg .value{font-size:12.5px;font-weight:560}
     svg .group-label{font-weight:650;font-size:12.5px}
@@ -155,6 +159,7 @@ enum Style {
     table.stack thead{position:absolute;left:-999rem}
     table.stack tr{display:block;padding:.6rem 0;border-bottom:1px solid var(--rule)}
     table.stack th,table.stack td{display:block;border:0;padding:.1rem 0;text-align:left}
+    table.stack td .sub{display:inline;margin-left:.5rem}
     table.stack td[data-label]::before{content:attr(data-label) ": ";color:var(--muted);
     font-size:.86em;font-weight:400}}
     """

@@ -54,7 +54,7 @@ package struct TokenStrip: Sendable {
   private var legend: String {
     guard let shade, !scores.isEmpty else { return "no token got a score" }
     let ends = [shade.domain.lowerBound, shade.domain.upperBound]
-      .map { NumberFormat.significant($0, digits: 2) }
+      .map { NumberFormat.trimmed($0) }
     let missing = tokens.count - scores.count
     return "score \(ends[0]) (no shade) to \(ends[1]) (full)"
       + (missing > 0 ? ", \(missing) of \(tokens.count) tokens unscored" : "")

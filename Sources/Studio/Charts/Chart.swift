@@ -58,18 +58,18 @@ extension Chart {
   package func figure(@NodeBuilder caption: () -> [Node] = { [] }) -> Node {
     let caption = caption()
     return Tag.figure {
-      if let absence {
-        Tag.p(.class("absent")) { "\(title): \(absence)" }
-      } else {
-        Tag.div(.class("wide")) { svg(width: ChartWidth.wide) }
-        Tag.div(.class("narrow")) { svg(width: ChartWidth.narrow) }
-      }
       Tag.figcaption {
         Tag.strong { title + "." }
         if !caption.isEmpty {
           " "
           caption
         }
+      }
+      if let absence {
+        Tag.p(.class("absent")) { "\(title): \(absence)" }
+      } else {
+        Tag.div(.class("wide")) { svg(width: ChartWidth.wide) }
+        Tag.div(.class("narrow")) { svg(width: ChartWidth.narrow) }
       }
     }
   }

@@ -20,7 +20,7 @@ package struct CostBars: Chart {
 
   package func draw(width: Double) -> Drawing {
     let isNarrow = width < 500
-    let labelWidth = isNarrow ? 0 : 236.0
+    let labelWidth = isNarrow ? 0 : 270.0
     let column = (width - labelWidth - 20) / 2
     let (top, rowHeight) = (24.0, isNarrow ? 42.0 : 25.0)
     let left = (tokens: labelWidth, seconds: labelWidth + column + 20)

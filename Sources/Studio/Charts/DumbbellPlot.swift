@@ -60,8 +60,8 @@ package struct DumbbellPlot: Chart {
     if let target, target.isFinite {
       let x = scale.clamped(target)
       shapes.append(SVG.line(x, top - 8, x, bottom, "reference"))
-      let label = "set for \(NumberFormat.significant(target * 100)) %"
-      shapes.append(SVG.text(label, x: x + 4, y: 13, "tick"))
+      let label = "set for \(NumberFormat.trimmed(target * 100)) %"
+      shapes.append(SVG.text(label, near: x, y: 13, within: width, "tick"))
     }
     for (index, row) in rows.enumerated() {
       shapes.append(

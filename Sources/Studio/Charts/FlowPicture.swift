@@ -19,7 +19,7 @@ package struct FlowPicture: Chart {
 
   package init(
     title: String, steps: [Step], sealed: ClosedRange<Int>? = nil,
-    sealedLabel: String = "arms sealed: nothing here can read which specimen is which"
+    sealedLabel: String = "arms sealed, unreadable here"
   ) {
     self.title = title
     self.steps = steps
@@ -51,13 +51,15 @@ package struct FlowPicture: Chart {
     let texts = steps.map { lines($0, width: boxWidth - 6) }
     let boxHeight = Double(texts.map { $0.name.count * 14 + $0.detail.count * 13 }.max() ?? 14) + 18
     let left = { (index: Int) in 1 + Double(index) * (boxWidth + gap) }
-    let top = usableSeal == nil ? 2.0 : 28.0
+    var top = 2.0
     var shapes: [Node] = []
     if let seal = usableSeal {
+      let bandWidth = left(seal.upperBound) + boxWidth - left(seal.lowerBound) + 14
+      let lines = SVG.wrapped(sealedLabel, width: bandWidth - 8, size: 11)
+      top = Double(lines.count) * 14 + 14
       shapes += sealBand(
-        x: left(seal.lowerBound) - 7, y: 1,
-        width: left(seal.upperBound) + boxWidth - left(seal.lowerBound) + 14,
-        height: boxHeight + top + 6, lines: [sealedLabel])
+        x: left(seal.lowerBound) - 7, y: 1, width: bandWidth, height: boxHeight + top + 6,
+        lines: lines)
     }
     for (index, text) in texts.enumerated() {
       let x = left(index)
@@ -128,7 +130,10 @@ package struct FlowPicture: Chart {
     x: Double, y: Double, width: Double, height: Double, lines: [String]
   ) -> [Node] {
     [SVG.rect(x: x, y: y, width: width, height: height, "seal")]
-      + lines.map { SVG.text($0, x: x + width / 2, y: y + 17, anchor: .middle, "seal-label") }
+      + lines.enumerated().map { index, line in
+        SVG.text(
+          line, x: x + width / 2, y: y + 17 + Double(index) * 14, anchor: .middle, "seal-label")
+      }
   }
 
   private func arrowRight(from x1: Double, to x2: Double, y: Double) -> [Node] {

@@ -76,12 +76,8 @@ package struct ForestPlot: Chart {
       layout.scale, unit: unit, label: axisLabel, top: top - 4, bottom: bottom)
     if let reference, layout.scale.domain.contains(reference.value) {
       let x = layout.scale(reference.value)
-      let isRight = x > (layout.scale.start + layout.scale.end) / 2
       shapes.append(SVG.line(x, top - 8, x, bottom, "reference"))
-      shapes.append(
-        SVG.text(
-          reference.label, x: x + (isRight ? 4 : -4), y: 12, anchor: isRight ? .end : .start,
-          "tick"))
+      shapes.append(SVG.text(reference.label, near: x, y: 12, within: width, "tick"))
     }
     return Drawing(height: bottom + 40, shapes: shapes + drawn)
   }

@@ -69,7 +69,7 @@ package struct ROCChart: Chart {
   }
 
   package func draw(width: Double) -> Drawing {
-    let columns = width < 500 ? 2 : max(2, min(panels.count, 4))
+    let columns = width < 500 ? 2 : panels.count > 6 ? 4 : panels.count == 4 ? 4 : 3
     let gap = 16.0
     let panelWidth = (width - gap * Double(columns - 1)) / Double(columns)
     let frame = Frame(left: 32, top: 40, side: min(panelWidth - 38, 240))
@@ -100,9 +100,7 @@ package struct ROCChart: Chart {
   private func draw(_ panel: Panel, _ frame: Frame, width: Double) -> [Node] {
     let heading = [
       SVG.text(SVG.fitted(panel.label, width: width), x: 0, y: 13, "group-label"),
-      SVG.text(
-        SVG.fitted(panel.auroc.map { "AUROC " + $0.text } ?? "", width: width, size: 11.5),
-        x: 0, y: 29, "tick"),
+      SVG.text(auroc(panel, width: width), x: 0, y: 29, "tick"),
     ]
     if let missing = panel.missing {
       let lines = SVG.wrapped(missing, width: frame.side - 16, size: 12)
@@ -115,6 +113,13 @@ package struct ROCChart: Chart {
     return heading + axes(frame) + curve(panel, frame) + operatingPoint(panel, frame)
   }
 
+  /// The area under the curve; its name gives way first where there is little room.
+  private func auroc(_ panel: Panel, width: Double) -> String {
+    guard let auroc = panel.auroc else { return "" }
+    let full = "AUROC " + auroc.text
+    return SVG.textWidth(full, size: 11) <= width ? full : auroc.text
+  }
+
   private func axes(_ frame: Frame) -> [Node] {
     let bottom = frame.top + frame.side
     let right = frame.left + frame.side
@@ -124,7 +129,10 @@ package struct ROCChart: Chart {
       nodes.append(SVG.line(frame.left, frame.y(tick), right, frame.y(tick), "grid"))
       let text = NumberFormat.fixed(tick, places: tick == 0.5 ? 1 : 0)
       nodes.append(SVG.text(text, x: frame.x(tick), y: bottom + 14, anchor: .middle, "tick"))
-      nodes.append(SVG.text(text, x: frame.left - 6, y: frame.y(tick) + 4, anchor: .end, "tick"))
+      if tick != 0.5 {
+        // The middle of this side belongs to the axis label.
+        nodes.append(SVG.text(text, x: frame.left - 6, y: frame.y(tick) + 4, anchor: .end, "tick"))
+      }
     }
     nodes.append(SVG.line(frame.left, bottom, right, frame.top, "reference"))
     nodes.append(

@@ -64,6 +64,16 @@ enum SVG {
     ) { string }
   }
 
+  /// Text centred on `x`, moved where it would leave a picture of `width` pixels.
+  static func text(
+    _ string: String, near x: Double, y: Double, within width: Double, _ className: String
+  ) -> Node {
+    let string = fitted(string, width: width, size: 11)
+    let half = textWidth(string, size: 11) / 2
+    return text(
+      string, x: max(min(x, width - half), half), y: y, anchor: .middle, className)
+  }
+
   /// The series' own mark: circle, square, triangle, diamond, or a hollow circle.
   static func mark(_ series: Series, x: Double, y: Double, size: Double = 5) -> Node {
     guard allFinite(x, y) else { return .empty }

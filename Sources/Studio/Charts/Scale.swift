@@ -56,7 +56,7 @@ package struct LinearScale: Sendable {
   {
     let finite = (values + extra).filter(\.isFinite)
     guard let low = finite.min(), let high = finite.max() else { return 0...1 }
-    let step = niceStep(max(high - low, abs(high) * 0.01, 1e-9) / 5)
+    let step = niceStep(max(high - low, abs(high) * 0.01, 1e-9) / 10)
     let lower = (low / step - 1e-9).rounded(.down) * step
     let upper = (high / step + 1e-9).rounded(.up) * step
     guard lower.isFinite, upper.isFinite, lower <= upper else { return 0...1 }

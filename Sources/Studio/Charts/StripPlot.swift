@@ -23,7 +23,7 @@ package struct StripPlot: Chart {
   package var title: String
   package var axisLabel: String
   package var groups: [Group]
-  /// Scores at or above it are accused.
+  /// Scores at or above it are flagged.
   package var threshold: (value: Double, label: String)?
 
   package init(
@@ -74,12 +74,8 @@ package struct StripPlot: Chart {
     }
     if let drawnThreshold {
       let x = scale(drawnThreshold.value)
-      let isRight = x > (scale.start + scale.end) / 2
       shapes.append(SVG.line(x, top - 8, x, bottom, "reference"))
-      shapes.append(
-        SVG.text(
-          drawnThreshold.label, x: x + (isRight ? 3 : -3), y: 11, anchor: isRight ? .end : .start,
-          "tick"))
+      shapes.append(SVG.text(drawnThreshold.label, near: x, y: 11, within: width, "tick"))
     }
     return Drawing(height: bottom + 38, shapes: shapes)
   }
@@ -91,7 +87,7 @@ package struct StripPlot: Chart {
   private func labels(_ group: Group, y: Double, width: Double, isNarrow: Bool) -> [Node] {
     var counts = "n = \(NumberFormat.grouped(group.finite.count))"
     if group.missing > 0 { counts += ", \(NumberFormat.grouped(group.missing)) unscored" }
-    let above = countAbove(group).map { "\(NumberFormat.grouped($0)) accused" } ?? ""
+    let above = countAbove(group).map { "\(NumberFormat.grouped($0)) flagged" } ?? ""
     if isNarrow {
       let right = above.isEmpty ? counts : "\(above), \(counts)"
       let room = width - SVG.textWidth(right, size: 11) - 8
@@ -107,13 +103,22 @@ package struct StripPlot: Chart {
     ]
   }
 
+  /// One size for all groups, small enough for the largest.
+  private var radius: Double {
+    switch groups.map(\.finite.count).max() ?? 0 {
+    case 301...: 1.5
+    case 91...: 2
+    case 21...: 3
+    default: 4.5
+    }
+  }
+
   /// All dots of a group as one path of round caps, which stays small with thousands of them.
   private func dots(_ group: Group, center: Double, _ scale: LinearScale) -> [Node] {
     let scores = group.finite
     guard !scores.isEmpty else {
       return [SVG.text("no scores", x: scale.start + 6, y: center + 4, "missing")]
     }
-    let radius = scores.count > 300 ? 1.5 : scores.count > 90 ? 2 : scores.count > 20 ? 3 : 4.5
     let places = Self.beeswarm(scores.map { scale($0) }, radius: radius, reach: 21 - radius)
     let d = places.map { "M\(SVG.number($0.x)) \(SVG.number(center + $0.offset))h.01" }.joined()
     return [

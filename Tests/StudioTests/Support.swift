@@ -1,0 +1,63 @@
+import Foundation
+import Statistics
+import Studio
+
+#if canImport(FoundationXML)
+  import FoundationXML
+#endif
+
+/// A made-up but well-formed cell id: 64 hexadecimal digits that depend on the number only.
+func sampleCell(_ number: Int) -> String {
+  var state = UInt64(truncatingIfNeeded: number &+ 1) &* 0x9E37_79B9_7F4A_7C15
+  return (0..<4).map { _ in
+    state = (state ^ (state >> 29)) &* 0xBF58_476D_1CE4_E5B9
+    let digits = String(state, radix: 16)
+    return String(repeating: "0", count: 16 - digits.count) + digits
+  }.joined()
+}
+
+func interval(_ lower: Double, _ upper: Double, level: Double = 0.95) -> Interval {
+  Interval(lower: lower, upper: upper, level: level)
+}
+
+/// Element names, attributes and text of a document, as an XML parser sees them.
+final class XMLReading: NSObject, XMLParserDelegate {
+  private(set) var elements: [String] = []
+  private(set) var attributes: [(element: String, name: String, value: String)] = []
+  private(set) var text = ""
+  private(set) var failure: String?
+
+  /// Reads markup; `failure` says where it is not well-formed.
+  init(_ markup: String) {
+    super.init()
+    let parser = XMLParser(data: Data(markup.utf8))
+    parser.delegate = self
+    if !parser.parse() {
+      let reason = parser.parserError.map { "\($0)" } ?? "unknown"
+      failure = "line \(parser.lineNumber), column \(parser.columnNumber): \(reason)"
+    }
+  }
+
+  func values(of name: String) -> [String] {
+    attributes.filter { $0.name == name }.map(\.value)
+  }
+
+  func parser(
+    _ parser: XMLParser, didStartElement elementName: String, namespaceURI: String?,
+    qualifiedName: String?, attributes: [String: String]
+  ) {
+    elements.append(elementName)
+    for (name, value) in attributes { self.attributes.append((elementName, name, value)) }
+  }
+
+  func parser(_ parser: XMLParser, foundCharacters string: String) { text += string }
+}
+
+/// Every number written as a coordinate, for checks that none lies outside of the picture.
+func coordinates(_ reading: XMLReading) -> [String] {
+  let names: Set = [
+    "x", "y", "x1", "x2", "y1", "y2", "cx", "cy", "r", "width", "height", "d", "viewBox",
+    "transform", "stroke-width",
+  ]
+  return reading.attributes.filter { names.contains($0.name) }.map(\.value)
+}
