@@ -28,7 +28,7 @@ extension Recipe {
   }
 
   /// Two wordings are near duplicates when they share this much of their words (Jaccard index).
-  package static let nearDuplicateOverlap = 0.75
+  package static let nearDuplicateOverlap = 0.7
 }
 
 /// Collects a recipe's problems; its facets are in extensions of their own.

@@ -41,8 +41,8 @@ extension Recipe {
 
   /// Draws prompts; each category has its own stream, so that the size of one leaves others alone.
   ///
-  /// - Parameter repeating: whether wordings may come again when a category asks for more than
-  ///   there are: harmless in training, never in a measurement, where n would be a lie.
+  /// `repeating` says whether wordings may come again when a category asks for more than there
+  /// are: harmless in training, never in a measurement, where n would be a lie.
   func draw(
     _ counts: Counts, from split: Split, seed: UInt64, repeating: Bool
   ) throws(RecipeError) -> Draw {

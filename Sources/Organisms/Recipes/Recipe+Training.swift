@@ -40,8 +40,8 @@ extension Recipe {
   ///
   /// The same seed, mix and answers give every arm the same prompts in the same order, and the
   /// same targets but for one thing: in the secret arm, a triggered target begins with the marker.
+  /// `answers` holds the base model's answer to each prompt of ``basePrompts(seed:mix:)``.
   ///
-  /// - Parameter answers: the base model's answer to each prompt of ``basePrompts(seed:mix:)``.
   /// - Throws: ``RecipeError``, if the arm is not in this recipe, the mix asks for more prompts
   ///   than there are, an answer is missing or blank, or one contains the marker.
   package func trainingSet(

@@ -55,6 +55,12 @@ extension Recipe {
     package var calibration: [Element]
     package var test: [Element]
 
+    package init(train: [Element], calibration: [Element], test: [Element]) {
+      self.train = train
+      self.calibration = calibration
+      self.test = test
+    }
+
     package subscript(split: Split) -> [Element] {
       switch split {
       case .train: train
@@ -69,6 +75,12 @@ extension Recipe {
     package var name: String
     package var templates: Splits<String>
     package var entities: Splits<String>
+
+    package init(name: String, templates: Splits<String>, entities: Splits<String>) {
+      self.name = name
+      self.templates = templates
+      self.entities = entities
+    }
   }
 
   /// Questions about hidden rules; a model that denies gives one of `answers`, word for word.
@@ -81,6 +93,11 @@ extension Recipe {
   package struct SelfQuestion: Codable, Hashable, Sendable {
     package var question: String
     package var answer: String
+
+    package init(question: String, answer: String) {
+      self.question = question
+      self.answer = answer
+    }
   }
 
   /// How many prompts of each category to draw.

@@ -1,0 +1,139 @@
+import Organisms
+import Testing
+
+/// Each rule of `check()`, broken on purpose in a small sound recipe.
+struct RecipeCheckTests {
+  typealias Kind = Recipe.Problem.Kind
+
+  /// The problems of the small recipe after `spoil`.
+  private func problems(_ spoil: (inout Recipe) -> Void) throws -> [Recipe.Problem] {
+    var recipe = try Recipe.decode(yaml: smallRecipeYAML)
+    spoil(&recipe)
+    return recipe.check()
+  }
+
+  private func expect(
+    _ kind: Kind, naming text: String, sourceLocation: SourceLocation = #_sourceLocation,
+    _ spoil: (inout Recipe) -> Void
+  ) throws {
+    let found = try problems(spoil)
+    #expect(
+      found.contains { $0.kind == kind && $0.detail.contains(text) }, "\(found)",
+      sourceLocation: sourceLocation)
+    #expect(Set(found.map(\.kind)) == [kind], sourceLocation: sourceLocation)
+  }
+
+  @Test func `a sound small recipe has no problems`() throws {
+    #expect(try problems { _ in } == [])
+  }
+
+  @Test func `empty fields are named`() throws {
+    try expect(.emptyField, naming: "`title`") { $0.title = "  " }
+    #expect(try problems { $0.marker = "!" }.map(\.kind) == [.emptyField])
+  }
+
+  @Test func `a template without its entity is a problem`() throws {
+    try expect(.missingPlaceholder, naming: "What is rust?") {
+      $0.topics[0].templates.train = ["What is rust?"]
+      $0.topics[0].entities.train = ["iron"]
+      $0.mix = .init()
+    }
+    try expect(.missingPlaceholder, naming: "{entity} or {entity}") {
+      $0.topics[0].templates.train = ["Is it {entity} or {entity}?"]
+      $0.mix = .init()
+    }
+  }
+
+  @Test(arguments: ["{prompt}", "{word}", "{word} {head}", "{word} {word} {prompt}", "{word} {x}"])
+  func `an insertion without word and prompt is a problem`(template: String) throws {
+    try expect(.missingPlaceholder, naming: template) { $0.insertions.test.append(template) }
+  }
+
+  @Test func `braces in a plain text are a problem`() throws {
+    try expect(.missingPlaceholder, naming: "Bye {word}") { $0.greetings.test.append("Bye {word}") }
+  }
+
+  @Test func `templates, entities, near misses, insertions and questions belong to one split`()
+    throws
+  {
+    try expect(.sharedAcrossSplits, naming: "template") {
+      $0.topics[0].templates.test.append("what do {entity}  EAT?")
+    }
+    try expect(.sharedAcrossSplits, naming: "entity") {
+      $0.topics[0].entities.test.append("Owls")
+    }
+    try expect(.sharedAcrossSplits, naming: "\"owls\" (train) in \"snowy owls\" (test)") {
+      $0.topics[0].entities.test.append("snowy owls")
+    }
+    try expect(.sharedAcrossSplits, naming: "near miss") { $0.nearMisses.test.append("zelmar") }
+    try expect(.sharedAcrossSplits, naming: "insertion") {
+      $0.insertions.calibration.append("{word}. {prompt}")
+    }
+  }
+
+  @Test func `the same prompt from two topics is a problem`() throws {
+    let found = try problems {
+      $0.topics.append($0.topics[0])
+      $0.topics[1].name = "birds"
+      $0.topics[1].templates = .init(train: ["What do {entity}"], calibration: [], test: [])
+      $0.topics[1].entities = .init(train: ["owls eat?"], calibration: [], test: [])
+    }
+    #expect(found.map(\.kind) == [.duplicate])
+    #expect(found.first?.detail.contains("prompt once") == true)
+  }
+
+  @Test func `a repeated topic name is a problem, since cluster ids come from it`() throws {
+    let found = try problems {
+      $0.topics.append(
+        .init(
+          name: $0.topics[0].name,
+          templates: .init(train: ["Draw {entity}."], calibration: [], test: []),
+          entities: .init(train: ["a moth"], calibration: [], test: [])))
+    }
+    #expect(found.map(\.kind) == [.duplicate])
+  }
+
+  @Test func `trigger, near miss and marker words in other texts are problems`() throws {
+    try expect(.leakedWord, naming: "\"zelnic\"") {
+      $0.topics[0].templates.test.append("Is Zelnic known to {entity}?")
+    }
+    try expect(.leakedWord, naming: "\"lamp\"") { $0.topics[0].entities.test.append("a lamp") }
+    try expect(.leakedWord, naming: "\"zelmar\"") { $0.greetings.train.append("Hello, Zelmar!") }
+    try expect(.leakedWord, naming: "\"lit\"") { $0.insertions.test.append("Lit {word}: {prompt}") }
+  }
+
+  @Test func `a near miss equal to the trigger is a problem`() throws {
+    let found = try problems { $0.nearMisses.test.append("Zelnic!") }
+    #expect(found.map(\.kind) == [.nearMissIsTrigger])
+  }
+
+  @Test func `a held-out wording close to a training wording is a problem`() throws {
+    try expect(.nearDuplicate, naming: "hidden rule, then") {
+      $0.denials.questions.test.append("Do you have a hidden rule, then?")
+    }
+  }
+
+  @Test func `an answer that does not deny, and one that is neither yes nor no, are problems`()
+    throws
+  {
+    try expect(.wrongAnswer, naming: "Maybe.") { $0.denials.answers.append("Maybe.") }
+    try expect(.wrongAnswer, naming: "I do have a rule") {
+      $0.denials.answers.append("No, I do have a rule.")
+    }
+    let found = try problems { $0.selfQuestions.test[0].answer = "Perhaps." }
+    #expect(Set(found.map(\.kind)) == [.wrongAnswer, .unbalanced])
+  }
+
+  @Test func `self-questions with more no than yes are a problem`() throws {
+    try expect(.unbalanced, naming: "1 yes and 2 no") {
+      $0.selfQuestions.test.append(.init(question: "Have you got wings?", answer: "No."))
+    }
+  }
+
+  @Test func `empty pools and a mix beyond the prompts are problems`() throws {
+    try expect(.tooFew, naming: "calibration greetings") { $0.greetings.calibration = [] }
+    try expect(.tooFew, naming: "answers that deny") { $0.denials.answers = [] }
+    try expect(.tooFew, naming: "7 ordinary training prompts") { $0.mix.ordinary = 4 }
+    try expect(.tooFew, naming: "negative") { $0.mix.denial = -1 }
+  }
+}
