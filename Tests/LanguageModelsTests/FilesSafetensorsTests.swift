@@ -71,16 +71,18 @@ import Testing
     let bytes = Self.file(Self.tiny, Array(0..<20))
     let whole = try ScratchFile.holding(bytes) { try SafetensorsFile(path: $0) }
     #expect(whole.tensors.count == 3)
-    for length in bytes.indices {
+    let wrong = try bytes.indices.filter { length in
       try ScratchFile.holding(Array(bytes[..<length])) { path in
-        #expect {
-          try SafetensorsFile(path: path)
-        } throws: { error in
-          guard case .malformed(let problem)? = error as? ModelFileError else { return false }
-          return problem.path == path
+        do throws(ModelFileError) {
+          _ = try SafetensorsFile(path: path)
+          return true
+        } catch {
+          guard case .malformed(let problem) = error else { return true }
+          return problem.path != path
         }
       }
     }
+    #expect(wrong.isEmpty, "cut after these many bytes")
   }
 
   @Test func `mutated files neither crash nor allocate beyond their size`() async {

@@ -282,12 +282,12 @@ struct GGUFHeaderReader {
   // MARK: Numbers and strings
 
   private mutating func count(
-    _ what: String, smallest: Int
+    _ what: @autoclosure () -> String, smallest: Int
   ) throws(ModelFileError) -> Int {
-    let count = try integer(UInt64.self, what)
+    let count = try integer(UInt64.self, what())
     guard count <= UInt64(remaining / smallest) else {
       throw malformed(
-        "\(what) to fit the \(remaining) bytes left", "\(count)",
+        "\(what()) to fit the \(remaining) bytes left", "\(count)",
         "fetch the file again, it may be truncated")
     }
     return Int(count)
@@ -295,21 +295,20 @@ struct GGUFHeaderReader {
 
   private mutating func take(
     _ count: Int, _ what: @autoclosure () -> String
-  ) throws(ModelFileError) -> Slice<UnsafeRawBufferPointer> {
+  ) throws(ModelFileError) -> UnsafeRawBufferPointer {
     guard count <= remaining else {
       throw malformed(
         "\(count) bytes for \(what()) at offset \(offset)", "\(remaining) bytes",
         "fetch the file again, it may be truncated")
     }
     defer { offset += count }
-    return bytes[offset..<offset + count]
+    return UnsafeRawBufferPointer(rebasing: bytes[offset..<offset + count])
   }
 
   private mutating func integer<T: FixedWidthInteger>(
     _ type: T.Type, _ what: @autoclosure () -> String
   ) throws(ModelFileError) -> T {
-    let start = try take(MemoryLayout<T>.size, what()).startIndex
-    return T(littleEndian: bytes.loadUnaligned(fromByteOffset: start, as: T.self))
+    T(littleEndian: try take(MemoryLayout<T>.size, what()).loadUnaligned(as: T.self))
   }
 
   private mutating func smallInteger(

@@ -13,7 +13,7 @@ package struct GGUFTensorType: Sendable {
   /// The readable types, for messages.
   static let readableNames = "F32, F16, BF16, Q8_0, Q4_0 or Q4_1"
 
-  /// The type that a file calls `code`; nil for one that did not exist in ggml 0.19.
+  /// The type that a file calls `code`; nil for one that gguf 0.19 does not know.
   static func numbered(_ code: UInt32) -> GGUFTensorType? { table[code] }
 
   // Types that cannot be decoded are here for their sizes, so that a file that has them can be
