@@ -1,18 +1,13 @@
 /// A value and the cell that it came from: the only form in which a report takes a number.
 ///
 /// It is made by `CellResult.cite` and nothing else (not by decoding either), so a number from
-/// nowhere does not compile. A number computed from several cells belongs into a cell of its own.
+/// nowhere does not compile: the memberwise initialiser stays inside Lab. A number computed from several cells belongs into a cell of its own.
 @dynamicMemberLookup
 package struct Cited<Value> {
   /// The value.
   package let value: Value
   /// The cell whose finding holds it.
   package let cell: CellID
-
-  init(value: Value, cell: CellID) {
-    self.value = value
-    self.cell = cell
-  }
 
   /// A part of the value, from the same cell.
   package subscript<Part>(dynamicMember path: KeyPath<Value, Part>) -> Cited<Part> {

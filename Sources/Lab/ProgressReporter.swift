@@ -1,0 +1,141 @@
+import Foundation
+import Synchronization
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
+/// Shows a run's events to a person: one line that is rewritten on a terminal, a plain line now and
+/// then elsewhere. Standard error, so that results on standard output stay clean.
+package final class ProgressReporter: Sendable {
+  /// How the lines are shown.
+  package enum Style: Sendable {
+    /// One line, rewritten at most ten times a second and cut to so many columns.
+    case terminal(columns: Int)
+    /// A new line at each beginning and end, and at most every so often between.
+    case lines(every: Duration)
+  }
+
+  private struct Cell {
+    let start: ContinuousClock.Instant
+    /// The first report: after a resumed training it is not zero, and what an earlier process did
+    /// says nothing about the rate of this one.
+    var first: (done: Int, time: ContinuousClock.Instant)?
+  }
+
+  private struct State {
+    var cells: [CellID: Cell] = [:]
+    var lastShown: ContinuousClock.Instant?
+    var isLineOpen = false
+  }
+
+  private let style: Style
+  private let write: @Sendable (String) -> Void
+  private let now: @Sendable () -> ContinuousClock.Instant
+  private let state = Mutex(State())
+
+  /// A reporter on standard error, in the style that suits what it is connected to.
+  package convenience init() {
+    var size = winsize()
+    let isTerminal = isatty(STDERR_FILENO) == 1
+    let hasSize = isTerminal && ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0
+    let columns = hasSize && size.ws_col > 0 ? Int(size.ws_col) : 80
+    self.init(style: isTerminal ? .terminal(columns: columns) : .lines(every: .seconds(15))) {
+      FileHandle.standardError.write(Data($0.utf8))
+    }
+  }
+
+  /// A reporter that writes elsewhere or reads another clock.
+  package init(
+    style: Style, now: @escaping @Sendable () -> ContinuousClock.Instant = { .now },
+    write: @escaping @Sendable (String) -> Void
+  ) {
+    self.style = style
+    self.now = now
+    self.write = write
+  }
+
+  /// Shows an event; pass it to `Run.open` as `watch`.
+  package func show(_ event: RunEvent) {
+    state.withLock { state in
+      switch event {
+      case .started(let id, let label):
+        state.cells[id] = Cell(start: now())
+        line("\(label) …", isFinal: false, isForced: true, &state)
+      case .progress(let id, let label, let progress):
+        let text = describe(progress, &state.cells[id, default: Cell(start: now())])
+        line("\(label)  \(text)", isFinal: false, isForced: false, &state)
+      case .finished(let id, let label, let cost, let wasCached):
+        state.cells[id] = nil
+        let tokens = cost.tokens > 0 ? ", \(Self.grouped(cost.tokens)) tokens" : ""
+        let text = "\(Self.time(cost.seconds))\(tokens)"
+        let cached = wasCached ? "read back (\(text) when it ran)" : text
+        line("\(label)  done: \(cached)", isFinal: true, isForced: true, &state)
+      case .failed(let id, let label, let reason):
+        state.cells[id] = nil
+        line("\(label)  failed: \(reason)", isFinal: true, isForced: true, &state)
+      }
+    }
+  }
+
+  private func line(_ text: String, isFinal: Bool, isForced: Bool, _ state: inout State) {
+    let time = now()
+    let gap = state.lastShown.map { time - $0 }
+    switch style {
+    case .terminal(let columns):
+      if let gap, !isForced, gap < .milliseconds(100) { return }
+      let shown = isFinal || text.count < columns ? text : text.prefix(columns - 2) + "…"
+      write("\r\u{1B}[K\(shown)" + (isFinal ? "\n" : ""))
+      state.isLineOpen = !isFinal
+    case .lines(let interval):
+      if let gap, !isForced, gap < interval { return }
+      write(text + "\n")
+    }
+    state.lastShown = time
+  }
+
+  private func describe(_ progress: CellProgress, _ cell: inout Cell) -> String {
+    let time = now()
+    let first = cell.first ?? (progress.done, time)
+    cell.first = first
+    var parts = [
+      "\(Self.grouped(progress.done)) of \(Self.grouped(progress.total)) \(progress.unit)"
+    ]
+    let seconds = (time - first.time) / .seconds(1)
+    let since = Double(progress.done - first.done)
+    if seconds > 0.5, since > 0 {
+      let rate = since / seconds
+      parts.append("\(Self.rate(rate)) \(progress.unit)/s")
+      let left = Double(max(0, progress.total - progress.done)) / rate
+      if left > 0 { parts.append("\(Self.time(left)) left") }
+    }
+    if !progress.note.isEmpty { parts.append(progress.note) }
+    return parts.joined(separator: ", ")
+  }
+
+  private static func rate(_ rate: Double) -> String {
+    rate >= 10 ? grouped(Int(rate.rounded())) : String((rate * 10).rounded() / 10)
+  }
+
+  private static func time(_ seconds: Double) -> String {
+    guard seconds.isFinite, seconds < 360_000 else { return "days" }
+    if seconds < 10 { return "\((seconds * 10).rounded() / 10) s" }
+    let whole = Int(seconds.rounded())
+    if whole < 100 { return "\(whole) s" }
+    if whole < 6000 { return "\(whole / 60) min \(whole % 60) s" }
+    return "\(whole / 3600) h \(whole % 3600 / 60) min"
+  }
+
+  /// Thousands set apart, so that 1048576 can be read at a glance.
+  private static func grouped(_ number: Int) -> String {
+    let digits = Array(String(number.magnitude))
+    var text = number < 0 ? "-" : ""
+    for (position, digit) in digits.enumerated() {
+      if position > 0, (digits.count - position) % 3 == 0 { text += "," }
+      text.append(digit)
+    }
+    return text
+  }
+}

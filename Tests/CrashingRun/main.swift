@@ -1,0 +1,106 @@
+import Foundation
+import Lab
+
+// A run in a process of its own, for tests that kill it, lock it out or let its disk fill up.
+//
+//     CrashingRun cells   FOLDER COUNT   performs COUNT cells, some slow, each in 20 steps
+//     CrashingRun hold    FOLDER         holds the run until it is killed
+//     CrashingRun fill    FOLDER         performs one cell that writes 64 MB
+//
+// Every step that a cell really takes is appended to FOLDER/../steps, so that a test can count work
+// that was done twice. Prints `ready` when the run is open; exits with 1 and one sentence on error.
+
+struct Steps: CellKind {
+  static let kind = "steps"
+  static let version = 1
+
+  struct Config: Codable, Equatable {
+    var cell: Int
+  }
+
+  struct Finding: Codable {
+    var sum: Int
+  }
+
+  let log: FileHandle
+
+  /// Sums 0..<20 with a checkpoint after every step.
+  func run(_ config: Config, in context: CellContext) async throws -> Finding {
+    let checkpoint = context.scratch.appending(path: "checkpoint.json")
+    var done = 0
+    var sum = 0
+    if let data = try? Data(contentsOf: checkpoint) {
+      let saved = try JSONDecoder().decode([Int].self, from: data)
+      (done, sum) = (saved[0], saved[1])
+    }
+    while done < 20 {
+      sum += done
+      done += 1
+      try log.write(contentsOf: Data("\(config.cell) \(done)\n".utf8))
+      try JSONEncoder().encode([done, sum]).write(to: checkpoint, options: .atomic)
+      context.spend(tokens: 10)
+      context.report(progress: CellProgress(done: done, total: 20, unit: "steps"))
+      try await Task.sleep(for: .milliseconds(1))
+    }
+    try Data(repeating: UInt8(config.cell & 255), count: 10_000)
+      .write(to: context.artifacts.appending(path: "weights.bin"))
+    return Finding(sum: sum)
+  }
+}
+
+struct Filling: CellKind {
+  static let kind = "filling"
+  static let version = 1
+
+  struct Config: Codable, Equatable {
+    var bytes: Int
+  }
+
+  struct Finding: Codable {
+    var bytes: Int
+  }
+
+  func run(_ config: Config, in context: CellContext) async throws -> Finding {
+    try Data(repeating: 7, count: config.bytes)
+      .write(to: context.artifacts.appending(path: "large.bin"))
+    return Finding(bytes: config.bytes)
+  }
+}
+
+func work() async throws {
+  let arguments = CommandLine.arguments
+  guard arguments.count >= 3 else {
+    throw LabError.notARun(folder: "(give a mode and a folder)")
+  }
+  let folder = URL(filePath: arguments[2])
+  let run = try Run.open(
+    folder: folder, manifest: ["study": "crashing"],
+    environment: Environment(build: "test", device: "cpu", instructionSet: "any"))
+  print("ready")
+  fflush(nil)
+  switch arguments[1] {
+  case "cells":
+    let log = folder.deletingLastPathComponent().appending(path: "steps")
+    if !FileManager.default.fileExists(atPath: log.path) {
+      _ = FileManager.default.createFile(atPath: log.path, contents: nil)
+    }
+    let handle = try FileHandle(forUpdating: log)
+    try handle.seekToEnd()
+    for cell in 0..<(Int(arguments.last ?? "") ?? 0) {
+      let result = try await run.perform(Steps(log: handle), Steps.Config(cell: cell))
+      print("\(cell) \(result.finding.sum) \(result.wasCached)")
+      fflush(nil)
+    }
+  case "hold":
+    while true { try await Task.sleep(for: .seconds(3600)) }
+  default:
+    _ = try await run.perform(Filling(), Filling.Config(bytes: 64_000_000))
+  }
+}
+
+do {
+  try await work()
+} catch {
+  FileHandle.standardError.write(Data("\(error)\n".utf8))
+  exit(1)
+}
