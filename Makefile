@@ -28,10 +28,12 @@ bootstrap: ## install what is missing: Debian packages, MLX, the default model
 	@Scripts/bootstrap
 
 build: bootstrap ## build the release binary, .build/release/plumbline
-	@$(MAKE) --no-print-directory .build/built
+	@$(MAKE) --silent .build/release/built
 
-# The stamp is dated at the start of the build, so a source saved during it counts as newer.
-.build/built: $(inputs)
+# The stamp is dated at the start of the build, so a source saved during it counts as newer; it
+# lies beside the binary, so `swift package clean` removes both.
+.build/release/built: $(inputs)
+	@echo 'build: swift build -c release (minutes the first time, seconds after)' >&2
 	@mkdir -p .build && touch .build/building
 	swift build -c release --product plumbline
 	@mv .build/building $@
