@@ -19,10 +19,12 @@ package enum NumberFormat {
   package static func significant(_ x: Double, digits: Int = 3) -> String {
     guard x.isFinite else { return undefined }
     guard x != 0 else { return "0" }
-    let magnitude = Int(floor(log10(abs(x))))
+    // Taken after rounding, so that 9.996 becomes 10.0 and not 10.00.
+    let rounded = String(format: "%.*e", digits - 1, x)
+    let magnitude = rounded.split(separator: "e").last.flatMap { Int($0) } ?? 0
     if magnitude >= digits - 1, abs(x) < 1e15 { return grouped(Int(x.rounded())) }
     if magnitude < -4 || abs(x) >= 1e15 {
-      return String(format: "%.*e", digits - 1, x).replacingOccurrences(of: "-", with: "−")
+      return rounded.replacingOccurrences(of: "-", with: "−")
     }
     return fixed(x, places: digits - 1 - magnitude)
   }
@@ -64,19 +66,19 @@ package enum NumberFormat {
     guard value.isFinite else { return undefined }
     guard let interval, interval.lower.isFinite, interval.upper.isFinite else {
       if value <= 0 { return "none" }
-      return value >= 1 ? "all" : percent(value, places: ratePlaces(value, bounds: nil)) + " %"
+      return value >= 1 ? "all" : inner(value, places: ratePlaces(value, bounds: nil)) + " %"
     }
     let level = levelNote(interval)
     let bounds = (lower: interval.lower, upper: interval.upper)
     if value <= 0 {
-      return "at most \(percent(bounds.upper, places: boundPlaces(bounds.upper))) %" + level
+      return "at most \(bound(bounds.upper, distance: bounds.upper, wholeFrom: 9.5)) %" + level
     }
     if value >= 1 {
-      return "at least \(percent(bounds.lower, places: boundPlaces(1 - bounds.lower))) %" + level
+      return "at least \(bound(bounds.lower, distance: 1 - bounds.lower, wholeFrom: 4.5)) %" + level
     }
     let places = ratePlaces(value, bounds: bounds)
     let range = [bounds.lower, bounds.upper].map { percent($0, places: places) }
-    return "\(percent(value, places: places)) % (\(range[0])–\(range[1]))" + level
+    return "\(inner(value, places: places)) % (\(range[0])–\(range[1]))" + level
   }
 
   /// A number such as an area or a difference as "0.97 (0.94–0.99)".
@@ -106,9 +108,20 @@ package enum NumberFormat {
       ? "" : ", \(trimmed(interval.level * 100)) % interval"
   }
 
-  private static func boundPlaces(_ distance: Double) -> Int {
-    let points = abs(distance) * 100
-    return points >= 9.5 ? 0 : points >= 0.095 ? 1 : 3
+  /// A bound in percent, with decimals where it lies near the end of the scale.
+  private static func bound(_ value: Double, distance: Double, wholeFrom points: Double) -> String {
+    let shown = abs(distance) * 100
+    return percent(value, places: shown >= points ? 0 : shown >= 0.095 ? 1 : 3)
+  }
+
+  /// A rate strictly between 0 and 1 in percent, which even a tiny one must not seem to leave.
+  private static func inner(_ value: Double, places: Int) -> String {
+    let text = percent(value, places: places)
+    if Double(text) == 0 { return "below " + percent(pow(10, Double(-places - 2)), places: places) }
+    if Double(text) == 100 {
+      return "above " + percent(1 - pow(10, Double(-places - 2)), places: places)
+    }
+    return text
   }
 
   /// Decimals that keep a value and its bounds from being rounded into 0 or 100.

@@ -102,7 +102,8 @@ enum Style {
     vertical-align:bottom}
     tbody th{font-weight:560}
     td.right,th.right{text-align:right}td.right{white-space:nowrap}
-    tbody th{min-width:8rem}tbody th.right{min-width:0}.gates tbody th{min-width:13rem}
+    tbody th{min-width:8rem}tbody th.right{min-width:0}.gates tbody th{min-width:11.5rem}
+    .gates td:last-child{min-width:6.6rem}
     td .sub,th .sub{display:block;color:var(--muted);font-size:.86em;font-weight:400}
     tr:target{background:var(--panel);outline:2px solid var(--s1)}
     tr.group th{padding-top:1.1rem;font-weight:650}
@@ -159,7 +160,7 @@ enum Style {
     table.stack thead{position:absolute;left:-999rem}
     table.stack tr{display:block;padding:.6rem 0;border-bottom:1px solid var(--rule)}
     table.stack th,table.stack td{display:block;border:0;padding:.1rem 0;text-align:left}
-    table.stack td .sub{display:inline;margin-left:.5rem}
+    tbody th,.gates tbody th{min-width:0}table.stack td .sub{display:inline;margin-left:.5rem}
     table.stack td[data-label]::before{content:attr(data-label) ": ";color:var(--muted);
     font-size:.86em;font-weight:400}}
     """

@@ -61,3 +61,45 @@ func coordinates(_ reading: XMLReading) -> [String] {
   ]
   return reading.attributes.filter { names.contains($0.name) }.map(\.value)
 }
+
+/// A counted rate from an invented cell.
+func rate(_ k: Int, of n: Int, _ lower: Double, _ upper: Double) -> CitedNumber {
+  CitedNumber(k, of: n, "responses", interval: interval(lower, upper), cell: sampleCell(1))
+}
+
+/// A number from an invented cell.
+func number(
+  _ value: Double, _ interval: Interval? = nil, unit: CitedNumber.Unit = .plain
+) -> CitedNumber {
+  CitedNumber(value, interval: interval, unit: unit, cell: sampleCell(1))
+}
+
+/// The numbers below an axis and where they stand.
+final class TickReading: NSObject, XMLParserDelegate {
+  private(set) var ticks: [(x: Double, text: String)] = []
+  private var x: Double?
+
+  init(_ markup: String) {
+    super.init()
+    let parser = XMLParser(data: Data(markup.utf8))
+    parser.delegate = self
+    _ = parser.parse()
+  }
+
+  func parser(
+    _ parser: XMLParser, didStartElement elementName: String, namespaceURI: String?,
+    qualifiedName: String?, attributes: [String: String]
+  ) {
+    let isTick = attributes["class"] == "tick" && attributes["text-anchor"] == "middle"
+    x = isTick ? attributes["x"].flatMap(Double.init) : nil
+  }
+
+  func parser(_ parser: XMLParser, foundCharacters string: String) {
+    if let x { ticks.append((x, string)) }
+  }
+
+  func parser(
+    _ parser: XMLParser, didEndElement elementName: String, namespaceURI: String?,
+    qualifiedName: String?
+  ) { x = nil }
+}
