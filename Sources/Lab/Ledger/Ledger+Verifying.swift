@@ -8,7 +8,8 @@ package struct VerificationReport: Codable, Equatable, Sendable {
     package let file: String
     /// The line in it, from 1, where that applies.
     package let line: Int?
-    /// The offset of the first wrong byte, or of the wrong line's first byte.
+    /// The offset in the file at which the line shows to be wrong: its first byte, unless reading
+    /// stopped further on.
     package let byte: Int?
     /// What is wrong, as a sentence.
     package let message: String
