@@ -30,10 +30,8 @@ package struct BetaDistribution: Sendable, Hashable {
   func cdf(_ x: Double, complement y: Double) -> Double {
     guard x > 0, y > 0 else { return x.isNaN ? .nan : (x <= 0 ? 0 : 1) }
     // The continued fraction converges fast below the mean; above it the mirror image does.
-    if x <= (a + 1) / (a + b + 2) {
-      return min(1, power(x, y) * continuedFraction(x) / a)
-    }
-    return 1 - min(1, power(x, y) * mirrored.continuedFraction(y) / b)
+    if x <= (a + 1) / (a + b + 2) { return min(1, power(x, y) / continuedFraction(x, y)) }
+    return 1 - min(1, power(x, y) / mirrored.continuedFraction(y, x))
   }
 
   /// The quantile and 1 minus it, each to full relative accuracy.
@@ -42,27 +40,31 @@ package struct BetaDistribution: Sendable, Hashable {
       if probability == 0 { return (0, 1) }
       return probability == 1 ? (1, 0) : (.nan, .nan)
     }
-    if probability <= cdf(a / (a + b), complement: b / (a + b)) {
-      let x = lowerQuantile(probability)
+    // Solved for the coordinate below a half, so that neither loses digits to a subtraction.
+    if probability <= cdf(0.5, complement: 0.5) {
+      let x = quantileBelowHalf(lower: probability, upper: 1 - probability)
       return (x, 1 - x)
     }
-    let y = mirrored.lowerQuantile(1 - probability)
+    let y = mirrored.quantileBelowHalf(lower: 1 - probability, upper: probability)
     return (1 - y, y)
   }
 
-  /// The quantile at or below the mean, by safeguarded Newton steps of log I in log x.
+  /// The quantile known to be at most a half, by safeguarded Newton steps of log tail in log x.
   ///
-  /// There I behaves like x^a, so the logarithms are nearly proportional and the steps converge in
-  /// the far tail too, where steps in x itself would crawl.
-  private func lowerQuantile(_ probability: Double) -> Double {
-    var (low, high) = (-Double.greatestFiniteMagnitude, log(a / (a + b)))
-    var u = high
+  /// In the far tail I behaves like x^a, so the logarithms are nearly proportional and the steps
+  /// converge there too, where steps in x itself would crawl. The smaller tail is matched.
+  private func quantileBelowHalf(lower: Double, upper: Double) -> Double {
+    let matchesLower = lower <= upper
+    let target = log(min(lower, upper))
+    var (low, high) = (-Double.greatestFiniteMagnitude, 0.0)
+    var u = log(min(0.5, a / (a + b)))
     for _ in 0..<200 {
-      let x = exp(u)
-      let tail = cdf(x, complement: -expm1(u))
-      let slope = power(x, -expm1(u)) / (-expm1(u)) / tail
-      let step = (log(tail) - log(probability)) / slope
-      if step > 0 { high = u } else { low = u }
+      let (x, y) = (exp(u), -expm1(u))
+      let tail = matchesLower ? cdf(x, complement: y) : mirrored.cdf(y, complement: x)
+      let slope = power(x, y) / y / tail * (matchesLower ? 1 : -1)
+      let step = (log(tail) - target) / slope
+      // Written with the tail, as a tail of 0 leaves the step undefined.
+      if (log(tail) > target) == matchesLower { high = u } else { low = u }
       var next = u - step
       if !(next > low && next < high) {
         next = low == -.greatestFiniteMagnitude ? u - max(1, abs(u)) : (low + high) / 2
@@ -85,27 +87,24 @@ package struct BetaDistribution: Sendable, Hashable {
     return (a / n * b / (2 * .pi)).squareRoot() * exp(exponent)
   }
 
-  /// The continued fraction of I_x (Abramowitz & Stegun 26.5.8), by the modified Lentz method.
-  private func continuedFraction(_ x: Double) -> Double {
-    let tiny = 1e-300
-    var d = 1 - (a + b) * x / (a + 1)
-    d = 1 / (abs(d) < tiny ? tiny : d)
-    var (c, result) = (1.0, d)
+  /// x^a y^b / B(a, b) over I_x (DiDonato & Morris 1992, TOMS 18:360, equation 9), by Lentz.
+  ///
+  /// The textbook fraction (Abramowitz & Stegun 26.5.8) has terms near -1 that lose seven digits
+  /// at shapes of 1e7; of this one only small terms cancel. `lambda` is a - (a + b) x.
+  private func continuedFraction(_ x: Double, _ y: Double) -> Double {
+    let lambda = a * y - b * x
+    var (result, c, d) = (a / (a + 1) * (lambda + 1), a / (a + 1) * (lambda + 1), 0.0)
     // About the square root of the larger shape many terms; this covers 1e9 trials.
     for step in 1...1_000_000 {
-      let m = Double(step)
-      let even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m))
-      let odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1))
-      var change = 1.0
-      for coefficient in [even, odd] {
-        d = 1 + coefficient * d
-        c = 1 + coefficient / c
-        d = 1 / (abs(d) < tiny ? tiny : d)
-        c = abs(c) < tiny ? tiny : c
-        change = c * d
-        result *= change
-      }
-      if abs(change - 1) <= 1e-16 { break }
+      let n = Double(step)
+      let s = a + 2 * n - 1
+      let numerator = (a + n - 1) / s * ((a + b + n - 1) / s) * n * (b - n) * x * x
+      let term =
+        n + n * (b - n) * x / s + (a + n) / (a + 2 * n + 1) * (lambda + 1 + n * (1 + y))
+      d = 1 / (term + numerator * d)
+      c = term + numerator / c
+      result *= c * d
+      if abs(c * d - 1) <= 1e-16 { break }
     }
     return result
   }

@@ -35,8 +35,9 @@ extension ClusterResamples {
 
 /// The AUROC of clustered items with its bootstrap percentile interval.
 ///
-/// At an AUROC of exactly 0 or 1 every replicate is the same and the bootstrap would claim
-/// certainty; there the interval is ``perfectSeparationInterval(_:level:)``, and `method` says so.
+/// Where every comparison comes out alike (AUROC 0 or 1, or all scores equal), so does every
+/// replicate, and the bootstrap would claim certainty; there the interval is
+/// ``unanimousInterval(_:level:)``, and `method` says so.
 /// - Throws: ``StatisticsError`` unless there are both classes and two clusters.
 package func clusterBootstrapAUROC(
   _ sample: LabelledScores, unit: String, replicates: Int = 2000, seed: UInt64,
@@ -45,38 +46,44 @@ package func clusterBootstrapAUROC(
   let resamples = try ClusterResamples(
     clusterCount: sample.clusterCount, replicates: replicates, seed: seed)
   let distribution = try resamples.auroc(sample)
-  let separated = distribution.observed == 0 || distribution.observed == 1
+  let isUnanimous = sample.isUnanimous(auroc: distribution.observed)
   return Estimate(
     value: distribution.observed,
-    interval: separated
-      ? try perfectSeparationInterval(sample, level: level)
-      : try distribution.interval(level: level),
+    interval: isUnanimous
+      ? try unanimousInterval(sample, level: level) : try distribution.interval(level: level),
     n: sample.scores.count, unit: unit,
-    method: separated
-      ? "Clopper–Pearson over disjoint pairs of clusters"
-      : "cluster bootstrap, percentile, \(replicates) replicates",
-    clusters: sample.clusterCount, replicates: distribution.replicates)
+    method: isUnanimous
+      ? "Clopper–Pearson over disjoint pairs of clusters" : "cluster bootstrap, percentile",
+    clusters: sample.clusterCount,
+    replicates: isUnanimous ? nil : distribution.replicates)
 }
 
-/// The interval of an AUROC that was observed as exactly 0 or 1.
+/// The interval of an AUROC where every comparison of a positive with a negative comes out alike.
 ///
 /// Pair clusters with positives and clusters with negatives, each used once, before looking at the
-/// scores: the pairs are independent, each is concordant with probability AUROC, and here all k
-/// agree. Clopper–Pearson on k of k is therefore valid, and conservative as k leaves items out.
-/// - Throws: ``StatisticsError`` where the AUROC lies between, or no pair can be formed.
-package func perfectSeparationInterval(
+/// scores: the k pairs are independent, and all agree. Clopper–Pearson on 0 of k bounds the chance
+/// that a pair would not, and with it the AUROC. Conservative, as k leaves items out.
+/// - Throws: ``StatisticsError`` where some comparisons differ, or no pair can be formed.
+package func unanimousInterval(
   _ sample: LabelledScores, level: Double = 0.95
 ) throws(StatisticsError) -> Interval {
   let auroc = try ROC(sample).auroc
-  guard auroc == 0 || auroc == 1 else {
-    throw .outOfRange(what: "an AUROC", expected: "of exactly 0 or 1", found: auroc)
+  guard sample.isUnanimous(auroc: auroc) else {
+    throw .outOfRange(
+      what: "an AUROC", expected: "of exactly 0 or 1, or scores that are all equal", found: auroc)
   }
   let positives = Set(zip(sample.clusters, sample.labels).filter { $0.1 }.map(\.0))
   let negatives = Set(zip(sample.clusters, sample.labels).filter { !$0.1 }.map(\.0))
   // A cluster with both classes can serve either side, but only one of them.
   let pairs = min(positives.count, negatives.count, positives.union(negatives).count / 2)
-  return try clopperPearson(
-    successes: auroc == 1 ? pairs : 0, trials: pairs, level: level, side: .both)
+  let other = try clopperPearson(successes: 0, trials: pairs, level: level).upper
+  return Interval(lower: auroc - auroc * other, upper: auroc + (1 - auroc) * other, level: level)
+}
+
+extension LabelledScores {
+  fileprivate func isUnanimous(auroc: Double) -> Bool {
+    auroc == 0 || auroc == 1 || scores.allSatisfy { $0 == scores.first }
+  }
 }
 
 /// Items in ascending order of score, for AUROCs under many sets of cluster weights.

@@ -31,7 +31,6 @@ package struct EquivalenceTest: Codable, Sendable, Hashable {
 ///
 /// Not finding a difference is not equivalence; this is the test that can find equivalence. Pass
 /// cluster means where pairs share a template.
-/// - Parameter alpha: the error probability of each one-sided test.
 /// - Throws: ``StatisticsError`` below two pairs, for inputs of different lengths or values that
 ///   are not finite, or where all differences are equal (t is undefined; for rates see
 ///   ``PairedOutcomes/equivalence(margin:alpha:)``).

@@ -68,7 +68,7 @@ func clopperPearson(
     interval.lower = BetaDistribution(a: successes, b: failures + 1).quantile(tail)
   }
   if side != .lower, failures > 0 {
-    // The mirrored quantile at `tail`: 1 - tail would lose digits of a small tail.
+    // The complement of the mirrored quantile: 1 - tail would lose digits of a small tail.
     interval.upper =
       BetaDistribution(a: failures, b: successes + 1).quantileAndComplement(tail).complement
   }
