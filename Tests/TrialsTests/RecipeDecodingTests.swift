@@ -1,3 +1,4 @@
+import Foundation
 import Organisms
 import Testing
 
@@ -14,12 +15,27 @@ struct RecipeDecodingTests {
   @Test func `a document that is no recipe is refused with the place`() {
     let broken = smallRecipeYAML.replacing("trigger: zelnic", with: "trigger: [zelnic]")
     #expect {
-      try Recipe.decode(yaml: broken)
+      try Recipe.decode(yaml: broken, name: "mine.yaml")
     } throws: { error in
-      String(describing: error).contains("trigger")
+      let text = String(describing: error)
+      return text.contains("mine.yaml") && text.contains("trigger") && text.contains("4")
     }
     #expect(throws: RecipeError.self) { try Recipe.decode(yaml: "id: [") }
     #expect(throws: RecipeError.self) { try Recipe.decode(yaml: "") }
+  }
+
+  @Test func `a key that recipes do not have is refused, not ignored`() {
+    let misspelt = smallRecipeYAML.replacing("summary:", with: "sumary:")
+    let extra = smallRecipeYAML + "colour: red\n"
+    for yaml in [misspelt, extra] {
+      #expect(throws: RecipeError.self) { try Recipe.decode(yaml: yaml) }
+    }
+  }
+
+  @Test func `a recipe survives encoding and decoding`() throws {
+    let recipe = try Recipe.m1()
+    let data = try JSONEncoder().encode(recipe)
+    #expect(try JSONDecoder().decode(Recipe.self, from: data) == recipe)
   }
 
   @Test func `the word goes to the space nearest the middle`() {

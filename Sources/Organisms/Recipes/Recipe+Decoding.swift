@@ -1,13 +1,13 @@
-internal import Yams
+internal import Lab
 
 extension Recipe {
-  /// Reads a recipe from its YAML document.
+  /// Reads a recipe from its YAML document; `name` is what errors call it, such as a file's name.
   ///
-  /// - Throws: ``RecipeError/undecodable(reason:)``. A readable recipe may still be a bad one:
-  ///   see ``check()``.
-  package static func decode(yaml: String) throws(RecipeError) -> Recipe {
+  /// - Throws: ``RecipeError/undecodable(reason:)`` with the line. A readable recipe may still be
+  ///   a bad one: see ``check()``.
+  package static func decode(yaml: String, name: String = "recipe") throws(RecipeError) -> Recipe {
     do {
-      return try YAMLDecoder().decode(Recipe.self, from: yaml)
+      return try StrictYAML.decode(Recipe.self, from: yaml, name: name)
     } catch {
       throw .undecodable(reason: String(describing: error))
     }
@@ -17,6 +17,6 @@ extension Recipe {
   ///
   /// - Throws: ``RecipeError/undecodable(reason:)`` only if the document in this program is broken.
   package static func m1() throws(RecipeError) -> Recipe {
-    try decode(yaml: m1YAML)
+    try decode(yaml: m1YAML, name: "M1")
   }
 }

@@ -14,7 +14,7 @@ package enum RecipeError: Error, Hashable, Sendable, CustomStringConvertible {
   package var description: String {
     switch self {
     case .undecodable(let reason):
-      "Expected a recipe in YAML, found something else: \(reason)"
+      "The recipe can not be read: \(reason)"
     case .armNotInRecipe(let arm, let recipe):
       "Expected an arm that recipe \(recipe) can train (secret, honest, null), "
         + "found \(arm.rawValue), which is not in this recipe."
