@@ -10,6 +10,7 @@ extension Tokenizer {
   /// The token ids of `text`, as it is: no template and, unless asked for, no added token.
   ///
   /// - Parameters:
+  ///   - text: Any text.
   ///   - parseSpecial: Whether strings such as `<|im_end|>` in the text become the special token;
   ///     else they are ordinary text (user-defined tokens are recognised either way).
   ///   - addSpecial: Whether ``bosID`` goes in front, where the model wants it (``addsBOS``).
