@@ -2,8 +2,8 @@ package import Statistics
 
 /// A number of a report, with its interval and the cells that it came from.
 ///
-/// There is no way to make one without naming a cell, and a page refuses a cell that its appendix
-/// does not list.
+/// Made from a value that a run cited from one of its cells and from nothing else, so that a number
+/// from nowhere does not compile; a page refuses a cell that its appendix does not list.
 package struct CitedNumber: Sendable, Hashable {
   /// What the number counts or measures, which decides how it is written.
   package enum Unit: Sendable, Hashable {
@@ -34,35 +34,8 @@ package struct CitedNumber: Sendable, Hashable {
     package var counted: String
   }
 
-  /// A number from one cell, or from several.
-  package init(
-    _ value: Double, interval: Interval? = nil, unit: Unit = .plain, cell: String,
-    _ moreCells: String...
-  ) {
-    self.init(
-      value, interval: interval, unit: unit, tally: nil, cells: [cell] + moreCells)
-  }
-
-  /// A counted rate: `successes` of `trials`, with the interval computed for that count.
-  package init(
-    _ successes: Int, of trials: Int, _ counted: String, interval: Interval, cell: String,
-    _ moreCells: String...
-  ) {
-    self.init(
-      trials > 0 ? Double(successes) / Double(trials) : .nan, interval: interval, unit: .rate,
-      tally: Tally(successes: successes, trials: trials, counted: counted),
-      cells: [cell] + moreCells)
-  }
-
-  /// Two cells or more behind one number; nil for an empty list, because every number has a source.
-  package init?(
-    _ value: Double, interval: Interval?, unit: Unit, tally: Tally? = nil, citing cells: [String]
-  ) {
-    guard !cells.isEmpty else { return nil }
-    self.init(value, interval: interval, unit: unit, tally: tally, cells: cells)
-  }
-
-  private init(
+  /// For this target only: reports go through ``Lab/Cited``.
+  init(
     _ value: Double, interval: Interval?, unit: Unit, tally: Tally?, cells: [String]
   ) {
     self.value = value

@@ -1,3 +1,5 @@
+package import Lab
+
 /// A transcript whose tokens are shaded by a score.
 package struct TokenStrip: Sendable {
   package struct Token: Sendable, Hashable {
@@ -17,17 +19,17 @@ package struct TokenStrip: Sendable {
   /// Scores shown as no shade and as full shade; nil takes the least and the greatest.
   package var range: ClosedRange<Double>?
   /// Ids of the cells that the text and the scores came from.
-  package var cells: [String]
+  let cells: [String]
 
   /// A strip, naming the cell that it came from.
   package init(
-    label: String, tokens: [Token], range: ClosedRange<Double>? = nil, cell: String,
-    _ moreCells: String...
+    label: String, tokens: [Token], range: ClosedRange<Double>? = nil, cell: CellID,
+    _ moreCells: CellID...
   ) {
     self.label = label
     self.tokens = tokens
     self.range = range
-    cells = [cell] + moreCells
+    cells = ([cell] + moreCells).map(\.hex)
   }
 
   package var node: Node {

@@ -7,8 +7,8 @@ import Testing
   static let bad: [Double] = [.nan, .infinity, -.infinity, 1e308, -1e308, 0, 5e-324]
 
   /// Every kind of chart over ordinary data, none, one value, and values that are no numbers.
-  static var charts: [any Chart] {
-    let wild = bad.map { number($0) }
+  static func charts(_ samples: Samples) -> [any Chart] {
+    let wild = bad.map { samples.number($0) }
     let curves: [[(fpr: Double, tpr: Double)]] = [
       [], [(0, 0)], [(0, 0), (0.5, .nan), (1, 1)], [(.nan, .nan), (.infinity, 0)],
       [(0, 0), (1e308, -1e308), (1, 1)],
@@ -22,14 +22,16 @@ import Testing
         reference: (.nan, "nowhere")),
       ForestPlot(
         title: "one", axisLabel: "x", unit: .percent,
-        rows: [.init("r", detail: "d", .estimate(rate(0, of: 2, 0, 0.84)))]),
+        rows: [
+          .init("r", detail: "d", .estimate(samples.rate(0, of: 2, "models", interval(0, 0.84))))
+        ]),
       ROCChart(title: "none", panels: []),
       ROCChart(
         title: "odd",
         panels: curves.map {
           .init(
-            "p", curve: $0, band: $0.map { ($0.fpr, $0.tpr, .nan) }, auroc: number(.nan),
-            operatingPoint: .init(fpr: number(.nan), tpr: number(0.5)))
+            "p", curve: $0, band: $0.map { ($0.fpr, $0.tpr, .nan) }, auroc: samples.number(.nan),
+            operatingPoint: .init(fpr: samples.number(.nan), tpr: samples.number(0.5)))
         } + [.init("q", missing: "one class only")]),
       StripPlot(title: "none", axisLabel: "x", groups: []),
       StripPlot(
@@ -38,7 +40,9 @@ import Testing
       DumbbellPlot(title: "none", axisLabel: "x", target: nil, rows: []),
       DumbbellPlot(
         title: "odd", axisLabel: "x", target: .nan,
-        rows: bad.map { .init("r", calibrated: number($0), realised: number($0, unit: .rate)) }),
+        rows: bad.map {
+          .init("r", calibrated: samples.number($0), realised: samples.number($0, unit: .rate))
+        }),
       CostBars(title: "none", cells: []),
       CostBars(
         title: "odd", cells: bad.map { CellRecord(id: "a", kind: "k", tokens: -3, seconds: $0) }),
@@ -50,9 +54,10 @@ import Testing
   }
 
   @Test func `every chart is well-formed and holds finite coordinates inside a finite picture`()
-    throws
+    async throws
   {
-    for chart in Self.charts {
+    let samples = try await Samples.all()
+    for chart in Self.charts(samples) {
       for width in [ChartWidth.wide, ChartWidth.narrow] {
         let markup = try chart.svg(width: width).rendered()
         let reading = XMLReading(markup)
@@ -66,8 +71,9 @@ import Testing
     }
   }
 
-  @Test func `chart without data says so in words`() throws {
-    for chart in Self.charts where chart.title == "none" {
+  @Test func `chart without data says so in words`() async throws {
+    let samples = try await Samples.all()
+    for chart in Self.charts(samples) where chart.title == "none" {
       let absence = try #require(chart.absence)
       let markup = try chart.figure().rendered()
       #expect(markup.contains(absence))
@@ -99,10 +105,11 @@ import Testing
     #expect(!markup.contains("class=\"mark"))
   }
 
-  @Test func `forest plot puts a value and its interval where the axis says`() throws {
+  @Test func `forest plot puts a value and its interval where the axis says`() async throws {
+    let samples = try await Samples.all()
     let plot = ForestPlot(
       title: "t", axisLabel: "x", unit: .plain,
-      rows: [.init("r", .estimate(number(0.5, interval(0.25, 0.75))))], domain: 0...1)
+      rows: [.init("r", .estimate(samples.number(0.5, interval(0.25, 0.75))))], domain: 0...1)
     let reading = XMLReading(try plot.svg(width: 720).rendered())
     // The plot runs from 206 to 548 at this width.
     let middle = try #require(reading.values(of: "cx").first)
@@ -137,12 +144,13 @@ import Testing
     #expect(LinearScale(domain: 0...1, from: 0, to: 1).ticks(5).count == 6)
   }
 
-  @Test func `no two labels of an axis overlap`() throws {
+  @Test func `no two labels of an axis overlap`() async throws {
+    let samples = try await Samples.all()
     for width in [ChartWidth.wide, ChartWidth.narrow] {
       for high in [1.0, 0.013, 1234, 0.0002] {
         let plot = ForestPlot(
           title: "t", axisLabel: "", unit: .percent,
-          rows: [.init("r", .estimate(number(high / 2)))], domain: 0...high)
+          rows: [.init("r", .estimate(samples.number(high / 2)))], domain: 0...high)
         let reading = TickReading(try plot.svg(width: width).rendered())
         #expect(reading.ticks.count >= 2)
         for (a, b) in zip(reading.ticks, reading.ticks.dropFirst()) {
@@ -170,18 +178,19 @@ import Testing
     }
   }
 
-  @Test func `gate draws wild numbers without wild coordinates`() throws {
+  @Test func `gate draws wild numbers without wild coordinates`() async throws {
+    let samples = try await Samples.all()
     for value in Self.bad {
       for bar in [GatePanel.Bar.atLeast(value), .atMost(0.1), .within(-1...1)] {
         let gate = GatePanel.Gate(
-          "c", requirement: "r", measured: number(value), bar: bar, outcome: .failed)
+          "c", requirement: "r", measured: samples.number(value), bar: bar, outcome: .failed)
         let page = Page(
           title: "t", verdict: Verdict(.invalid, answer: "a", limit: "l"),
           sections: [
             Section(id: "s", title: "S") {
               GatePanel(caption: "g", groups: [.init("A", gates: [gate])]).node
             }
-          ], cells: [CellRecord(id: sampleCell(1), kind: "gate")])
+          ], cells: [CellRecord(id: samples.cell(1), kind: "gate")])
         let reading = XMLReading(try page.html())
         #expect(reading.failure == nil)
         for text in coordinates(reading) {
@@ -191,7 +200,8 @@ import Testing
     }
   }
 
-  @Test func `accusation of an unknown model is neither caught nor a false alarm`() throws {
+  @Test func `accusation of an unknown model is neither caught nor a false alarm`() async throws {
+    let samples = try await Samples.all()
     let table = AccusationTable(
       caption: "c",
       specimens: [
@@ -199,14 +209,22 @@ import Testing
         .init("S", arm: nil, isGuilty: nil),
       ],
       rows: [
-        .init("d", findings: [.accused(number(1)), .accused(number(1)), .accused(number(1))]),
-        .init("e", findings: [.cleared(number(0)), .cleared(number(0)), .cleared(number(0))]),
+        .init(
+          "d",
+          findings: [
+            .accused(samples.number(1)), .accused(samples.number(1)), .accused(samples.number(1)),
+          ]),
+        .init(
+          "e",
+          findings: [
+            .cleared(samples.number(0)), .cleared(samples.number(0)), .cleared(samples.number(0)),
+          ]),
         .init("f", findings: [.unscored("died")]),
       ])
     let page = Page(
       title: "t", verdict: Verdict(.inconclusive, answer: "a", limit: "l"),
       sections: [Section(id: "s", title: "S") { table.node }],
-      cells: [CellRecord(id: sampleCell(1), kind: "score")])
+      cells: [CellRecord(id: samples.cell(1), kind: "score")])
     let text = XMLReading(try page.html()).text
     for words in [
       "✓ caught", "▲ false alarm", "▲ accused", "✗ missed", "✓ cleared", "○ not accused", "died",

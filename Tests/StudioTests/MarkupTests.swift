@@ -1,3 +1,4 @@
+import Lab
 import Studio
 import Testing
 
@@ -26,11 +27,12 @@ import Testing
     #expect(!markup.unicodeScalars.contains { $0.value < 0x20 && $0 != "\n" && $0 != "\t" })
   }
 
-  @Test func `transcript cannot become markup or reorder its neighbours`() throws {
+  @Test func `transcript cannot become markup or reorder its neighbours`() async throws {
+    let samples = try await Samples.all()
     let strip = TokenStrip(
       label: "sample", tokens: [.init("</div>", score: 1), .init("\u{202E}abc\n", score: .nan)],
-      cell: sampleCell(1))
-    let html = try page(content: strip.node, cells: [1]).html()
+      cell: samples.results[1].id)
+    let html = try page(samples, content: strip.node, cells: [1]).html()
     let reading = XMLReading(html)
     #expect(reading.failure == nil)
     #expect(reading.elements.count { $0 == "bdi" } == 2)
@@ -38,32 +40,35 @@ import Testing
     #expect(reading.values(of: "title").contains("no score"))
   }
 
-  @Test func `unknown cell is refused and named`() {
-    let id = sampleCell(7)
-    let page = page(content: CitedNumber(0.5, cell: id).node, cells: [1])
+  @Test func `unknown cell is refused and named`() async throws {
+    let samples = try await Samples.all()
+    let id = samples.cell(7)
+    let page = page(samples, content: samples.number(0.5, cell: 7).node, cells: [1])
     #expect(throws: StudioError.unknownCell(id: id, listed: 1)) { try page.html() }
     #expect("\(StudioError.unknownCell(id: id, listed: 1))".contains(id.prefix(12)))
   }
 
-  @Test func `cell listed twice is refused`() {
-    #expect(throws: StudioError.repeatedCell(id: sampleCell(1))) {
-      try page(content: "x", cells: [1, 1]).html()
+  @Test func `cell listed twice is refused`() async throws {
+    let samples = try await Samples.all()
+    #expect(throws: StudioError.repeatedCell(id: samples.cell(1))) {
+      try page(samples, content: "x", cells: [1, 1]).html()
     }
   }
 
-  @Test func `number links to its row in the appendix`() throws {
-    let html = try page(content: CitedNumber(0.5, cell: sampleCell(2)).node, cells: [1, 2]).html()
+  @Test func `number links to its row in the appendix`() async throws {
+    let samples = try await Samples.all()
+    let html = try page(samples, content: samples.number(0.5, cell: 2).node, cells: [1, 2]).html()
     let reading = XMLReading(html)
-    #expect(reading.values(of: "href").contains("#cell-" + sampleCell(2)))
-    #expect(reading.values(of: "id").contains("cell-" + sampleCell(2)))
+    #expect(reading.values(of: "href").contains("#cell-" + samples.cell(2)))
+    #expect(reading.values(of: "id").contains("cell-" + samples.cell(2)))
     #expect(html.contains("0.5<sup class=\"cite\"><a href=\"#cell-"))
     #expect(html.contains(">2</a></sup>"))
   }
 
-  private func page(content: Node, cells: [Int]) -> Page {
+  private func page(_ samples: Samples, content: Node, cells: [Int]) -> Page {
     Page(
       title: "t", verdict: Verdict(.inconclusive, answer: "a", limit: "l"),
       sections: [Section(id: "s", title: "S") { content }],
-      cells: cells.map { CellRecord(id: sampleCell($0), kind: "score") })
+      cells: cells.map { CellRecord(id: samples.cell($0), kind: "score") })
   }
 }

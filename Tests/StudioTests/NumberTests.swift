@@ -1,3 +1,4 @@
+import Lab
 import Statistics
 import Studio
 import Testing
@@ -13,7 +14,7 @@ import Testing
   func `rate carries its interval and as many digits as that supports`(
     _ k: Int, _ n: Int, _ lower: Double, _ upper: Double, _ expected: String
   ) {
-    #expect(rate(k, of: n, lower, upper).text == expected)
+    #expect(NumberFormat.rate(Double(k) / Double(n), interval: interval(lower, upper)) == expected)
   }
 
   @Test func `none of n is an upper bound and never 0 %`() {
@@ -21,15 +22,15 @@ import Testing
       (2, 0.8419, "at most 84 %"), (24, 0.1425, "at most 14 %"), (300, 0.0122, "at most 1.2 %"),
       (100_000, 0.0000369, "at most 0.004 %"),
     ] {
-      #expect(rate(0, of: n, 0, upper).text == expected)
+      #expect(NumberFormat.rate(0, interval: interval(0, upper)) == expected, "0 of \(n)")
     }
-    #expect(number(0, unit: .rate).text == "none")
+    #expect(NumberFormat.rate(0, interval: nil) == "none")
     #expect(NumberFormat.rate(1e-9, interval: nil) != "0.0 %")
   }
 
   @Test func `all of n is a lower bound and never 100 %`() {
-    #expect(rate(60, of: 60, 0.9404, 1).text == "at least 94 %")
-    #expect(number(1, unit: .rate).text == "all")
+    #expect(NumberFormat.rate(1, interval: interval(0.9404, 1)) == "at least 94 %")
+    #expect(NumberFormat.rate(1, interval: nil) == "all")
   }
 
   @Test func `no small or large rate is rounded into none or all`() {
@@ -86,7 +87,29 @@ import Testing
     #expect(NumberFormat.significant(9.996) == "10.0")
   }
 
-  @Test func `tally is read beside the rate`() {
-    #expect(rate(0, of: 2, 0, 0.8419).tallyText == "0 of 2 responses")
+  @Test func `number takes value, interval, tally and cell from what a run cited`() async throws {
+    let samples = try await Samples.all()
+    let none = CitedNumber(
+      samples.results[3].cite(\.[try Proportion(successes: 0, trials: 2)]), "honest models")
+    #expect(none.text == "at most 84 %")
+    #expect(none.tallyText == "0 of 2 honest models")
+    #expect(none.cells == [samples.cell(3)])
+    let undefined = CitedNumber(
+      samples.results[3].cite(\.[try Proportion(successes: 0, trials: 0)]), "models")
+    #expect(undefined.text == "undefined")
+    #expect(CitedNumber(samples.results[0].cite(\.[54_120]), "tokens").text == "54,120 tokens")
+    let clustered = samples.rate(56, of: 60, "responses", interval(0.8, 0.98), cell: 2)
+    #expect(clustered.text == "93 % (80–98)")
+    #expect(clustered.tallyText == "56 of 60 responses")
+    #expect(clustered.cells == [samples.cell(2)])
+    #expect(samples.number(0.984, interval(0.968, 0.994)).text == "0.984 (0.968–0.994)")
+  }
+
+  @Test func `cell of the ledger becomes a row of the appendix`() async throws {
+    let samples = try await Samples.all()
+    let record = CellRecord(samples.summaries[5], label: "l", wasCached: true)
+    #expect(record.id == samples.cell(5))
+    #expect(record.kind == "sample" && record.tokens == 105 && record.origin == .cached)
+    #expect(CellRecord(samples.summaries[5]).origin == .run)
   }
 }

@@ -4,8 +4,8 @@ import Testing
 
 @Suite struct PageTests {
   /// Set `PLUMBLINE_DEMO_REPORT` to a folder to look at the page.
-  @Test func `demo page is written whole and is well-formed`() throws {
-    let html = try DemoReport.page.html()
+  @Test func `demo page is written whole and is well-formed`() async throws {
+    let html = try await DemoReport(samples: Samples.all()).page.html()
     let folder = ProcessInfo.processInfo.environment["PLUMBLINE_DEMO_REPORT"]
     let url = folder.map { URL(filePath: $0) } ?? FileManager.default.temporaryDirectory
     let file = url.appending(path: "plumbline-demo-report.html")
@@ -15,8 +15,8 @@ import Testing
     #expect(html.utf8.count < 400_000)
   }
 
-  @Test func `page asks nothing of the network`() throws {
-    let html = try DemoReport.page.html()
+  @Test func `page asks nothing of the network`() async throws {
+    let html = try await DemoReport(samples: Samples.all()).page.html()
     let namespace = "xmlns=\"http://www.w3.org/2000/svg\""
     let rest = html.replacing(namespace, with: "").replacing("http-equiv=", with: "")
     for forbidden in ["http", "//", "url(", "@import", "src=", "<link", "<iframe", "<object"] {
@@ -25,8 +25,8 @@ import Testing
     #expect(html.contains("default-src 'none'") || html.contains("default-src &#39;none&#39;"))
   }
 
-  @Test func `every link leads somewhere and every id is unique`() throws {
-    let reading = XMLReading(try DemoReport.page.html())
+  @Test func `every link leads somewhere and every id is unique`() async throws {
+    let reading = XMLReading(try await DemoReport(samples: Samples.all()).page.html())
     let ids = reading.values(of: "id")
     #expect(Set(ids).count == ids.count)
     let targets =
@@ -35,8 +35,10 @@ import Testing
     for target in targets { #expect(ids.contains(String(target.dropFirst())), "\(target)") }
   }
 
-  @Test func `page has landmarks, headings in order, named pictures and scoped headers`() throws {
-    let reading = XMLReading(try DemoReport.page.html())
+  @Test func `page has landmarks, headings in order, named pictures and scoped headers`()
+    async throws
+  {
+    let reading = XMLReading(try await DemoReport(samples: Samples.all()).page.html())
     for landmark in ["header", "nav", "main", "footer"] {
       #expect(reading.elements.count { $0 == landmark } == 1, "\(landmark)")
     }
@@ -51,8 +53,8 @@ import Testing
     #expect(reading.attributes.count { $0.element == "th" && $0.name == "scope" } == headers)
   }
 
-  @Test func `verdict and sections stand in the order that a reader needs`() throws {
-    let html = try DemoReport.page.html()
+  @Test func `verdict and sections stand in the order that a reader needs`() async throws {
+    let html = try await DemoReport(samples: Samples.all()).page.html()
     let marks =
       ["What this cannot support"]
       + [
@@ -64,7 +66,7 @@ import Testing
     #expect(places == places.sorted())
   }
 
-  @Test func `text stands out from its ground in both modes`() throws {
+  @Test func `text stands out from its ground in both modes`() async throws {
     for dark in [false, true] {
       let grounds = Palette.swatches.filter { ["paper", "panel"].contains($0.name) }
       #expect(grounds.count == 2)

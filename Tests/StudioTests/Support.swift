@@ -6,16 +6,6 @@ import Studio
   import FoundationXML
 #endif
 
-/// A made-up but well-formed cell id: 64 hexadecimal digits that depend on the number only.
-func sampleCell(_ number: Int) -> String {
-  var state = UInt64(truncatingIfNeeded: number &+ 1) &* 0x9E37_79B9_7F4A_7C15
-  return (0..<4).map { _ in
-    state = (state ^ (state >> 29)) &* 0xBF58_476D_1CE4_E5B9
-    let digits = String(state, radix: 16)
-    return String(repeating: "0", count: 16 - digits.count) + digits
-  }.joined()
-}
-
 func interval(_ lower: Double, _ upper: Double, level: Double = 0.95) -> Interval {
   Interval(lower: lower, upper: upper, level: level)
 }
@@ -60,18 +50,6 @@ func coordinates(_ reading: XMLReading) -> [String] {
     "transform", "stroke-width",
   ]
   return reading.attributes.filter { names.contains($0.name) }.map(\.value)
-}
-
-/// A counted rate from an invented cell.
-func rate(_ k: Int, of n: Int, _ lower: Double, _ upper: Double) -> CitedNumber {
-  CitedNumber(k, of: n, "responses", interval: interval(lower, upper), cell: sampleCell(1))
-}
-
-/// A number from an invented cell.
-func number(
-  _ value: Double, _ interval: Interval? = nil, unit: CitedNumber.Unit = .plain
-) -> CitedNumber {
-  CitedNumber(value, interval: interval, unit: unit, cell: sampleCell(1))
 }
 
 /// The numbers below an axis and where they stand.

@@ -1,3 +1,5 @@
+package import Lab
+
 /// A picture made from data.
 ///
 /// A chart is drawn once for wide pages and once for phones, because scaled-down text cannot be
@@ -54,8 +56,11 @@ extension Chart {
     }
   }
 
-  /// The picture with its caption, or one sentence on why there is none.
-  package func figure(@NodeBuilder caption: () -> [Node] = { [] }) -> Node {
+  /// The picture with its caption and the cells that it was drawn from, or one sentence on why
+  /// there is no picture.
+  package func figure(
+    citing cells: [CellID] = [], @NodeBuilder caption: () -> [Node] = { [] }
+  ) -> Node {
     let caption = caption()
     return Tag.figure {
       Tag.figcaption {
@@ -64,6 +69,7 @@ extension Chart {
           " "
           caption
         }
+        Node.citation(cells.map(\.hex))
       }
       if let absence {
         Tag.p(.class("absent")) { "\(title): \(absence)" }
