@@ -43,7 +43,8 @@ package struct DeLong: Sendable, Hashable {
     try checkLevel(level)
     guard standardError > 0, scale == .plain || (auroc > 0 && auroc < 1) else {
       throw .noVariation(
-        statistic: "the AUROC \(auroc)", remedy: "use unanimousInterval at 0, at 1 and where all scores are equal")
+        statistic: "the AUROC \(auroc)",
+        remedy: "use unanimousInterval at 0, at 1 and where all scores are equal")
     }
     let reach = quantile((1 + level) / 2) * standardError
     switch scale {
