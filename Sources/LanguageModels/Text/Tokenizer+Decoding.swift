@@ -51,12 +51,14 @@ package struct StreamingDecoder {
     return String(decoding: held, as: UTF8.self)
   }
 
-  /// How many bytes at the end are a well-formed beginning of an unfinished character.
+  /// How many bytes at the end may be the beginning of an unfinished character.
+  ///
+  /// Beginnings that no byte can complete are held as well: what follows shows them as they are.
   private static func openBytes(_ bytes: [UInt8]) -> Int {
     for length in 1...3 where length <= bytes.count {
       let lead = bytes[bytes.count - length]
       if lead & 0xC0 == 0x80 { continue }
-      return length < sequenceLength(lead) && isBeginning(bytes.suffix(length)) ? length : 0
+      return length < sequenceLength(lead) ? length : 0
     }
     return 0
   }
@@ -67,18 +69,6 @@ package struct StreamingDecoder {
     case 0xE0...0xEF: 3
     case 0xF0...0xF4: 4
     default: 1
-    }
-  }
-
-  /// The second byte rules out overlong forms, surrogates and what lies beyond U+10FFFF.
-  private static func isBeginning(_ bytes: ArraySlice<UInt8>) -> Bool {
-    guard let lead = bytes.first, let second = bytes.dropFirst().first else { return true }
-    return switch lead {
-    case 0xE0: second >= 0xA0
-    case 0xED: second < 0xA0
-    case 0xF0: second >= 0x90
-    case 0xF4: second < 0x90
-    default: true
     }
   }
 }
