@@ -91,7 +91,7 @@ def draws() -> dict:
         "stream": "draws",
         "uniform": [g.uniform() for _ in range(20)],
         "normal": [g.normal() for _ in range(20)],
-        "below": [[b, g.below(b)] for b in [1, 2, 3, 10, 1000, 2**40, 3 * 2**60] * 5],
+        "below": [[b, g.below(b)] for b in [1, 2, 3, 10, 1000, 2**40, 3 * 2**61] * 8],
     }
 
 
