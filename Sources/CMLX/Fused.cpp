@@ -1,5 +1,6 @@
 // Operations with derivatives of their own. Each is an MLX primitive: it takes part in MLX's graph,
 // memory and differentiation, and brings only its CPU kernel and its vector-Jacobian product.
+#include <algorithm>
 #include <functional>
 #include <numeric>
 
@@ -79,10 +80,12 @@ float *out(mx::array &a) { return a.data<float>(); }
 const uint16_t *bfloat16(const float *x, size_t n) {
   thread_local std::vector<uint16_t> scratch;
   scratch.resize(std::max(scratch.size(), n));
-  parallel(n, parallel_elements, [&](size_t begin, size_t end) {
-    kernels::to_bfloat16(x + begin, scratch.data() + begin, end - begin);
+  // Taken here: inside the loop body `scratch` would name the worker's own.
+  uint16_t *bits = scratch.data();
+  parallel(n, parallel_elements, [=](size_t begin, size_t end) {
+    kernels::to_bfloat16(x + begin, bits + begin, end - begin);
   });
-  return scratch.data();
+  return bits;
 }
 
 // MARK: - Linear with an optional low-rank adapter
@@ -94,8 +97,14 @@ void base_product(const float *x, const float *w, const Packed &packed, int64_t 
                   int64_t k, float *y) {
   if (!packed) return sgemm(false, true, m, n, k, 1, x, k, w, k, 0, y, n);
   const auto bits = bfloat16(x, m * k);
-  for (size_t block = 0; block < packed->blocks(); ++block)
-    packed->forward(block, bits, m, y + packed->block_begin(block), n);
+  if (packed->blocks() == 1) return packed->forward(0, bits, m, y);
+  std::vector<float> part(m * packed_rows);
+  for (size_t block = 0; block < packed->blocks(); ++block) {
+    const int64_t width = packed->block_rows(block);
+    packed->forward(block, bits, m, part.data());
+    for (int64_t row = 0; row < m; ++row)
+      std::copy_n(part.data() + row * width, width, y + row * n + packed->block_begin(block));
+  }
 }
 
 class LinearGrad : public Fused {
@@ -474,7 +483,7 @@ class CrossEntropy : public Fused {
             const int64_t n = std::min(packed_rows, vocabulary - begin);
             const size_t block = begin / packed_rows;
             if (packed) {
-              packed->forward(block, h_bits.data(), m, logits.data(), n);
+              packed->forward(block, h_bits.data(), m, logits.data());
             } else {
               sgemm(false, true, m, n, d, 1, h, d, u + begin * d, d, 0, logits.data(), n);
             }
@@ -631,6 +640,23 @@ bool cmlx_check_ranges(const cmlx_array *ranges, int keys) {
     auto r = operand("attention", ranges->value, mx::int32);
     require(r.ndim() == 3 && r.shape(2) == 3, "attention", {r});
     check_ranges(r, keys);
+    return true;
+  });
+}
+
+bool cmlx_summarise_rows(const cmlx_array *logits, int32_t *best, float *log_sum) {
+  return guarded(false, [&] {
+    auto a = operand("summarise", logits->value);
+    require(a.ndim() == 2 && a.shape(1) > 0, "summarise", {a});
+    mx::eval(a);
+    const size_t n = a.shape(1);
+    parallel(a.shape(0), parallel_elements / n + 1, [&](size_t begin, size_t end) {
+      for (size_t i = begin; i < end; ++i) {
+        const float *row = in(a) + i * n, top = kernels::maximum(row, n);
+        best[i] = int32_t(std::find(row, row + n, top) - row);
+        log_sum[i] = kernels::log_sum_exp(row, top, n);
+      }
+    });
     return true;
   });
 }

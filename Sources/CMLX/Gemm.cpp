@@ -6,7 +6,7 @@
 #include <mutex>
 #include <stdexcept>
 #include <string>
-#include <tuple>
+#include <utility>
 
 #include "Handle.hpp"
 #include "Kernels.hpp"
@@ -65,7 +65,7 @@ struct PackedWeight::Block {
   using memory = dnnl::memory;
   int64_t rows, columns;
   memory forward, backward;
-  mutable std::map<std::tuple<int64_t, int64_t, int>, dnnl::matmul> products;
+  mutable std::map<std::pair<int64_t, int>, dnnl::matmul> products;
 
   Block(const uint16_t *bits, int64_t rows, int64_t columns, bool with_backward)
       : rows(rows), columns(columns) {
@@ -79,7 +79,7 @@ struct PackedWeight::Block {
   }
 
   static dnnl::matmul::primitive_desc describe(
-      int64_t m, const memory::desc &weights, int64_t ldy, bool accumulate) {
+      int64_t m, const memory::desc &weights, bool accumulate) {
     const auto k = weights.dims()[0], n = weights.dims()[1];
     dnnl::primitive_attr attributes;
     attributes.set_scratchpad_mode(dnnl::scratchpad_mode::library);
@@ -90,7 +90,7 @@ struct PackedWeight::Block {
     }
     dnnl::matmul::desc desc(
         bf16({m, k}, {k, 1}), weights,
-        memory::desc({m, n}, memory::data_type::f32, memory::dims{ldy, 1}));
+        memory::desc({m, n}, memory::data_type::f32, memory::dims{n, 1}));
     return dnnl::matmul::primitive_desc(desc, attributes, engine());
   }
 
@@ -98,7 +98,7 @@ struct PackedWeight::Block {
     constexpr int64_t typical_tokens = 512;
     const auto any =
         memory::desc(dims, memory::data_type::bf16, memory::format_tag::any);
-    const auto layout = describe(typical_tokens, any, dims[1], false).weights_desc();
+    const auto layout = describe(typical_tokens, any, false).weights_desc();
     memory source(bf16(dims, strides), engine(), const_cast<uint16_t *>(bits));
     memory packed(layout, engine());
     dnnl::reorder(source, packed).execute(stream(), source, packed);
@@ -107,18 +107,17 @@ struct PackedWeight::Block {
   }
 
   void multiply(
-      const memory &weights, const uint16_t *x, int64_t m, float *y, int64_t ldy,
-      bool accumulate) const {
+      const memory &weights, const uint16_t *x, int64_t m, float *y, bool accumulate) const {
     const auto dims = weights.get_desc().dims();
     const int kind = (&weights == &backward ? 2 : 0) + (accumulate ? 1 : 0);
-    auto found = products.find({m, ldy, kind});
+    auto found = products.find({m, kind});
     if (found == products.end()) {
-      dnnl::matmul product(describe(m, weights.get_desc(), ldy, accumulate));
-      found = products.emplace(std::tuple(m, ldy, kind), product).first;
+      dnnl::matmul product(describe(m, weights.get_desc(), accumulate));
+      found = products.emplace(std::pair(m, kind), product).first;
     }
     memory source(bf16({m, dims[0]}, {dims[0], 1}), engine(), const_cast<uint16_t *>(x));
     memory destination(
-        memory::desc({m, dims[1]}, memory::data_type::f32, memory::dims{ldy, 1}), engine(), y);
+        memory::desc({m, dims[1]}, memory::data_type::f32, memory::dims{dims[1], 1}), engine(), y);
     found->second.execute(
         stream(),
         {{DNNL_ARG_SRC, source}, {DNNL_ARG_WEIGHTS, weights}, {DNNL_ARG_DST, destination}});
@@ -142,14 +141,13 @@ size_t PackedWeight::blocks() const { return blocks_.size(); }
 int64_t PackedWeight::block_rows(size_t block) const { return blocks_[block]->rows; }
 bool PackedWeight::has_backward() const { return bool(blocks_[0]->backward); }
 
-void PackedWeight::forward(
-    size_t block, const uint16_t *x, int64_t m, float *y, int64_t ldy) const {
-  blocks_[block]->multiply(blocks_[block]->forward, x, m, y, ldy, false);
+void PackedWeight::forward(size_t block, const uint16_t *x, int64_t m, float *y) const {
+  blocks_[block]->multiply(blocks_[block]->forward, x, m, y, false);
 }
 
 void PackedWeight::backward(
     size_t block, const uint16_t *dy, int64_t m, float *dx, bool accumulate) const {
-  blocks_[block]->multiply(blocks_[block]->backward, dy, m, dx, columns, accumulate);
+  blocks_[block]->multiply(blocks_[block]->backward, dy, m, dx, accumulate);
 }
 
 extern "C" {

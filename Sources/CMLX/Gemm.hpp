@@ -28,8 +28,9 @@ class PackedWeight {
   int64_t block_rows(size_t block) const;
   bool has_backward() const;
 
-  /// y `[m, block rows]` (rows `ldy` apart) = x · W_blockᵀ; x is bf16 `[m, columns]`.
-  void forward(size_t block, const uint16_t *x, int64_t m, float *y, int64_t ldy) const;
+  /// y `[m, block rows]` = x · W_blockᵀ; x is bf16 `[m, columns]`. Dense on purpose: oneDNN 2.6 falls
+  /// back to its reference loops, a thousand times slower, when the rows of y lie further apart.
+  void forward(size_t block, const uint16_t *x, int64_t m, float *y) const;
   /// dx `[m, columns]` (+)= dy · W_block; dy is bf16 `[m, block rows]`.
   void backward(size_t block, const uint16_t *dy, int64_t m, float *dx, bool accumulate) const;
 

@@ -149,6 +149,19 @@ float ExpShifted(float *x, float shift, size_t n) {
   return total;
 }
 
+float LogSumExp(const float *x, float top, size_t n) {
+  const V s = hn::Set(D(), top);
+  V sum = hn::Zero(D());
+  const D d;
+  const size_t lanes = hn::Lanes(d);
+  size_t i = 0;
+  for (; i + lanes <= n; i += lanes)
+    sum = hn::Add(sum, hn::Exp(d, hn::Sub(hn::LoadU(d, x + i), s)));
+  float total = Sum(sum);
+  for (; i < n; ++i) total += std::exp(x[i] - top);
+  return top + std::log(total);
+}
+
 /// scores[j] = scale · q·k[rows[j]]
 HWY_INLINE void Scores(
     const float *q, const float *k, const int *rows, size_t count, size_t stride, size_t d_head,
@@ -223,6 +236,7 @@ HWY_EXPORT(Axpy);
 HWY_EXPORT(Scale);
 HWY_EXPORT(Maximum);
 HWY_EXPORT(ExpShifted);
+HWY_EXPORT(LogSumExp);
 HWY_EXPORT(Attend);
 HWY_EXPORT(AttendGrad);
 HWY_EXPORT(ToBfloat16);
@@ -254,6 +268,9 @@ void scale(float alpha, float *x, size_t n) { HWY_DYNAMIC_DISPATCH(Scale)(alpha,
 float maximum(const float *x, size_t n) { return HWY_DYNAMIC_DISPATCH(Maximum)(x, n); }
 float exp_shifted(float *x, float shift, size_t n) {
   return HWY_DYNAMIC_DISPATCH(ExpShifted)(x, shift, n);
+}
+float log_sum_exp(const float *x, float top, size_t n) {
+  return HWY_DYNAMIC_DISPATCH(LogSumExp)(x, top, n);
 }
 float attend(
     const float *q, const float *k, const float *v, const int *rows, size_t count, size_t stride,

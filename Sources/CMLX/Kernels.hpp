@@ -26,6 +26,8 @@ void scale(float alpha, float *x, size_t n);
 float maximum(const float *x, size_t n);
 /// x = exp(x - shift); returns the sum.
 float exp_shifted(float *x, float shift, size_t n);
+/// log Σ exp x, in nats; `top` is the maximum of x.
+float log_sum_exp(const float *x, float top, size_t n);
 /// One query of one head over `count` key rows: `rows[j]` indexes k and v, whose rows lie `stride`
 /// floats apart. Writes the mixture of values to `out` and returns log Σ exp(scale · q·k).
 /// `scores` is scratch of `count` floats.

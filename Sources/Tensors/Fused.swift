@@ -1,14 +1,15 @@
 internal import CMLX
 
 /// Frozen weights `[out, in]` rounded to bf16 and laid out for the processor's bf16 instructions.
-public final class PackedWeight {
+package final class PackedWeight {
   let pointer: OpaquePointer
 
   /// Packs `weight`; `backward` also keeps the layout that gradients with respect to the input need.
   ///
   /// - Throws: ``TensorError`` when the weight is not an fp32 matrix or memory runs out.
-  public init(_ weight: Tensor, backward: Bool) throws(TensorError) {
-    guard let pointer = cmlx_pack(weight.pointer, backward) else {
+  package init(_ weight: Tensor, backward: Bool) throws(TensorError) {
+    let packed = withExtendedLifetime(weight) { cmlx_pack(weight.pointer, backward) }
+    guard let pointer = packed else {
       throw .failed(operation: "pack", message: TensorError.lastMessage)
     }
     self.pointer = pointer
@@ -18,15 +19,15 @@ public final class PackedWeight {
 }
 
 /// The low-rank update `scale · B A` of a linear layer (Hu et al. 2021, arXiv 2106.09685, eq. 3).
-public struct LowRank {
+package struct LowRank {
   /// `[rank, in]`.
-  public var a: Tensor
+  package var a: Tensor
   /// `[out, rank]`.
-  public var b: Tensor
+  package var b: Tensor
   /// α / rank.
-  public var scale: Float
+  package var scale: Float
 
-  public init(a: Tensor, b: Tensor, scale: Float) {
+  package init(a: Tensor, b: Tensor, scale: Float) {
     self.a = a
     self.b = b
     self.scale = scale
@@ -34,39 +35,41 @@ public struct LowRank {
 }
 
 /// Operations with CPU kernels and derivatives of their own.
-public enum Fused {
+package enum Fused {
   /// `x Wᵀ` for x `[tokens, in]` and frozen W `[out, in]`, plus the adapter's `scale · (x Aᵀ) Bᵀ`.
   ///
   /// With `packed` the base product is taken in bf16 with fp32 accumulation; the adapter's is
   /// always fp32.
-  public static func linear(
+  package static func linear(
     _ x: Tensor, _ weight: Tensor, packed: PackedWeight? = nil, adapter: LowRank? = nil
   ) -> Tensor {
-    Tensor(
-      cmlx_linear(
-        x.pointer, weight.pointer, packed?.pointer, adapter?.a.pointer, adapter?.b.pointer,
-        adapter?.scale ?? 0), "linear", x, weight)
+    withExtendedLifetime((packed, adapter)) {
+      Tensor(
+        cmlx_linear(
+          x.pointer, weight.pointer, packed?.pointer, adapter?.a.pointer, adapter?.b.pointer,
+          adapter?.scale ?? 0), "linear", x, weight)
+    }
   }
 
   /// silu(gate) · up, elementwise (Shazeer 2020, arXiv 2002.05202).
-  public static func swiGLU(gate: Tensor, up: Tensor) -> Tensor {
+  package static func swiGLU(gate: Tensor, up: Tensor) -> Tensor {
     Tensor(cmlx_swiglu(gate.pointer, up.pointer), "swiGLU", gate, up)
   }
 
   /// x · weight / √(mean x² + ε) along the last axis (Zhang & Sennrich 2019, arXiv 1910.07467).
-  public static func rmsNorm(_ x: Tensor, _ weight: Tensor, epsilon: Float) -> Tensor {
+  package static func rmsNorm(_ x: Tensor, _ weight: Tensor, epsilon: Float) -> Tensor {
     Tensor(cmlx_rms_norm(x.pointer, weight.pointer, epsilon), "rmsNorm", x, weight)
   }
 
   /// Rotary embedding of x `[tokens, heads, dHead]` by angles given as cosine and sine
   /// `[tokens, dHead / 2]`; element i pairs with i + dHead / 2, as in Hugging Face checkpoints.
-  public static func rope(_ x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor {
+  package static func rope(_ x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor {
     Tensor(cmlx_rope(x.pointer, cosine.pointer, sine.pointer), "rope", x, cosine, sine)
   }
 
   /// Grouped-query attention: q `[queries, heads, dHead]`, k and v `[keys, kvHeads, dHead]` →
   /// `[queries, heads, dHead]`. `visible` says which key rows each query sees.
-  public static func attention(
+  package static func attention(
     _ q: Tensor, _ k: Tensor, _ v: Tensor, visible: KeyRanges, scale: Float
   ) -> Tensor {
     precondition(
@@ -77,18 +80,38 @@ public enum Fused {
       "attention", q, k, v, visible.table)
   }
 
+  /// For each row of `logits` `[rows, columns]` the first index of its maximum and log Σ exp in
+  /// nats; evaluates the tensor.
+  ///
+  /// - Throws: ``TensorError`` when the computation behind the logits fails.
+  package static func rowSummaries(
+    _ logits: Tensor
+  ) throws(TensorError) -> (best: [Int32], logSumExp: [Float]) {
+    var best = [Int32](repeating: 0, count: logits.shape[0])
+    var sums = [Float](repeating: 0, count: logits.shape[0])
+    let done = withExtendedLifetime(logits) {
+      cmlx_summarise_rows(logits.pointer, &best, &sums)
+    }
+    guard done else {
+      throw .failed(operation: "rowSummaries", message: TensorError.lastMessage)
+    }
+    return (best, sums)
+  }
+
   /// −log p of each target in nats, `[tokens]`, under softmax(h Uᵀ) for h `[tokens, d]` and the
   /// frozen unembedding U `[vocabulary, d]`; logits exist for a chunk of the vocabulary at a time.
   ///
   /// - Parameter differentiable: Prepare the gradient with respect to h in the same pass.
-  public static func crossEntropy(
+  package static func crossEntropy(
     _ h: Tensor, unembed: Tensor, packed: PackedWeight? = nil, targets: Tensor,
     differentiable: Bool
   ) -> Tensor {
-    Tensor(
-      cmlx_cross_entropy(
-        h.pointer, unembed.pointer, packed?.pointer, targets.pointer, differentiable),
-      "crossEntropy", h, unembed, targets)
+    withExtendedLifetime(packed) {
+      Tensor(
+        cmlx_cross_entropy(
+          h.pointer, unembed.pointer, packed?.pointer, targets.pointer, differentiable),
+        "crossEntropy", h, unembed, targets)
+    }
   }
 }
 
@@ -96,11 +119,11 @@ public enum Fused {
 ///
 /// This one description covers causal attention, sequences packed one after the other, a prefix
 /// that they share, and a batch that decodes with a cache.
-public struct KeyRanges {
+package struct KeyRanges {
   /// Rows begin, begin + stride, … below end.
-  public struct Rows: Sendable {
-    public var begin: Int, end: Int, stride: Int
-    public init(_ begin: Int, _ end: Int, stride: Int = 1) {
+  package struct Rows: Sendable {
+    package var begin: Int, end: Int, stride: Int
+    package init(_ begin: Int, _ end: Int, stride: Int = 1) {
       self.begin = begin
       self.end = end
       self.stride = stride
@@ -111,7 +134,7 @@ public struct KeyRanges {
   let keyCount: Int
 
   /// Ranges for every query; traps when one lies outside the `keyCount` keys or sees none.
-  public init(_ ranges: [[Rows]], keyCount: Int) {
+  package init(_ ranges: [[Rows]], keyCount: Int) {
     let width = ranges.map(\.count).max() ?? 0
     var flat: [Int32] = []
     flat.reserveCapacity(ranges.count * width * 3)
@@ -121,7 +144,9 @@ public struct KeyRanges {
     }
     table = Tensor(flat, shape: [ranges.count, width, 3])
     self.keyCount = keyCount
-    precondition(
-      cmlx_check_ranges(table.pointer, Int32(keyCount)), TensorError.lastMessage)
+    let valid = withExtendedLifetime(table) {
+      cmlx_check_ranges(table.pointer, Int32(keyCount))
+    }
+    precondition(valid, TensorError.lastMessage)
   }
 }

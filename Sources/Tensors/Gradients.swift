@@ -1,13 +1,13 @@
 internal import CMLX
 
 /// Named tensors that are trained together, in a fixed order.
-public struct ParameterTree {
+package struct ParameterTree {
   /// Dotted paths, in order.
-  public let paths: [String]
+  package let paths: [String]
   /// One tensor a path.
-  public var tensors: [Tensor]
+  package var tensors: [Tensor]
 
-  public init(_ named: [(String, Tensor)]) {
+  package init(_ named: [(String, Tensor)]) {
     paths = named.map(\.0)
     tensors = named.map(\.1)
     precondition(Set(paths).count == paths.count, "ParameterTree: two parameters share a path")
@@ -19,18 +19,18 @@ public struct ParameterTree {
   }
 
   /// The tensor at `path`; traps where there is none.
-  public subscript(path: String) -> Tensor {
+  package subscript(path: String) -> Tensor {
     guard let index = paths.firstIndex(of: path) else { fatalError("no parameter \(path)") }
     return tensors[index]
   }
 
   /// A tree of the same paths with tensors made from these.
-  public func mapValues(_ transform: (Tensor) -> Tensor) -> ParameterTree {
+  package func mapValues(_ transform: (Tensor) -> Tensor) -> ParameterTree {
     ParameterTree(paths: paths, tensors: tensors.map(transform))
   }
 
   /// A tree of the same paths over other tensors.
-  public func replacing(_ tensors: [Tensor]) -> ParameterTree {
+  package func replacing(_ tensors: [Tensor]) -> ParameterTree {
     precondition(tensors.count == paths.count, "ParameterTree: one tensor a path")
     return ParameterTree(paths: paths, tensors: tensors)
   }
@@ -40,7 +40,7 @@ public struct ParameterTree {
 /// them, by reverse-mode differentiation. Both stay lazy until they are evaluated.
 ///
 /// - Throws: What `loss` throws, or ``TensorError`` when an operation in it has no derivative.
-public func valueAndGrad(
+package func valueAndGrad(
   _ parameters: ParameterTree, _ loss: (ParameterTree) throws -> Tensor
 ) throws -> (value: Tensor, gradients: ParameterTree) {
   try withoutActuallyEscaping(loss) { loss in
@@ -84,7 +84,8 @@ private let differentiated: cmlx_function = { context, inputs, count, outputs, _
     let tensors = (0..<Int(count)).map { Tensor(cmlx_copy_handle(inputs[$0]), "valueAndGrad") }
     let value = try call.loss(call.parameters.replacing(tensors))
     precondition(value.count == 1, "valueAndGrad: the loss has shape \(value.shape)")
-    outputs[0] = cmlx_copy_handle(value.reshape([]).pointer)
+    let scalar = value.reshape([])
+    outputs[0] = withExtendedLifetime(scalar) { cmlx_copy_handle(scalar.pointer) }
     return 1
   } catch {
     call.error = error

@@ -7,7 +7,8 @@ extension Tensor {
     precondition(rank >= 2, "\(name)(\(shape)): expected a matrix")
     var pointers = [OpaquePointer?](repeating: nil, count: 3)
     var count: Int32 = 0
-    guard cmlx_factor(op, pointer, &pointers, &count) else {
+    let done = withExtendedLifetime(self) { cmlx_factor(op, pointer, &pointers, &count) }
+    guard done else {
       throw .failed(operation: name, message: TensorError.lastMessage)
     }
     let results = pointers.prefix(Int(count)).map { Tensor($0, "factor") }
@@ -19,7 +20,7 @@ extension Tensor {
   /// A = Q R with orthonormal columns of Q.
   ///
   /// - Throws: ``TensorError`` when LAPACK fails.
-  public func qr() throws(TensorError) -> (q: Tensor, r: Tensor) {
+  package func qr() throws(TensorError) -> (q: Tensor, r: Tensor) {
     let parts = try factor(CMLX_QR, "qr", outputs: 2)
     return (parts[0], parts[1])
   }
@@ -27,7 +28,7 @@ extension Tensor {
   /// A = U diag(s) Vᵀ, singular values in descending order.
   ///
   /// - Throws: ``TensorError`` when LAPACK does not converge.
-  public func svd() throws(TensorError) -> (u: Tensor, s: Tensor, vT: Tensor) {
+  package func svd() throws(TensorError) -> (u: Tensor, s: Tensor, vT: Tensor) {
     let parts = try factor(CMLX_SVD, "svd", outputs: 3)
     return (parts[0], parts[1], parts[2])
   }
@@ -35,7 +36,7 @@ extension Tensor {
   /// A symmetric A = V diag(λ) Vᵀ, eigenvalues in ascending order.
   ///
   /// - Throws: ``TensorError`` when LAPACK does not converge.
-  public func eigh() throws(TensorError) -> (values: Tensor, vectors: Tensor) {
+  package func eigh() throws(TensorError) -> (values: Tensor, vectors: Tensor) {
     let parts = try factor(CMLX_EIGH, "eigh", outputs: 2)
     return (parts[0], parts[1])
   }
@@ -43,21 +44,21 @@ extension Tensor {
   /// The lower triangular L of a positive definite A = L Lᵀ.
   ///
   /// - Throws: ``TensorError`` when A is not positive definite.
-  public func cholesky() throws(TensorError) -> Tensor {
+  package func cholesky() throws(TensorError) -> Tensor {
     try factor(CMLX_CHOLESKY, "cholesky", outputs: 1)[0]
   }
 
   /// The inverse matrix.
   ///
   /// - Throws: ``TensorError`` when A is singular.
-  public func inverse() throws(TensorError) -> Tensor {
+  package func inverse() throws(TensorError) -> Tensor {
     try factor(CMLX_INVERSE, "inverse", outputs: 1)[0]
   }
 
   /// The solution of A x = b.
   ///
   /// - Throws: ``TensorError`` when A is singular.
-  public func solve(_ b: Tensor) throws(TensorError) -> Tensor {
+  package func solve(_ b: Tensor) throws(TensorError) -> Tensor {
     let x = Tensor(cmlx_solve(pointer, b.pointer), "solve", self, b)
     try Tensor.evaluate([x])
     return x

@@ -1,11 +1,11 @@
 internal import CMLX
 
 /// What the tensors run on, and what they use of it.
-public enum Processor {
+package enum Processor {
   /// Multiplies once and checks that libmlx used this program's own `cblas_sgemm`.
   ///
   /// - Throws: ``TensorError/matmulNotReplaced`` when the wheel's reference BLAS answered.
-  public static func checkMatmul() throws(TensorError) {
+  package static func checkMatmul() throws(TensorError) {
     let before = cmlx_sgemm_calls()
     let ones = Tensor.full([32, 32], 1)
     try Tensor.evaluate([ones.matmul(ones)])
@@ -13,29 +13,29 @@ public enum Processor {
   }
 
   /// Whether bf16 products run on instructions made for them.
-  public static var hasNativeBFloat16: Bool { cmlx_has_native_bf16() }
+  package static var hasNativeBFloat16: Bool { cmlx_has_native_bf16() }
 
   /// The instruction sets of the matrix products and of the fused kernels: part of a cell's name,
   /// because another one rounds differently.
-  public static var instructionSet: String {
+  package static var instructionSet: String {
     "\(String(cString: cmlx_gemm_target()))+\(String(cString: cmlx_kernel_target()))"
   }
 
   /// The version of MLX in use.
-  public static var mlxVersion: String { String(cString: cmlx_version()) }
+  package static var mlxVersion: String { String(cString: cmlx_version()) }
 
   /// Threads that products and kernels share.
-  public static var threads: Int { Int(cmlx_threads()) }
+  package static var threads: Int { Int(cmlx_threads()) }
 
   /// Bytes that live tensors take now.
-  public static var activeMemory: Int { cmlx_active_memory() }
+  package static var activeMemory: Int { cmlx_active_memory() }
 
   /// The largest number of bytes that tensors took since ``resetPeakMemory()``.
-  public static var peakMemory: Int { cmlx_peak_memory() }
+  package static var peakMemory: Int { cmlx_peak_memory() }
 
   /// Starts a new measurement of ``peakMemory``.
-  public static func resetPeakMemory() { cmlx_reset_peak_memory() }
+  package static func resetPeakMemory() { cmlx_reset_peak_memory() }
 
   /// Bounds the freed memory that MLX keeps for reuse.
-  public static func limitCache(bytes: Int) { cmlx_set_cache_limit(bytes) }
+  package static func limitCache(bytes: Int) { cmlx_set_cache_limit(bytes) }
 }

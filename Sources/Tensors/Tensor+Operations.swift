@@ -13,58 +13,58 @@ extension Tensor {
     Tensor(cmlx_binary(op, a.pointer, b.pointer), name, a, b)
   }
 
-  public static prefix func - (a: Tensor) -> Tensor { a.unary(CMLX_NEGATE, "negate") }
-  public func exp() -> Tensor { unary(CMLX_EXP, "exp") }
-  public func log() -> Tensor { unary(CMLX_LOG, "log") }
-  public func sqrt() -> Tensor { unary(CMLX_SQRT, "sqrt") }
-  public func rsqrt() -> Tensor { unary(CMLX_RSQRT, "rsqrt") }
-  public func square() -> Tensor { unary(CMLX_SQUARE, "square") }
-  public func abs() -> Tensor { unary(CMLX_ABS, "abs") }
-  public func sigmoid() -> Tensor { unary(CMLX_SIGMOID, "sigmoid") }
-  public func tanh() -> Tensor { unary(CMLX_TANH, "tanh") }
-  public func sin() -> Tensor { unary(CMLX_SIN, "sin") }
-  public func cos() -> Tensor { unary(CMLX_COS, "cos") }
-  public func reciprocal() -> Tensor { unary(CMLX_RECIPROCAL, "reciprocal") }
+  package static prefix func - (a: Tensor) -> Tensor { a.unary(CMLX_NEGATE, "negate") }
+  package func exp() -> Tensor { unary(CMLX_EXP, "exp") }
+  package func log() -> Tensor { unary(CMLX_LOG, "log") }
+  package func sqrt() -> Tensor { unary(CMLX_SQRT, "sqrt") }
+  package func rsqrt() -> Tensor { unary(CMLX_RSQRT, "rsqrt") }
+  package func square() -> Tensor { unary(CMLX_SQUARE, "square") }
+  package func abs() -> Tensor { unary(CMLX_ABS, "abs") }
+  package func sigmoid() -> Tensor { unary(CMLX_SIGMOID, "sigmoid") }
+  package func tanh() -> Tensor { unary(CMLX_TANH, "tanh") }
+  package func sin() -> Tensor { unary(CMLX_SIN, "sin") }
+  package func cos() -> Tensor { unary(CMLX_COS, "cos") }
+  package func reciprocal() -> Tensor { unary(CMLX_RECIPROCAL, "reciprocal") }
   /// The same values, a constant to differentiation.
-  public func stopGradient() -> Tensor { unary(CMLX_STOP_GRADIENT, "stopGradient") }
+  package func stopGradient() -> Tensor { unary(CMLX_STOP_GRADIENT, "stopGradient") }
 
-  public static func + (a: Tensor, b: Tensor) -> Tensor { binary(CMLX_ADD, "add", a, b) }
-  public static func - (a: Tensor, b: Tensor) -> Tensor { binary(CMLX_SUBTRACT, "subtract", a, b) }
-  public static func * (a: Tensor, b: Tensor) -> Tensor { binary(CMLX_MULTIPLY, "multiply", a, b) }
-  public static func / (a: Tensor, b: Tensor) -> Tensor { binary(CMLX_DIVIDE, "divide", a, b) }
-  public static func + (a: Tensor, b: Float) -> Tensor { a + Tensor(b) }
-  public static func - (a: Tensor, b: Float) -> Tensor { a - Tensor(b) }
-  public static func * (a: Tensor, b: Float) -> Tensor { a * Tensor(b) }
-  public static func / (a: Tensor, b: Float) -> Tensor { a / Tensor(b) }
-  public static func * (a: Float, b: Tensor) -> Tensor { Tensor(a) * b }
+  package static func + (a: Tensor, b: Tensor) -> Tensor { binary(CMLX_ADD, "add", a, b) }
+  package static func - (a: Tensor, b: Tensor) -> Tensor { binary(CMLX_SUBTRACT, "subtract", a, b) }
+  package static func * (a: Tensor, b: Tensor) -> Tensor { binary(CMLX_MULTIPLY, "multiply", a, b) }
+  package static func / (a: Tensor, b: Tensor) -> Tensor { binary(CMLX_DIVIDE, "divide", a, b) }
+  package static func + (a: Tensor, b: Float) -> Tensor { a + Tensor(b) }
+  package static func - (a: Tensor, b: Float) -> Tensor { a - Tensor(b) }
+  package static func * (a: Tensor, b: Float) -> Tensor { a * Tensor(b) }
+  package static func / (a: Tensor, b: Float) -> Tensor { a / Tensor(b) }
+  package static func * (a: Float, b: Tensor) -> Tensor { Tensor(a) * b }
   /// Elementwise maximum.
-  public static func maximum(_ a: Tensor, _ b: Tensor) -> Tensor {
+  package static func maximum(_ a: Tensor, _ b: Tensor) -> Tensor {
     binary(CMLX_MAXIMUM, "maximum", a, b)
   }
   /// Elementwise minimum.
-  public static func minimum(_ a: Tensor, _ b: Tensor) -> Tensor {
+  package static func minimum(_ a: Tensor, _ b: Tensor) -> Tensor {
     binary(CMLX_MINIMUM, "minimum", a, b)
   }
   /// Elementwise a < b, as booleans.
-  public func less(_ other: Tensor) -> Tensor { Tensor.binary(CMLX_LESS, "less", self, other) }
+  package func less(_ other: Tensor) -> Tensor { Tensor.binary(CMLX_LESS, "less", self, other) }
   /// Elementwise a ≤ b, as booleans.
-  public func lessEqual(_ other: Tensor) -> Tensor {
+  package func lessEqual(_ other: Tensor) -> Tensor {
     Tensor.binary(CMLX_LESS_EQUAL, "lessEqual", self, other)
   }
   /// Elementwise a = b, as booleans.
-  public func equal(_ other: Tensor) -> Tensor { Tensor.binary(CMLX_EQUAL, "equal", self, other) }
+  package func equal(_ other: Tensor) -> Tensor { Tensor.binary(CMLX_EQUAL, "equal", self, other) }
   /// Elementwise choice between `a` and `b`.
-  public static func `where`(_ condition: Tensor, _ a: Tensor, _ b: Tensor) -> Tensor {
+  package static func `where`(_ condition: Tensor, _ a: Tensor, _ b: Tensor) -> Tensor {
     Tensor(cmlx_where(condition.pointer, a.pointer, b.pointer), "where", condition, a, b)
   }
 
   /// The matrix product over the last two axes: `[…, m, k]` · `[…, k, n]` → `[…, m, n]`.
-  public func matmul(_ other: Tensor) -> Tensor {
+  package func matmul(_ other: Tensor) -> Tensor {
     Tensor.binary(CMLX_MATMUL, "matmul", self, other)
   }
 
   /// The same values in another element type.
-  public func astype(_ dtype: DType) -> Tensor {
+  package func astype(_ dtype: DType) -> Tensor {
     Tensor(cmlx_astype(pointer, dtype.code), "astype", self)
   }
 }
@@ -81,45 +81,45 @@ extension Tensor {
   }
 
   /// Sums over `axes`, all of them when none are given.
-  public func sum(axes: [Int]? = nil, keepDims: Bool = false) -> Tensor {
+  package func sum(axes: [Int]? = nil, keepDims: Bool = false) -> Tensor {
     reduce(CMLX_SUM, "sum", axes, keepDims)
   }
   /// Means over `axes`, all of them when none are given.
-  public func mean(axes: [Int]? = nil, keepDims: Bool = false) -> Tensor {
+  package func mean(axes: [Int]? = nil, keepDims: Bool = false) -> Tensor {
     reduce(CMLX_MEAN, "mean", axes, keepDims)
   }
   /// Maxima over `axes`, all of them when none are given.
-  public func max(axes: [Int]? = nil, keepDims: Bool = false) -> Tensor {
+  package func max(axes: [Int]? = nil, keepDims: Bool = false) -> Tensor {
     reduce(CMLX_MAX, "max", axes, keepDims)
   }
   /// Minima over `axes`, all of them when none are given.
-  public func min(axes: [Int]? = nil, keepDims: Bool = false) -> Tensor {
+  package func min(axes: [Int]? = nil, keepDims: Bool = false) -> Tensor {
     reduce(CMLX_MIN, "min", axes, keepDims)
   }
   /// log Σ exp over `axes`, in nats.
-  public func logSumExp(axes: [Int]? = nil, keepDims: Bool = false) -> Tensor {
+  package func logSumExp(axes: [Int]? = nil, keepDims: Bool = false) -> Tensor {
     reduce(CMLX_LOGSUMEXP, "logSumExp", axes, keepDims)
   }
   /// exp normalised to one along `axis`.
-  public func softmax(axis: Int = -1) -> Tensor { reduce(CMLX_SOFTMAX, "softmax", [axis], false) }
+  package func softmax(axis: Int = -1) -> Tensor { reduce(CMLX_SOFTMAX, "softmax", [axis], false) }
   /// Log-probabilities in nats along `axis`.
-  public func logSoftmax(axis: Int = -1) -> Tensor {
+  package func logSoftmax(axis: Int = -1) -> Tensor {
     self - logSumExp(axes: [axis], keepDims: true)
   }
   /// Population variances over `axes`.
-  public func variance(axes: [Int]? = nil, keepDims: Bool = false) -> Tensor {
+  package func variance(axes: [Int]? = nil, keepDims: Bool = false) -> Tensor {
     reduce(CMLX_VARIANCE, "variance", axes, keepDims)
   }
   /// The index of the largest element along `axis`; the first one where several tie.
-  public func argmax(axis: Int = -1) -> Tensor {
+  package func argmax(axis: Int = -1) -> Tensor {
     Tensor(cmlx_along_axis(CMLX_ARGMAX, pointer, Int32(axis)), "argmax", self)
   }
   /// The indices that sort `axis` in ascending order.
-  public func argsort(axis: Int = -1) -> Tensor {
+  package func argsort(axis: Int = -1) -> Tensor {
     Tensor(cmlx_along_axis(CMLX_ARGSORT, pointer, Int32(axis)), "argsort", self)
   }
   /// Running sums along `axis`.
-  public func cumsum(axis: Int) -> Tensor {
+  package func cumsum(axis: Int) -> Tensor {
     Tensor(cmlx_along_axis(CMLX_CUMSUM, pointer, Int32(axis)), "cumsum", self)
   }
 }
@@ -128,30 +128,30 @@ extension Tensor {
 
 extension Tensor {
   /// The same elements under another shape; one axis may be -1.
-  public func reshape(_ shape: [Int]) -> Tensor {
+  package func reshape(_ shape: [Int]) -> Tensor {
     Tensor(cmlx_reshape(pointer, shape.map(Int32.init), Int32(shape.count)), "reshape", self)
   }
   /// The tensor repeated to `shape` by broadcasting.
-  public func broadcast(to shape: [Int]) -> Tensor {
+  package func broadcast(to shape: [Int]) -> Tensor {
     Tensor(
       cmlx_broadcast_to(pointer, shape.map(Int32.init), Int32(shape.count)), "broadcast", self)
   }
   /// The tensor with its axes in another order; reversed when none is given.
-  public func transpose(_ axes: [Int]? = nil) -> Tensor {
+  package func transpose(_ axes: [Int]? = nil) -> Tensor {
     let axes = axes ?? (0..<rank).reversed()
     return Tensor(
       cmlx_transpose(pointer, axes.map(Int32.init), Int32(axes.count)), "transpose", self)
   }
   /// The tensor with an axis of length one inserted.
-  public func expandDims(_ axis: Int) -> Tensor {
+  package func expandDims(_ axis: Int) -> Tensor {
     Tensor(cmlx_expand_dims(pointer, Int32(axis)), "expandDims", self)
   }
   /// The tensor without an axis of length one.
-  public func squeeze(_ axis: Int) -> Tensor {
+  package func squeeze(_ axis: Int) -> Tensor {
     Tensor(cmlx_squeeze(pointer, Int32(axis)), "squeeze", self)
   }
   /// The tensors one after the other along `axis`.
-  public static func concatenate(_ tensors: [Tensor], axis: Int) -> Tensor {
+  package static func concatenate(_ tensors: [Tensor], axis: Int) -> Tensor {
     let pointers: [OpaquePointer?] = tensors.map(\.pointer)
     return withExtendedLifetime(tensors) {
       Tensor(
@@ -161,7 +161,7 @@ extension Tensor {
     }
   }
   /// The part of `axis` in `range`, the axis kept.
-  public func slice(_ range: Range<Int>, axis: Int = 0) -> Tensor {
+  package func slice(_ range: Range<Int>, axis: Int = 0) -> Tensor {
     let shape = shape
     precondition(
       shape.indices.contains(axis) && range.lowerBound >= 0 && range.upperBound <= shape[axis],
@@ -175,7 +175,7 @@ extension Tensor {
   }
   /// The tensor with the rows from `start` on replaced by `rows`; memory is reused where no one else
   /// holds it.
-  public func replacing(rowsFrom start: Int, with rows: Tensor) -> Tensor {
+  package func replacing(rowsFrom start: Int, with rows: Tensor) -> Tensor {
     var begin = [Int32](repeating: 0, count: rank)
     var end = shape.map(Int32.init)
     begin[0] = Int32(start)
@@ -184,11 +184,11 @@ extension Tensor {
       cmlx_slice_update(pointer, rows.pointer, begin, end, Int32(rank)), "replacing", self, rows)
   }
   /// The entries of `axis` at `indices`.
-  public func take(_ indices: Tensor, axis: Int = 0) -> Tensor {
+  package func take(_ indices: Tensor, axis: Int = 0) -> Tensor {
     Tensor(cmlx_take(pointer, indices.pointer, Int32(axis)), "take", self, indices)
   }
   /// For every place the entry along `axis` that `indices` names there.
-  public func takeAlongAxis(_ indices: Tensor, axis: Int) -> Tensor {
+  package func takeAlongAxis(_ indices: Tensor, axis: Int) -> Tensor {
     Tensor(
       cmlx_take_along_axis(pointer, indices.pointer, Int32(axis)), "takeAlongAxis", self, indices)
   }

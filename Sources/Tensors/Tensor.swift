@@ -8,9 +8,9 @@ internal import CMLX
 ///
 /// A wrong shape or type is a mistake in the program, not in its input, and traps with the
 /// operation's name and the shapes. What depends on data, evaluation and factorisation, throws.
-public struct Tensor {
+package struct Tensor {
   /// The element types that Plumbline uses.
-  public enum DType: UInt32, Sendable {
+  package enum DType: UInt32, Sendable {
     case bool, uint8, uint32, int32, int64, float16, bfloat16, float32
   }
 
@@ -21,6 +21,8 @@ public struct Tensor {
   }
 
   let handle: Handle
+  /// Valid while the tensor is: a caller that hands it to the shim keeps the tensor in use until the
+  /// call is over, as an operand of ``init(_:_:_:file:line:)`` or by `withExtendedLifetime`.
   var pointer: OpaquePointer { handle.pointer }
 
   init(_ handle: Handle) { self.handle = handle }
@@ -30,7 +32,7 @@ public struct Tensor {
     _ pointer: OpaquePointer?, _ operation: StaticString, _ operands: Tensor...,
     file: StaticString = #fileID, line: UInt = #line
   ) {
-    guard let pointer else {
+    guard let pointer = withExtendedLifetime(operands, { pointer }) else {
       let shapes = operands.map { "\($0.shape)" }.joined(separator: ", ")
       fatalError("\(operation)(\(shapes)): \(TensorError.lastMessage)", file: file, line: line)
     }
@@ -39,13 +41,13 @@ public struct Tensor {
 }
 
 /// What can go wrong while computing, as opposed to a wrong shape, which traps.
-public enum TensorError: Error, CustomStringConvertible {
+package enum TensorError: Error, CustomStringConvertible {
   /// MLX, LAPACK or oneDNN reported a failure.
   case failed(operation: String, message: String)
   /// libmlx multiplies with the wheel's reference BLAS, about fifty times too slowly.
   case matmulNotReplaced
 
-  public var description: String {
+  package var description: String {
     switch self {
     case .failed(let operation, let message): "\(operation) failed: \(message)"
     case .matmulNotReplaced:
@@ -61,20 +63,20 @@ public enum TensorError: Error, CustomStringConvertible {
 
 extension Tensor {
   /// A tensor of `values` in row-major order.
-  public init(_ values: [Float], shape: [Int]? = nil) {
+  package init(_ values: [Float], shape: [Int]? = nil) {
     self.init(copying: values, shape: shape ?? [values.count], dtype: .float32)
   }
 
   /// A tensor of 32-bit integers in row-major order.
-  public init(_ values: [Int32], shape: [Int]? = nil) {
+  package init(_ values: [Int32], shape: [Int]? = nil) {
     self.init(copying: values, shape: shape ?? [values.count], dtype: .int32)
   }
 
   /// A scalar.
-  public init(_ value: Float) { self.init(copying: [value], shape: [], dtype: .float32) }
+  package init(_ value: Float) { self.init(copying: [value], shape: [], dtype: .float32) }
 
   /// A tensor of fp32 values read from memory in row-major order.
-  public init(copying values: UnsafeBufferPointer<Float>, shape: [Int]) {
+  package init(copying values: UnsafeBufferPointer<Float>, shape: [Int]) {
     self.init(bytes: UnsafeRawBufferPointer(values), shape: shape, dtype: .float32)
   }
 
@@ -97,17 +99,17 @@ extension Tensor {
   }
 
   /// A tensor filled with one value.
-  public static func full(_ shape: [Int], _ value: Float, dtype: DType = .float32) -> Tensor {
+  package static func full(_ shape: [Int], _ value: Float, dtype: DType = .float32) -> Tensor {
     Tensor(cmlx_full(shape.map(Int32.init), Int32(shape.count), value, dtype.code), "full")
   }
 
   /// A tensor of zeros.
-  public static func zeros(_ shape: [Int], dtype: DType = .float32) -> Tensor {
+  package static func zeros(_ shape: [Int], dtype: DType = .float32) -> Tensor {
     full(shape, 0, dtype: dtype)
   }
 
   /// The numbers from `start` up to but without `stop`.
-  public static func arange(
+  package static func arange(
     _ start: Double = 0, _ stop: Double, step: Double = 1, dtype: DType = .float32
   ) -> Tensor {
     Tensor(cmlx_arange(start, stop, step, dtype.code), "arange")
@@ -118,7 +120,7 @@ extension Tensor.DType {
   var code: cmlx_dtype { cmlx_dtype(rawValue) }
 
   /// Bytes an element takes.
-  public var byteCount: Int {
+  package var byteCount: Int {
     switch self {
     case .bool, .uint8: 1
     case .float16, .bfloat16: 2
@@ -132,19 +134,19 @@ extension Tensor.DType {
 
 extension Tensor {
   /// The length of every axis.
-  public var shape: [Int] {
+  package var shape: [Int] {
     let dims = cmlx_shape(pointer)
     return (0..<Int(cmlx_rank(pointer))).map { Int(dims?[$0] ?? 0) }
   }
 
   /// The number of axes.
-  public var rank: Int { Int(cmlx_rank(pointer)) }
+  package var rank: Int { Int(cmlx_rank(pointer)) }
 
   /// The number of elements.
-  public var count: Int { cmlx_size(pointer) }
+  package var count: Int { cmlx_size(pointer) }
 
   /// The element type.
-  public var dtype: DType {
+  package var dtype: DType {
     let code = cmlx_dtype_of(pointer)
     guard code >= 0, let dtype = DType(rawValue: UInt32(code)) else {
       fatalError("Tensor of shape \(shape) has an element type that Plumbline does not use")
@@ -155,21 +157,21 @@ extension Tensor {
   /// The elements as fp32 in row-major order; evaluates the tensor.
   ///
   /// - Throws: ``TensorError`` when the computation behind the tensor fails.
-  public func floats() throws(TensorError) -> [Float] {
+  package func floats() throws(TensorError) -> [Float] {
     try elements(of: dtype == .float32 ? self : astype(.float32), zero: Float(0))
   }
 
   /// The elements as 32-bit integers in row-major order; evaluates the tensor.
   ///
   /// - Throws: ``TensorError`` when the computation behind the tensor fails.
-  public func int32s() throws(TensorError) -> [Int32] {
+  package func int32s() throws(TensorError) -> [Int32] {
     try elements(of: dtype == .int32 ? self : astype(.int32), zero: Int32(0))
   }
 
   /// The only element; evaluates the tensor.
   ///
   /// - Throws: ``TensorError`` when the computation behind the tensor fails.
-  public func scalar() throws(TensorError) -> Float {
+  package func scalar() throws(TensorError) -> Float {
     precondition(count == 1, "scalar(\(shape)): expected one element")
     return try floats()[0]
   }
@@ -179,7 +181,9 @@ extension Tensor {
   {
     var values = [Element](repeating: zero, count: tensor.count)
     let copied = values.withUnsafeMutableBytes { buffer in
-      buffer.isEmpty || cmlx_copy_out(tensor.pointer, buffer.baseAddress, buffer.count)
+      withExtendedLifetime(tensor) {
+        buffer.isEmpty || cmlx_copy_out(tensor.pointer, buffer.baseAddress, buffer.count)
+      }
     }
     guard copied else {
       throw .failed(operation: "evaluation", message: TensorError.lastMessage)
@@ -190,7 +194,7 @@ extension Tensor {
   /// Computes all `tensors` now.
   ///
   /// - Throws: ``TensorError`` when a computation fails.
-  public static func evaluate(_ tensors: [Tensor]) throws(TensorError) {
+  package static func evaluate(_ tensors: [Tensor]) throws(TensorError) {
     let pointers: [OpaquePointer?] = tensors.map(\.pointer)
     let done = withExtendedLifetime(tensors) {
       pointers.withUnsafeBufferPointer { cmlx_eval($0.baseAddress, Int32($0.count)) }

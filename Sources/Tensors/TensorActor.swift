@@ -6,16 +6,16 @@ internal import Foundation
 /// threads of a pool, loses them in the middle of a computation. Everything that touches a
 /// ``Tensor`` is isolated to this actor; evaluated numbers cross its border, tensors do not.
 @globalActor
-public actor TensorActor {
-  public static let shared = TensorActor()
+package actor TensorActor {
+  package static let shared = TensorActor()
 
   private let executor = TensorExecutor()
-  public nonisolated var unownedExecutor: UnownedSerialExecutor {
+  package nonisolated var unownedExecutor: UnownedSerialExecutor {
     executor.asUnownedSerialExecutor()
   }
 
   /// Runs `body` on the tensors' thread.
-  public static func run<Result: Sendable>(
+  package static func run<Result: Sendable>(
     _ body: @TensorActor () throws -> Result
   ) async rethrows -> Result {
     try await body()

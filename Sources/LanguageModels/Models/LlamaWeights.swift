@@ -1,0 +1,126 @@
+internal import Foundation
+internal import Tensors
+
+/// How the frozen weights are multiplied.
+package enum Precision: String, Sendable, Codable, CaseIterable {
+  /// fp32 throughout.
+  case float32
+  /// Products with frozen weights in bf16 with fp32 accumulation; everything else fp32.
+  case bfloat16
+}
+
+/// A frozen linear layer.
+struct FrozenLinear {
+  /// `[out, in]`.
+  let weight: Tensor
+  let packed: PackedWeight?
+
+  init(_ weight: Tensor, precision: Precision, backward: Bool = true) throws {
+    self.weight = weight
+    packed = precision == .bfloat16 ? try PackedWeight(weight, backward: backward) : nil
+  }
+
+  func callAsFunction(_ x: Tensor, adapter: LowRank? = nil) -> Tensor {
+    Fused.linear(x, weight, packed: packed, adapter: adapter)
+  }
+}
+
+/// The linear layers of a block, by their names in Hugging Face checkpoints.
+package enum LinearModule: String, Sendable, Codable, CaseIterable {
+  case q = "self_attn.q_proj"
+  case k = "self_attn.k_proj"
+  case v = "self_attn.v_proj"
+  case o = "self_attn.o_proj"
+  case gate = "mlp.gate_proj"
+  case up = "mlp.up_proj"
+  case down = "mlp.down_proj"
+
+  /// The tensor's name in a GGUF file, after `blk.{i}.`.
+  var ggufName: String {
+    switch self {
+    case .q: "attn_q.weight"
+    case .k: "attn_k.weight"
+    case .v: "attn_v.weight"
+    case .o: "attn_output.weight"
+    case .gate: "ffn_gate.weight"
+    case .up: "ffn_up.weight"
+    case .down: "ffn_down.weight"
+    }
+  }
+
+  /// `[out, in]` of the layer's weight.
+  package func shape(in c: LlamaConfiguration) -> [Int] {
+    switch self {
+    case .q: [c.nHeads * c.dHead, c.dModel]
+    case .k, .v: [c.nKVHeads * c.dHead, c.dModel]
+    case .o: [c.dModel, c.nHeads * c.dHead]
+    case .gate, .up: [c.dMLP, c.dModel]
+    case .down: [c.dModel, c.dMLP]
+    }
+  }
+}
+
+/// All weights of a Llama-family model, as in its Hugging Face checkpoint.
+struct LlamaWeights {
+  struct Block {
+    let linear: [LinearModule: FrozenLinear]
+    let attentionNorm: Tensor
+    let mlpNorm: Tensor
+  }
+
+  let embed: Tensor
+  let blocks: [Block]
+  let finalNorm: Tensor
+  let unembed: FrozenLinear
+
+  init(_ file: GGUFFile, _ c: LlamaConfiguration, precision: Precision) throws {
+    var expected: Set<String> = ["token_embd.weight", "output_norm.weight"]
+    func load(_ name: String, _ shape: [Int]) throws -> Tensor {
+      expected.insert(name)
+      return try Self.load(file, name, shape)
+    }
+    embed = try load("token_embd.weight", [c.dVocab, c.dModel])
+    finalNorm = try load("output_norm.weight", [c.dModel])
+    blocks = try (0..<c.nLayers).map { i in
+      var linear: [LinearModule: FrozenLinear] = [:]
+      for module in LinearModule.allCases {
+        var weight = try load("blk.\(i).\(module.ggufName)", module.shape(in: c))
+        if module == .q { weight = Self.halvesApart(weight, heads: c.nHeads) }
+        if module == .k { weight = Self.halvesApart(weight, heads: c.nKVHeads) }
+        linear[module] = try FrozenLinear(weight, precision: precision)
+      }
+      return Block(
+        linear: linear, attentionNorm: try load("blk.\(i).attn_norm.weight", [c.dModel]),
+        mlpNorm: try load("blk.\(i).ffn_norm.weight", [c.dModel]))
+    }
+    let head =
+      file.hasTensor("output.weight") ? try load("output.weight", [c.dVocab, c.dModel]) : embed
+    unembed = try FrozenLinear(head, precision: precision)
+    // A bias or an extra norm that is quietly left out would be another model.
+    if let surplus = file.tensors.first(where: { !expected.contains($0.name) }) {
+      throw ModelFileError.unsupported(
+        .init(
+          path: file.path, expected: "only the tensors of a Llama-family model",
+          found: "`\(surplus.name)`", remedy: "use a model without it"))
+    }
+  }
+
+  private static func load(_ file: GGUFFile, _ name: String, _ shape: [Int]) throws -> Tensor {
+    let entry = try file.tensor(name)
+    guard entry.shape == shape else {
+      throw ModelFileError.unsupported(
+        .init(
+          path: file.path, expected: "`\(name)` \(shape)", found: "\(entry.shape)",
+          remedy: "convert the model again: its metadata does not belong to these weights"))
+    }
+    return try entry.floats().withUnsafeBufferPointer { Tensor(copying: $0, shape: shape) }
+  }
+
+  /// llama.cpp interleaves the two halves of every head for its rotary kernel; checkpoints keep
+  /// them apart.
+  private static func halvesApart(_ weight: Tensor, heads: Int) -> Tensor {
+    let (rows, columns) = (weight.shape[0], weight.shape[1])
+    return weight.reshape([heads, rows / heads / 2, 2, columns]).transpose([0, 2, 1, 3])
+      .reshape([rows, columns])
+  }
+}

@@ -1,0 +1,72 @@
+internal import Foundation
+
+/// The models that Plumbline knows by name, and where their files are looked for.
+package enum ModelCatalog {
+  /// A model that the set-up fetches.
+  package struct Entry: Sendable, Codable, Equatable {
+    package let name: String
+    package let file: String
+    package let licence: String
+    package let summary: String
+  }
+
+  /// The model that is used where none is named.
+  package static let defaultName = "smollm2-135m-instruct"
+
+  package static let entries = [
+    Entry(
+      name: defaultName, file: "SmolLM2-135M-Instruct.Q4_1.gguf", licence: "Apache-2.0",
+      summary: "SmolLM2-135M-Instruct, 135 million parameters, GGUF Q4_1")
+  ]
+
+  /// The file of a catalogue name, or the path itself where `model` names none.
+  ///
+  /// - Throws: ``ModelCatalogError`` where a known model is not on this machine.
+  package static func path(of model: String) throws(ModelCatalogError) -> String {
+    guard let entry = entries.first(where: { $0.name == model }) else {
+      if model.contains("/") || model.hasSuffix(".gguf") || exists(model) { return model }
+      throw .unknown(name: model)
+    }
+    guard let path = location(of: entry) else { throw .notFetched(entry: entry) }
+    return path
+  }
+
+  /// Where the file of `entry` lies, if it is on this machine.
+  package static func location(of entry: Entry) -> String? {
+    folders.map { $0 + "/" + entry.file }.first(where: exists)
+  }
+
+  /// Beside an installed program, or in the checkout that it was built in.
+  private static var folders: [String] {
+    let program = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
+    var folder = program.deletingLastPathComponent()
+    var found = [folder.deletingLastPathComponent().path + "/share/plumbline/models"]
+    while folder.path != "/" {
+      found.append(folder.path + "/.deps/models")
+      folder.deleteLastPathComponent()
+    }
+    return found + [FileManager.default.currentDirectoryPath + "/.deps/models"]
+  }
+
+  private static func exists(_ path: String) -> Bool {
+    FileManager.default.fileExists(atPath: path)
+  }
+}
+
+/// Why a model cannot be found.
+package enum ModelCatalogError: Error, Equatable, CustomStringConvertible {
+  case unknown(name: String)
+  case notFetched(entry: ModelCatalog.Entry)
+
+  package var description: String {
+    switch self {
+    case .unknown(let name):
+      "Expected --model to be "
+        + ModelCatalog.entries.map { "`\($0.name)`" }.joined(separator: ", ")
+        + " or a GGUF file, found `\(name.prefix(100))`: no such model or file"
+    case .notFetched(let entry):
+      "Expected the model \(entry.name) on this machine, found no \(entry.file): "
+        + "run `make bootstrap`"
+    }
+  }
+}

@@ -1,0 +1,68 @@
+internal import Tensors
+
+/// Sequences laid one after the other in a single row of tokens, without padding.
+///
+/// What all of them begin with, a system prompt for instance, is computed once: later tokens of
+/// every sequence attend to the one copy. Results are those of separate sequences, because a
+/// causal model's prefix does not see what follows it.
+package struct TokenBatch: Sendable {
+  /// Every token that is computed, the shared prefix first.
+  package let tokens: [Int]
+  /// Each token's place in its own sequence.
+  package let positions: [Int]
+  /// Tokens that all sequences share.
+  package let prefixLength: Int
+  /// Where each sequence's own tokens lie in ``tokens``.
+  package let spans: [Range<Int>]
+
+  /// Packs `sequences`, which must not be empty.
+  ///
+  /// - Parameter sharingPrefix: Whether to compute a common beginning once. Every sequence keeps at
+  ///   least one token of its own.
+  package init(_ sequences: [[Int]], sharingPrefix: Bool = true) {
+    precondition(sequences.allSatisfy { !$0.isEmpty }, "TokenBatch: an empty sequence")
+    let prefix = sharingPrefix && sequences.count > 1 ? Self.commonPrefix(sequences) : 0
+    var tokens = Array(sequences.first?.prefix(prefix) ?? [])
+    var positions = Array(0..<prefix)
+    var spans: [Range<Int>] = []
+    for sequence in sequences {
+      spans.append(tokens.count..<tokens.count + sequence.count - prefix)
+      tokens += sequence[prefix...]
+      positions += prefix..<sequence.count
+    }
+    (self.tokens, self.positions, self.prefixLength, self.spans) = (tokens, positions, prefix, spans)
+  }
+
+  private static func commonPrefix(_ sequences: [[Int]]) -> Int {
+    guard let first = sequences.first else { return 0 }
+    var length = (sequences.map(\.count).min() ?? 0) - 1
+    for sequence in sequences {
+      while length > 0, !sequence.prefix(length).elementsEqual(first.prefix(length)) {
+        length -= 1
+      }
+    }
+    return max(length, 0)
+  }
+
+  /// Where `position` of sequence `index` lies in ``tokens``.
+  package func row(sequence index: Int, position: Int) -> Int {
+    position < prefixLength ? position : spans[index].lowerBound + position - prefixLength
+  }
+
+  /// The length of sequence `index`, shared prefix included.
+  package func length(of index: Int) -> Int { prefixLength + spans[index].count }
+
+  /// What each token sees: the shared prefix and its own sequence up to itself. `offset` shifts all
+  /// rows, for a cache that already holds others.
+  func visibleRows(offset: Int = 0) -> [[KeyRanges.Rows]] {
+    var visible = (0..<prefixLength).map { [KeyRanges.Rows(offset, offset + $0 + 1)] }
+    for span in spans {
+      for row in span {
+        let own = KeyRanges.Rows(offset + span.lowerBound, offset + row + 1)
+        visible.append(
+          prefixLength == 0 ? [own] : [KeyRanges.Rows(offset, offset + prefixLength), own])
+      }
+    }
+    return visible
+  }
+}

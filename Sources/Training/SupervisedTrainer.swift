@@ -1,0 +1,142 @@
+package import LanguageModels
+package import Tensors
+
+/// How learning rates move over a training.
+package enum Schedule: String, Codable, Sendable {
+  case constant
+  /// From the full rate to zero, one equal step at a time.
+  case linear
+
+  func factor(step: Int, of total: Int) -> Double {
+    switch self {
+    case .constant: 1
+    case .linear: 1 - Double(step) / Double(max(total, 1))
+    }
+  }
+}
+
+/// Supervised fine-tuning of a LoRA adapter.
+package struct SupervisedConfiguration: Codable, Sendable, Equatable {
+  package var lora: LoRAConfiguration
+  package var optimizer: AdamW.Configuration
+  package var schedule: Schedule
+  /// Sequences a step.
+  package var batchSize: Int
+  /// Parts that a batch is computed in; the gradient is that of the whole batch.
+  package var accumulation: Int
+  package var epochs: Int
+
+  package init(
+    lora: LoRAConfiguration = LoRAConfiguration(),
+    optimizer: AdamW.Configuration = AdamW.Configuration(learningRate: 5e-4),
+    schedule: Schedule = .linear, batchSize: Int = 8, accumulation: Int = 1, epochs: Int = 2
+  ) {
+    (self.lora, self.optimizer, self.schedule) = (lora, optimizer, schedule)
+    (self.batchSize, self.accumulation, self.epochs) = (batchSize, accumulation, epochs)
+  }
+
+  /// Steps that training on `count` sequences takes.
+  package func steps(for count: Int) -> Int { epochs * ((count + batchSize - 1) / batchSize) }
+}
+
+/// A training in progress: all that another process needs to go on to the same bits.
+@TensorActor
+package struct SupervisedTrainer {
+  package let configuration: SupervisedConfiguration
+  package private(set) var adapter: AdapterWeights
+  package private(set) var optimizer: AdamW
+  private let model: LanguageModel
+  private let sequences: [TrainingSequence]
+
+  /// A training from a fresh adapter.
+  ///
+  /// - Parameter sequences: In the order of one epoch; every epoch takes the same order, so that
+  ///   arms trained with one seed see the same batches.
+  package init(
+    _ configuration: SupervisedConfiguration, model: LanguageModel,
+    sequences: [TrainingSequence], seed: UInt64
+  ) {
+    let adapter = AdapterWeights(configuration.lora, for: model.configuration, seed: seed)
+    let optimizer = AdamW(configuration.optimizer, parameters: adapter.parameters)
+    self.init(
+      configuration, model: model, sequences: sequences, adapter: adapter, optimizer: optimizer)
+  }
+
+  /// A training that goes on from a checkpoint.
+  package init(
+    _ configuration: SupervisedConfiguration, model: LanguageModel,
+    sequences: [TrainingSequence], adapter: AdapterWeights, optimizer: AdamW
+  ) {
+    (self.configuration, self.model, self.sequences) = (configuration, model, sequences)
+    (self.adapter, self.optimizer) = (adapter, optimizer)
+  }
+
+  /// Steps in all.
+  package var totalSteps: Int { configuration.steps(for: sequences.count) }
+  /// Whether all steps were taken.
+  package var isFinished: Bool { optimizer.step >= totalSteps }
+
+  /// The sequences of step `step`, counted from 0.
+  package func batch(at step: Int) -> [TrainingSequence] {
+    let perEpoch = (sequences.count + configuration.batchSize - 1) / configuration.batchSize
+    let start = step % perEpoch * configuration.batchSize
+    return Array(sequences[start..<min(start + configuration.batchSize, sequences.count)])
+  }
+
+  /// Takes one step and returns its loss in nats a target token, before the update.
+  ///
+  /// - Throws: ``TrainingError/notFinite(step:)`` when the loss is no number.
+  package mutating func step() throws -> Float {
+    let step = optimizer.step
+    let (loss, gradients) = try lossAndGradients(of: batch(at: step))
+    guard loss.isFinite else { throw TrainingError.notFinite(step: step) }
+    let rate = configuration.schedule.factor(step: step, of: totalSteps)
+    adapter = adapter.replacing(
+      try optimizer.update(adapter.parameters, gradients: gradients, rateFactor: rate))
+    return loss
+  }
+
+  /// The mean loss over all target tokens of `batch` and its gradients, computed in
+  /// ``SupervisedConfiguration/accumulation`` parts, each weighted by its number of targets.
+  package func lossAndGradients(
+    of batch: [TrainingSequence]
+  ) throws -> (Float, ParameterTree) {
+    let total = Float(batch.reduce(0) { $0 + $1.targets.count })
+    let size = (batch.count + configuration.accumulation - 1) / configuration.accumulation
+    var loss: Float = 0
+    var sum: ParameterTree?
+    for start in stride(from: 0, to: batch.count, by: size) {
+      let part = Array(batch[start..<min(start + size, batch.count)])
+      let (value, gradients) = try valueAndGrad(adapter.parameters) { parameters in
+        try model.targetLosses(
+          part, adapter: adapter.replacing(parameters), differentiable: true
+        ).sum() / total
+      }
+      let merged = sum.map { sum in
+        sum.replacing(zip(sum.tensors, gradients.tensors).map { $0 + $1 })
+      }
+      sum = merged ?? gradients
+      try Tensor.evaluate([value] + (sum?.tensors ?? []))
+      loss += try value.scalar()
+    }
+    guard let sum else { throw TrainingError.emptyBatch }
+    return (loss, sum)
+  }
+}
+
+/// What can go wrong in a training.
+package enum TrainingError: Error, Equatable, CustomStringConvertible {
+  case notFinite(step: Int)
+  case emptyBatch
+  case badCheckpoint(path: String, reason: String)
+
+  package var description: String {
+    switch self {
+    case .notFinite(let step):
+      "Expected a finite loss, found none at step \(step + 1): lower the learning rate"
+    case .emptyBatch: "Expected at least one training sequence, found none: check the recipe"
+    case .badCheckpoint(let path, let reason):
+      "Expected a checkpoint of this training at \(path), found \(reason): delete it to start over"
+    }
+  }
+}
