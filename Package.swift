@@ -31,10 +31,13 @@ func library(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
   .target(name: name, dependencies: dependencies, swiftSettings: upcoming)
 }
 
-func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+/// Fixtures are found beside the tests' sources, not bundled.
+func tests(
+  _ name: String, _ dependencies: [Target.Dependency], fixtures: Bool = false
+) -> Target {
   .testTarget(
     name: name, dependencies: dependencies + ["TestSupport"],
-    resources: [], swiftSettings: upcoming, linkerSettings: [])
+    exclude: fixtures ? ["Fixtures"] : [], swiftSettings: upcoming)
 }
 
 let package = Package(
@@ -81,13 +84,23 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: upcoming),
+    .executableTarget(name: "Bench0", dependencies: ["LanguageModels","Tensors","Training"], swiftSettings: upcoming),
     .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: upcoming),
-    tests("StatisticsTests", ["Statistics"]),
-    tests("LabTests", ["Lab", "Statistics"]),
+    .executableTarget(
+      name: "CrashingRun", dependencies: ["Lab"], path: "Tests/CrashingRun",
+      swiftSettings: upcoming),
+    tests("StatisticsTests", ["Statistics"], fixtures: true),
+    tests("LabTests", ["Lab", "Statistics", "CrashingRun"]),
+    tests("StudioTests", ["Studio", "Lab", "Statistics"]),
     tests("TensorsTests", ["Tensors"]),
-    tests("LanguageModelsTests", ["LanguageModels", "Tensors"]),
-    tests("TrainingTests", ["Training", "LanguageModels", "Tensors"]),
-    tests("TrialsTests", ["Trials", "Studio", "Organisms", "Instruments", "Training", "LanguageModels", "Lab", "Statistics", "Tensors"]),
+    tests("LanguageModelsTests", ["LanguageModels", "Tensors"], fixtures: true),
+    tests("TrainingTests", ["Training", "LanguageModels", "Tensors"], fixtures: true),
+    tests(
+      "TrialsTests",
+      [
+        "Trials", "Studio", "Organisms", "Instruments", "Training", "LanguageModels", "Lab",
+        "Statistics", "Tensors",
+      ]),
     tests("CommandTests", ["plumbline"]),
   ],
   cxxLanguageStandard: .cxx20

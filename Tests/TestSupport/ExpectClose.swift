@@ -8,8 +8,8 @@ public func expectClose<S: Sequence, T: Sequence>(
   _ actual: S, _ expected: T, rtol: Double = 0, atol: Double = 0,
   _ comment: @autoclosure () -> String = "", sourceLocation: SourceLocation = #_sourceLocation
 ) where S.Element: BinaryFloatingPoint, T.Element: BinaryFloatingPoint {
-  let actual = actual.map(Double.init)
-  let expected = expected.map(Double.init)
+  let actual = actual.map { Double($0) }
+  let expected = expected.map { Double($0) }
   guard actual.count == expected.count else {
     Issue.record(
       "\(comment()) expected \(expected.count) elements, found \(actual.count)",
