@@ -84,7 +84,6 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: upcoming),
-    .executableTarget(name: "Bench0", dependencies: ["LanguageModels","Tensors","Training"], swiftSettings: upcoming),
     .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: upcoming),
     .executableTarget(
       name: "CrashingRun", dependencies: ["Lab"], path: "Tests/CrashingRun",
