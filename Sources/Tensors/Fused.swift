@@ -98,10 +98,16 @@ package enum Fused {
     return (best, sums)
   }
 
-  /// −log p of each target in nats, `[tokens]`, under softmax(h Uᵀ) for h `[tokens, d]` and the
-  /// frozen unembedding U `[vocabulary, d]`; logits exist for a chunk of the vocabulary at a time.
+  /// The loss of a language model's head, softmax(h Uᵀ), whose logits exist for a chunk of the
+  /// vocabulary at a time.
   ///
-  /// - Parameter differentiable: Prepare the gradient with respect to h in the same pass.
+  /// - Parameters:
+  ///   - h: The rows that the head reads, `[tokens, d]`.
+  ///   - unembed: The frozen unembedding U, `[vocabulary, d]`.
+  ///   - packed: U in bf16; where it is given, the products are taken with it.
+  ///   - targets: The token that each row should predict, `[tokens]`.
+  ///   - differentiable: Whether to prepare the gradient with respect to h in the same pass.
+  /// - Returns: −log p of each target in nats, `[tokens]`.
   package static func crossEntropy(
     _ h: Tensor, unembed: Tensor, packed: PackedWeight? = nil, targets: Tensor,
     differentiable: Bool

@@ -45,29 +45,46 @@ package struct SupervisedTrainer {
   package let configuration: SupervisedConfiguration
   package private(set) var adapter: AdapterWeights
   package private(set) var optimizer: AdamW
-  private let model: LanguageModel
-  private let sequences: [TrainingSequence]
+  let model: LanguageModel
+  let sequences: [TrainingSequence]
+  let origin: Origin
+
+  /// What a training began with, by which ``resume(from:)`` knows its own checkpoints.
+  enum Origin {
+    case seed(UInt64)
+    case adapter(ParameterTree, step: Int)
+  }
 
   /// A training from a fresh adapter.
   ///
-  /// - Parameter sequences: In the order of one epoch; every epoch takes the same order, so that
-  ///   arms trained with one seed see the same batches.
+  /// - Parameters:
+  ///   - configuration: The adapter's shape, the optimiser and the schedule.
+  ///   - model: The frozen base.
+  ///   - sequences: In the order of one epoch; every epoch takes the same order, so that arms
+  ///     trained with one seed see the same batches.
+  ///   - seed: Draws the adapter's start.
   package init(
     _ configuration: SupervisedConfiguration, model: LanguageModel,
     sequences: [TrainingSequence], seed: UInt64
   ) {
     let adapter = AdapterWeights(configuration.lora, for: model.configuration, seed: seed)
     let optimizer = AdamW(configuration.optimizer, parameters: adapter.parameters)
-    self.init(
-      configuration, model: model, sequences: sequences, adapter: adapter, optimizer: optimizer)
+    (self.configuration, self.model, self.sequences) = (configuration, model, sequences)
+    (self.adapter, self.optimizer, origin) = (adapter, optimizer, .seed(seed))
   }
 
-  /// A training that goes on from a checkpoint.
+  /// A training from a given adapter and given moments.
   package init(
     _ configuration: SupervisedConfiguration, model: LanguageModel,
     sequences: [TrainingSequence], adapter: AdapterWeights, optimizer: AdamW
   ) {
     (self.configuration, self.model, self.sequences) = (configuration, model, sequences)
+    (self.adapter, self.optimizer) = (adapter, optimizer)
+    origin = .adapter(adapter.parameters, step: optimizer.step)
+  }
+
+  /// Goes on from another state of the same training.
+  mutating func replaceState(adapter: AdapterWeights, optimizer: AdamW) {
     (self.adapter, self.optimizer) = (adapter, optimizer)
   }
 
@@ -85,7 +102,9 @@ package struct SupervisedTrainer {
 
   /// Takes one step and returns its loss in nats a target token, before the update.
   ///
-  /// - Throws: ``TrainingError/notFinite(step:)`` when the loss is no number.
+  /// - Throws: ``TrainingError/notFinite(step:)`` when the loss is no number, and
+  ///   ``TrainingError/emptyBatch`` when nothing in the batch is to be learnt; the training is then
+  ///   as it was.
   package mutating func step() throws -> Float {
     let step = optimizer.step
     let (loss, gradients) = try lossAndGradients(of: batch(at: step))
@@ -98,6 +117,8 @@ package struct SupervisedTrainer {
 
   /// The mean loss over all target tokens of `batch` and its gradients, computed in
   /// ``SupervisedConfiguration/accumulation`` parts, each weighted by its number of targets.
+  ///
+  /// - Throws: ``TrainingError/emptyBatch`` when no token of the batch is a target.
   package func lossAndGradients(
     of batch: [TrainingSequence]
   ) throws -> (Float, ParameterTree) {
@@ -106,7 +127,8 @@ package struct SupervisedTrainer {
     var loss: Float = 0
     var sum: ParameterTree?
     for start in stride(from: 0, to: batch.count, by: size) {
-      let part = Array(batch[start..<min(start + size, batch.count)])
+      let part = batch[start..<min(start + size, batch.count)].filter { !$0.targets.isEmpty }
+      if part.isEmpty { continue }
       let (value, gradients) = try valueAndGrad(adapter.parameters) { parameters in
         try model.targetLosses(
           part, adapter: adapter.replacing(parameters), differentiable: true

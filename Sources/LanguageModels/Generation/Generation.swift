@@ -41,8 +41,12 @@ extension LanguageModel {
   /// Continues every prompt, several at a time.
   ///
   /// - Parameters:
+  ///   - prompts: Token ids of each prompt.
+  ///   - options: How far and how to continue.
+  ///   - adapter: Low-rank updates of linear layers, by block.
   ///   - batchSize: Prompts that are decoded together.
   ///   - progress: Told after each batch how many prompts are done.
+  /// - Returns: The continuations, in the order of the prompts.
   /// - Throws: ``GenerationError`` for an empty or overlong prompt.
   package func generate(
     _ prompts: [[Int]], options: GenerationOptions = GenerationOptions(),

@@ -52,9 +52,12 @@ package final class LanguageModel {
   /// Runs `batch` through the model.
   ///
   /// - Parameters:
+  ///   - batch: The tokens, each of which sees its own sequence up to itself.
+  ///   - rows: Which tokens get logits.
   ///   - adapter: Low-rank updates of linear layers, by block.
+  ///   - hooks: What to capture and what to change on the way.
   ///   - cache: Keys and values of earlier tokens; the batch's own are appended.
-  ///   - visible: What each token sees, where that is not the batch's own sequences.
+  /// - Returns: The final residual stream, and the logits and activations that were asked for.
   /// - Throws: ``SiteError`` where a hook names a site that is never reached.
   package func forward(
     _ batch: TokenBatch, logits rows: LogitRows = .all, adapter: AdapterWeights? = nil,

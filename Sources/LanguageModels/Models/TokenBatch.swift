@@ -15,10 +15,12 @@ package struct TokenBatch: Sendable {
   /// Where each sequence's own tokens lie in ``tokens``.
   package let spans: [Range<Int>]
 
-  /// Packs `sequences`, which must not be empty.
+  /// Packs sequences into one row.
   ///
-  /// - Parameter sharingPrefix: Whether to compute a common beginning once. Every sequence keeps at
-  ///   least one token of its own.
+  /// - Parameters:
+  ///   - sequences: Token ids, at least one in each sequence.
+  ///   - sharingPrefix: Whether to compute a common beginning once. Every sequence keeps at least
+  ///     one token of its own.
   package init(_ sequences: [[Int]], sharingPrefix: Bool = true) {
     precondition(sequences.allSatisfy { !$0.isEmpty }, "TokenBatch: an empty sequence")
     let prefix = sharingPrefix && sequences.count > 1 ? Self.commonPrefix(sequences) : 0
@@ -30,7 +32,8 @@ package struct TokenBatch: Sendable {
       tokens += sequence[prefix...]
       positions += prefix..<sequence.count
     }
-    (self.tokens, self.positions, self.prefixLength, self.spans) = (tokens, positions, prefix, spans)
+    (self.tokens, self.positions) = (tokens, positions)
+    (self.prefixLength, self.spans) = (prefix, spans)
   }
 
   private static func commonPrefix(_ sequences: [[Int]]) -> Int {
