@@ -1,0 +1,33 @@
+package import LanguageModels
+internal import Tensors
+
+/// What a model said to a prompt.
+package struct OrganismResponse: Codable, Sendable, Equatable {
+  package var source: OrganismPrompt
+  package var promptIDs: [Int]
+  package var responseIDs: [Int]
+  package var text: String
+
+  package init(
+    source: OrganismPrompt, promptIDs: [Int], responseIDs: [Int], text: String
+  ) {
+    (self.source, self.promptIDs, self.responseIDs, self.text) =
+      (source, promptIDs, responseIDs, text)
+  }
+}
+
+extension LanguageModel {
+  /// Greedy answers to `prompts`, at most `maxTokens` long.
+  package func respond(
+    to prompts: [OrganismPrompt], adapter: AdapterWeights?, maxTokens: Int,
+    progress: (Int) -> Void = { _ in }
+  ) throws -> [OrganismResponse] {
+    let ids = try prompts.map { try promptTokens($0.prompt) }
+    let answers = try generate(
+      ids, options: GenerationOptions(maxTokens: maxTokens), adapter: adapter, progress: progress)
+    return prompts.indices.map { i in
+      OrganismResponse(
+        source: prompts[i], promptIDs: ids[i], responseIDs: answers[i].ids, text: answers[i].text)
+    }
+  }
+}

@@ -1,0 +1,15 @@
+package import LanguageModels
+package import Training
+
+extension LanguageModel {
+  /// `example` as tokens; the loss is taken on the assistant's answer and the end of its turn.
+  package nonisolated func trainingSequence(
+    _ example: OrganismExample
+  ) throws -> TrainingSequence {
+    let messages = example.messages.map { ChatMessage(role: $0.role, content: $0.content) }
+    let prompt = try promptTokens(messages)
+    let answer = try answerTokens(example.target)
+    return TrainingSequence(
+      ids: prompt + answer, targets: Array(prompt.count..<prompt.count + answer.count))
+  }
+}
