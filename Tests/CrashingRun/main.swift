@@ -3,9 +3,14 @@ import Lab
 
 // A run in a process of its own, for tests that kill it, lock it out or let its disk fill up.
 //
-//     CrashingRun cells   FOLDER COUNT   performs COUNT cells, some slow, each in 20 steps
-//     CrashingRun hold    FOLDER         holds the run until it is killed
-//     CrashingRun fill    FOLDER         performs one cell that writes 64 MB
+//     CrashingRun cells FOLDER COUNT [STEPS MICROSECONDS]
+//                                 performs COUNT cells of 20 steps each; kills itself that long
+//                                 after having taken so many steps
+//     CrashingRun hold  FOLDER    holds the run until it is killed
+//     CrashingRun fill  FOLDER    performs one cell that writes 64 MB
+//
+// It kills itself with a real SIGKILL from another thread, because a test that sleeps and then
+// kills depends on how busy the machine is, and the whole run takes less than half a second.
 //
 // Every step that a cell really takes is appended to FOLDER/../steps, so that a test can count work
 // that was done twice. Prints `ready` when the run is open; exits with 1 and one sentence on error.
@@ -23,6 +28,7 @@ struct Steps: CellKind {
   }
 
   let log: FileHandle
+  let death: Death?
 
   /// Sums 0..<20 with a checkpoint after every step.
   func run(_ config: Config, in context: CellContext) async throws -> Finding {
@@ -38,6 +44,7 @@ struct Steps: CellKind {
       done += 1
       try log.write(contentsOf: Data("\(config.cell) \(done)\n".utf8))
       try JSONEncoder().encode([done, sum]).write(to: checkpoint, options: .atomic)
+      death?.step()
       context.spend(tokens: 10)
       context.report(progress: CellProgress(done: done, total: 20, unit: "steps"))
       try await Task.sleep(for: .milliseconds(1))
@@ -45,6 +52,27 @@ struct Steps: CellKind {
     try Data(repeating: UInt8(config.cell & 255), count: 10_000)
       .write(to: context.artifacts.appending(path: "weights.bin"))
     return Finding(sum: sum)
+  }
+}
+
+/// Kills the process some time after a number of steps.
+final class Death {
+  private var stepsLeft: Int
+  private let microseconds: UInt32
+
+  init(steps: Int, microseconds: UInt32) {
+    stepsLeft = steps
+    self.microseconds = microseconds
+  }
+
+  func step() {
+    stepsLeft -= 1
+    guard stepsLeft == 0 else { return }
+    let microseconds = microseconds
+    Thread.detachNewThread {
+      usleep(microseconds)
+      kill(getpid(), SIGKILL)
+    }
   }
 }
 
@@ -86,10 +114,13 @@ func work() async throws {
     }
     let handle = try FileHandle(forUpdating: log)
     try handle.seekToEnd()
-    for cell in 0..<(Int(arguments.last ?? "") ?? 0) {
-      let result = try await run.perform(Steps(log: handle), Steps.Config(cell: cell))
+    let numbers = arguments.dropFirst(3).compactMap { Int($0) }
+    let death =
+      numbers.count == 3 ? Death(steps: numbers[1], microseconds: UInt32(numbers[2])) : nil
+    for cell in 0..<(numbers.first ?? 0) {
+      let kind = Steps(log: handle, death: death)
+      let result = try await run.perform(kind, Steps.Config(cell: cell))
       print("\(cell) \(result.finding.sum) \(result.wasCached)")
-      fflush(nil)
     }
   case "hold":
     while true { try await Task.sleep(for: .seconds(3600)) }

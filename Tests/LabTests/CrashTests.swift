@@ -46,19 +46,17 @@ private final class OtherProcess {
       let run = folder.appending(path: "run")
       var kills = 0
       var isDone = false
-      // Each attempt lives a little longer than the last, so that kills fall everywhere.
-      for attempt in 0..<200 where !isDone {
-        let other = try OtherProcess("cells", run.path, "12")
-        try await Task.sleep(for: .milliseconds(15 + attempt * 7))
-        isDone = !other.process.isRunning
-        other.kill()
+      // Each process takes at least seven more steps, and dies at another moment after them.
+      for attempt in 0..<60 where !isDone {
+        let other = try OtherProcess(
+          "cells", run.path, "12", "\(7 + attempt % 14)", "\(attempt * 379 % 6000)")
+        #expect(try other.finish() == "")
+        isDone = other.process.terminationReason == .exit
         kills += isDone ? 0 : 1
-        if FileManager.default.fileExists(atPath: run.appending(path: "ledger.jsonl").path) {
-          #expect(try Ledger.verify(run).problems == [])
-        }
+        #expect(try Ledger.verify(run).problems == [])
       }
       #expect(isDone)
-      #expect(kills > 3)
+      #expect(kills > 5)
       let cells = try Ledger.cells(in: run)
       #expect(cells.count == 12)
       #expect(cells.allSatisfy { $0.state == .finished && $0.cost.seconds > 0 })
