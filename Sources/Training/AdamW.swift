@@ -41,11 +41,12 @@ package struct AdamW {
   /// The parameters one step on, at `rateFactor` times the configured learning rate. Evaluates them
   /// and the moments.
   ///
-  /// - Throws: ``TensorError`` when the computation behind the gradients fails.
+  /// - Throws: ``TensorError`` when the computation behind the gradients fails; nothing is then
+  ///   changed.
   package mutating func update(
     _ parameters: ParameterTree, gradients: ParameterTree, rateFactor: Double = 1
   ) throws -> ParameterTree {
-    step += 1
+    let step = step + 1
     let c = configuration
     let rate = c.learningRate * rateFactor
     let correction1 = 1 - power(c.beta1, step)
@@ -63,6 +64,7 @@ package struct AdamW {
       second.append(v)
     }
     try Tensor.evaluate(updated + first + second)
+    self.step = step
     moments = (parameters.replacing(first), parameters.replacing(second))
     return parameters.replacing(updated)
   }

@@ -2,7 +2,7 @@ package import LanguageModels
 package import Tensors
 
 /// A conversation as tokens, with the positions whose tokens the model is trained to say.
-package struct TrainingSequence: Sendable, Equatable {
+package struct TrainingSequence: Encodable, Sendable, Equatable {
   package var ids: [Int]
   /// Positions of target tokens, all at least 1: each is predicted from the one before.
   package var targets: [Int]
