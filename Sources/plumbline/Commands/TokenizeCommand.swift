@@ -1,0 +1,36 @@
+internal import ArgumentParser
+internal import LanguageModels
+
+/// `plumbline tokenize`.
+struct TokenizeCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "tokenize",
+    abstract: "Splits the text on standard input into a model's tokens.",
+    discussion: """
+      The text is taken as it is: special tokens in it are recognised, nothing is added. Each token
+      is shown as the text that it stands for, with U+FFFD for a part of a character.
+
+      EXAMPLE
+        echo 'Hello, world' | plumbline tokenize --json
+      """)
+
+  @OptionGroup var file: ModelOption
+
+  @Flag(help: "Print {\"ids\": […], \"tokens\": […]}.")
+  var json = false
+
+  private struct Tokens: Encodable {
+    let ids: [Int]
+    let tokens: [String]
+  }
+
+  func run() throws {
+    let path = try file.path()
+    let text = try StandardInput.text()
+    let tokenizer = try Tokenizer(GGUFFile(path: path))
+    let ids = tokenizer.encode(text)
+    let tokens = ids.map(tokenizer.piece)
+    guard !json else { return try StandardOutput.write(json: Tokens(ids: ids, tokens: tokens)) }
+    try StandardOutput.write(lines: zip(ids, tokens).map { "\($0)\t\(quoted($1))" })
+  }
+}

@@ -1,0 +1,41 @@
+internal import ArgumentParser
+internal import LanguageModels
+
+extension Precision: ExpressibleByArgument {}
+
+/// `--model`, for every command that takes one.
+struct ModelOption: ParsableArguments {
+  @Option(help: "A name from `plumbline models`, or a GGUF file.")
+  var model = ModelCatalog.defaultName
+
+  func path() throws -> String { try ModelCatalog.path(of: model) }
+}
+
+/// What every command that runs a model takes.
+struct ModelOptions: ParsableArguments {
+  @OptionGroup var file: ModelOption
+
+  @Option(help: "How products with the model's weights are computed.")
+  var precision = Precision.float32
+
+  func load() async throws -> LanguageModel {
+    try await LanguageModel(path: file.path(), precision: precision)
+  }
+}
+
+extension LanguageModel {
+  /// The tokens of raw text, at least one.
+  nonisolated func tokens(of text: String) throws(CommandError) -> [Int] {
+    try checked(tokenizer.encode(text))
+  }
+
+  /// `ids` as they are, if there are any and the model can see all of them at once.
+  nonisolated func checked(_ ids: [Int]) throws(CommandError) -> [Int] {
+    // Text can have no tokens: some vocabularies lack a few control characters.
+    guard !ids.isEmpty else { throw .noTokens }
+    guard ids.count <= configuration.contextLength else {
+      throw .tooManyTokens(found: ids.count, limit: configuration.contextLength)
+    }
+    return ids
+  }
+}
