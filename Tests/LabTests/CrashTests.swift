@@ -74,7 +74,7 @@ private final class OtherProcess {
       let run = folder.appending(path: "run")
       let holder = try OtherProcess("hold", run.path)
       #expect(holder.waitUntilReady())
-      let second = try OtherProcess("hold", run.path)
+      let second = try OtherProcess("cells", run.path, "0")
       let message = try second.finish()
       #expect(
         message == "The run in \(run.path) is in use by process "
