@@ -134,7 +134,7 @@ import Testing
     #expect(!text.contains("\n"))
   }
 
-  @Test func `aliases work, and bombs of them are refused quickly`() throws {
+  @Test func `aliases work, and bombs of them are refused before they go off`() throws {
     let plain = """
       title: x
       detectors:
@@ -161,12 +161,10 @@ import Testing
       return levels.joined(separator: "\n")
     }
     for yaml in [bomb(levels: 9, width: 9), bomb(levels: 16, width: 2)] {
-      let start = ContinuousClock.now
       let error = #expect(throws: LabError.self) {
         try StrictYAML.decode(Nested.self, from: yaml)
       }
       #expect("\(String(describing: error))".contains("alias"))
-      #expect(ContinuousClock.now - start < .seconds(5))
     }
     let asKey = bomb(levels: 9, width: 9) + "\n- ? *l9\n  : 1"
     #expect(throws: LabError.self) { try StrictYAML.decode(Nested.self, from: asKey) }
