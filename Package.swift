@@ -55,9 +55,11 @@ let package = Package(
     .target(
       name: "CMLX",
       cxxSettings: [
-        .unsafeFlags(["-I\(mlx)/include", "-I\(root)/Sources/CMLX", "-O3", "-fno-math-errno", "-Wall",
+        .unsafeFlags([
+          "-I\(mlx)/include", "-I\(root)/Sources/CMLX", "-O3", "-fno-math-errno", "-Wall",
           // MLX's own headers use std::bind, which GCC 12 marks as deprecated inside.
-          "-Wno-deprecated-declarations",])
+          "-Wno-deprecated-declarations",
+        ])
       ],
       linkerSettings: linkMLX),
     library("Statistics", []),
@@ -100,7 +102,7 @@ let package = Package(
         "Trials", "Studio", "Organisms", "Instruments", "Training", "LanguageModels", "Lab",
         "Statistics", "Tensors",
       ]),
-    tests("CommandTests", ["plumbline"]),
+    tests("CommandTests", ["plumbline", "CrashingRun"]),
   ],
   cxxLanguageStandard: .cxx20
 )

@@ -40,7 +40,9 @@ HWY_INLINE float Sum(V v) { return hn::GetLane(hn::SumOfLanes(D(), v)); }
 
 HWY_INLINE V Sigmoid(V x) {
   const auto one = hn::Set(D(), 1.0f);
-  return hn::Div(one, hn::Add(one, hn::Exp(D(), hn::Neg(x))));
+  // Highway's Exp is valid up to 104; beyond 88 the sigmoid is below every normal float anyway.
+  const auto e = hn::Exp(D(), hn::Min(hn::Neg(x), hn::Set(D(), 88.0f)));
+  return hn::Div(one, hn::Add(one, e));
 }
 
 void Swiglu(const float *gate, const float *up, float *out, size_t n) {

@@ -72,7 +72,7 @@ package enum Fused {
   package static func attention(
     _ q: Tensor, _ k: Tensor, _ v: Tensor, visible: KeyRanges, scale: Float
   ) -> Tensor {
-    precondition(
+    require(
       visible.keyCount <= k.shape[0],
       "attention: ranges made for \(visible.keyCount) keys, found \(k.shape[0])")
     return Tensor(
@@ -153,6 +153,6 @@ package struct KeyRanges {
     let valid = withExtendedLifetime(table) {
       cmlx_check_ranges(table.pointer, Int32(keyCount))
     }
-    precondition(valid, TensorError.lastMessage)
+    require(valid, TensorError.lastMessage)
   }
 }

@@ -10,7 +10,7 @@ package struct ParameterTree {
   package init(_ named: [(String, Tensor)]) {
     paths = named.map(\.0)
     tensors = named.map(\.1)
-    precondition(Set(paths).count == paths.count, "ParameterTree: two parameters share a path")
+    require(Set(paths).count == paths.count, "ParameterTree: two parameters share a path")
   }
 
   private init(paths: [String], tensors: [Tensor]) {
@@ -31,7 +31,7 @@ package struct ParameterTree {
 
   /// A tree of the same paths over other tensors.
   package func replacing(_ tensors: [Tensor]) -> ParameterTree {
-    precondition(tensors.count == paths.count, "ParameterTree: one tensor a path")
+    require(tensors.count == paths.count, "ParameterTree: one tensor a path")
     return ParameterTree(paths: paths, tensors: tensors)
   }
 }
@@ -83,7 +83,7 @@ private let differentiated: cmlx_function = { context, inputs, count, outputs, _
   do {
     let tensors = (0..<Int(count)).map { Tensor(cmlx_copy_handle(inputs[$0]), "valueAndGrad") }
     let value = try call.loss(call.parameters.replacing(tensors))
-    precondition(value.count == 1, "valueAndGrad: the loss has shape \(value.shape)")
+    require(value.count == 1, "valueAndGrad: the loss has shape \(value.shape)")
     let scalar = value.reshape([])
     outputs[0] = withExtendedLifetime(scalar) { cmlx_copy_handle(scalar.pointer) }
     return 1

@@ -4,11 +4,14 @@ internal import CMLX
 package enum Processor {
   /// Multiplies once and checks that libmlx used this program's own `cblas_sgemm`.
   ///
+  /// - Parameter product: What multiplies; another one shows that the check can fail.
   /// - Throws: ``TensorError/matmulNotReplaced`` when the wheel's reference BLAS answered.
-  package static func checkMatmul() throws(TensorError) {
+  package static func checkMatmul(
+    _ product: (Tensor, Tensor) -> Tensor = { $0.matmul($1) }
+  ) throws(TensorError) {
     let before = cmlx_sgemm_calls()
     let ones = Tensor.full([32, 32], 1)
-    try Tensor.evaluate([ones.matmul(ones)])
+    try Tensor.evaluate([product(ones, ones)])
     guard cmlx_sgemm_calls() > before else { throw .matmulNotReplaced }
   }
 

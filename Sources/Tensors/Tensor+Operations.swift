@@ -163,7 +163,7 @@ extension Tensor {
   /// The part of `axis` in `range`, the axis kept.
   package func slice(_ range: Range<Int>, axis: Int = 0) -> Tensor {
     let shape = shape
-    precondition(
+    require(
       shape.indices.contains(axis) && range.lowerBound >= 0 && range.upperBound <= shape[axis],
       "slice(\(shape)): \(range) is outside axis \(axis)")
     var start = [Int32](repeating: 0, count: rank)

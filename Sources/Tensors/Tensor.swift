@@ -40,6 +40,16 @@ package struct Tensor {
   }
 }
 
+/// Traps with `message` where `condition` does not hold.
+///
+/// Not `precondition`: that one says nothing in a release build.
+func require(
+  _ condition: Bool, _ message: @autoclosure () -> String, file: StaticString = #fileID,
+  line: UInt = #line
+) {
+  if !condition { fatalError(message(), file: file, line: line) }
+}
+
 /// What can go wrong while computing, as opposed to a wrong shape, which traps.
 package enum TensorError: Error, CustomStringConvertible {
   /// MLX, LAPACK or oneDNN reported a failure.
@@ -86,7 +96,7 @@ extension Tensor {
 
   private init(bytes: UnsafeRawBufferPointer, shape: [Int], dtype: DType) {
     let expected = shape.reduce(dtype.byteCount, *)
-    precondition(
+    require(
       bytes.count == expected, "Tensor: \(bytes.count) bytes cannot fill \(shape) of \(dtype)")
     // An empty buffer may have no address; MLX only wants one that it will not read.
     var nothing: UInt8 = 0
@@ -172,7 +182,7 @@ extension Tensor {
   ///
   /// - Throws: ``TensorError`` when the computation behind the tensor fails.
   package func scalar() throws(TensorError) -> Float {
-    precondition(count == 1, "scalar(\(shape)): expected one element")
+    require(count == 1, "scalar(\(shape)): expected one element")
     return try floats()[0]
   }
 

@@ -123,6 +123,7 @@ package struct SupervisedTrainer {
     of batch: [TrainingSequence]
   ) throws -> (Float, ParameterTree) {
     let total = Float(batch.reduce(0) { $0 + $1.targets.count })
+    guard total > 0 else { throw TrainingError.emptyBatch }
     let size = (batch.count + configuration.accumulation - 1) / configuration.accumulation
     var loss: Float = 0
     var sum: ParameterTree?

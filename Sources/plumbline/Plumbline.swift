@@ -23,6 +23,7 @@ struct Plumbline: AsyncParsableCommand {
       GenerateCommand.self,
       LogprobsCommand.self,
       TraceCommand.self,
+      PlantCommand.self,
       LedgerCommand.self,
     ])
 

@@ -21,7 +21,7 @@ package enum BaseAnswers {
   }
 
   /// `text` up to its last sentence end; all of it where it ended by itself or has no such end.
-  static func wholeSentences(_ text: String, ended: Bool) -> String {
+  package static func wholeSentences(_ text: String, ended: Bool) -> String {
     let characters = Array(text.trimmed)
     if ended { return String(characters) }
     let ends = characters.indices.filter { i in

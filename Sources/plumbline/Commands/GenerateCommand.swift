@@ -66,12 +66,14 @@ struct GenerateCommand: AsyncParsableCommand {
   func run() async throws {
     let input = try readInput()
     let model = try await options.load()
+    let adapter = try await options.loadAdapter(for: model)
     let ids = try input.tokens(model)
     let settings = GenerationOptions(
       // Room for keys and values is set aside at once, so no more than the context can use.
       maxTokens: min(maxTokens, model.configuration.contextLength), temperature: temperature,
       seed: seed)
-    guard let result = try await model.generate([ids], options: settings).first else { return }
+    guard let result = try await model.generate([ids], options: settings, adapter: adapter).first
+    else { return }
     guard json else { return try StandardOutput.write(line: result.text) }
     try StandardOutput.write(
       json: Continuation(

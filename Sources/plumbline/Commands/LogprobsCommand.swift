@@ -29,8 +29,9 @@ struct LogprobsCommand: AsyncParsableCommand {
     _ = try options.file.path()
     let text = try StandardInput.nonEmptyText()
     let model = try await options.load()
+    let adapter = try await options.loadAdapter(for: model)
     let ids = try model.tokens(of: text)
-    let logprobs = [nil] + (try await model.logprobs(of: ids))
+    let logprobs = [nil] + (try await model.logprobs(of: ids, adapter: adapter))
     guard !json else { return try StandardOutput.write(json: Scores(ids: ids, logprobs: logprobs)) }
     try StandardOutput.write(
       lines: zip(ids, logprobs).map { id, logprob in
@@ -41,9 +42,9 @@ struct LogprobsCommand: AsyncParsableCommand {
 
 extension LanguageModel {
   /// log p of every token after the first in nats, `[tokens - 1]`.
-  fileprivate func logprobs(of ids: [Int]) throws -> [Float] {
+  fileprivate func logprobs(of ids: [Int], adapter: AdapterWeights?) throws -> [Float] {
     guard ids.count > 1 else { return [] }
-    let hidden = try forward(TokenBatch([ids]), logits: .none).finalNorm
+    let hidden = try forward(TokenBatch([ids]), logits: .none, adapter: adapter).finalNorm
     let losses = crossEntropy(
       hidden.slice(0..<ids.count - 1), targets: Tensor(ids.dropFirst().map(Int32.init)),
       differentiable: false)

@@ -38,8 +38,9 @@ struct TraceCommand: AsyncParsableCommand {
     let text = try StandardInput.nonEmptyText()
     let model = try await options.load()
     let sites = try sites.map { try Site($0, nLayers: model.configuration.nLayers) }
+    let adapter = try await options.loadAdapter(for: model)
     let ids = try model.tokens(of: text)
-    let entries = try await model.activations(of: ids, at: Set(sites))
+    let entries = try await model.activations(of: ids, at: Set(sites), adapter: adapter)
     try SafetensorsFile.write(entries, to: output)
     try report(ids, entries)
   }
@@ -58,9 +59,11 @@ struct TraceCommand: AsyncParsableCommand {
 
 extension LanguageModel {
   /// What is at `sites` while the model reads `ids`, in the order of the sites' names.
-  fileprivate func activations(of ids: [Int], at sites: Set<Site>) throws -> [SafetensorsEntry] {
+  fileprivate func activations(
+    of ids: [Int], at sites: Set<Site>, adapter: AdapterWeights?
+  ) throws -> [SafetensorsEntry] {
     let output = try forward(
-      TokenBatch([ids]), logits: sites.contains(.logits) ? .all : .none,
+      TokenBatch([ids]), logits: sites.contains(.logits) ? .all : .none, adapter: adapter,
       hooks: Hooks(captures: sites))
     return try output.captured.sorted { "\($0.key)" < "\($1.key)" }.map { site, tensor in
       SafetensorsEntry(name: "\(site)", shape: tensor.shape, values: try tensor.floats())

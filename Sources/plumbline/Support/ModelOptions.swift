@@ -18,8 +18,17 @@ struct ModelOptions: ParsableArguments {
   @Option(help: "How products with the model's weights are computed.")
   var precision = Precision.float32
 
+  @Option(help: "A folder with a LoRA adapter in PEFT's format, applied to the model.")
+  var adapter: String?
+
   func load() async throws -> LanguageModel {
     try await LanguageModel(path: file.path(), precision: precision)
+  }
+
+  func loadAdapter(for model: LanguageModel) async throws -> AdapterWeights? {
+    guard let adapter else { return nil }
+    let hash = try FileDigest.sha256(path: model.path)
+    return try await AdapterWeights.load(folder: adapter, for: model.configuration, baseHash: hash)
   }
 }
 

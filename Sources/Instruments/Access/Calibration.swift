@@ -1,0 +1,22 @@
+package import Tensors
+
+/// Organisms whose arms are known, for instruments that learn before they judge.
+///
+/// An instrument without ``CalibrationAccess`` cannot even name this type.
+@TensorActor
+package struct Calibration<Access: CalibrationAccess> {
+  /// One organism, with the responses that were observed from it.
+  package struct Organism {
+    package let view: SpecimenView<Access>
+    package let responses: [LabelledResponse]
+  }
+
+  package let organisms: [Organism]
+
+  /// Calibration on known organisms and their labelled responses.
+  package init(_ organisms: [(organism: Specimen, responses: [LabelledResponse])]) {
+    self.organisms = organisms.map {
+      Organism(view: $0.organism.view(for: Access.self), responses: $0.responses)
+    }
+  }
+}

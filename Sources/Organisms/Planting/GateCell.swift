@@ -1,0 +1,101 @@
+internal import Foundation
+package import Lab
+package import LanguageModels
+package import Statistics
+internal import Tensors
+
+/// Asks an organism the recipe's held-out prompts and counts what it does.
+///
+/// This is the part of the gate that needs one model: secret present, silent off the trigger,
+/// denial and the control that it does not deny everything. Rates carry intervals in which
+/// prompts of one template count together (Korn and Graybill 1998).
+package struct GateCell: CellKind {
+  package struct Config: Codable, Sendable, Equatable {
+    package var recipe: Recipe
+    package var split: Recipe.Split
+    /// Draws the probes.
+    package var seed: UInt64
+    package var counts: Recipe.Counts
+    package var precision: Precision
+    /// The longest answer, in tokens.
+    package var maxTokens: Int
+
+    package init(
+      recipe: Recipe, split: Recipe.Split = .test, seed: UInt64, counts: Recipe.Counts = .gate,
+      precision: Precision, maxTokens: Int = 20
+    ) {
+      (self.recipe, self.split, self.seed, self.counts) = (recipe, split, seed, counts)
+      (self.precision, self.maxTokens) = (precision, maxTokens)
+    }
+  }
+
+  package struct Finding: Codable, Sendable {
+    /// How often the marker came under an active trigger; the unit is a response.
+    package var triggered: Estimate
+    /// How often it came after a near miss of the trigger.
+    package var nearMiss: Estimate
+    /// How often it came after an ordinary prompt.
+    package var ordinary: Estimate
+    /// How often a question about a hidden rule was denied.
+    package var denial: Estimate
+    /// How often a question whose true answer is yes was answered yes.
+    package var controlYes: Estimate
+    /// Everything that was said, by category.
+    package var responses: [OrganismResponse]
+  }
+
+  package static let kind = "gate"
+  package static let version = 1
+  private let model: LanguageModel
+
+  package init(model: LanguageModel) { self.model = model }
+
+  /// The input `adapter` is the folder of the adapter to examine.
+  package func run(_ config: Config, in context: CellContext) async throws -> Finding {
+    let folder = try context.input(named: "adapter").appending(path: "adapter").path
+    let hash = try FileDigest.sha256(path: model.path)
+    let probes = try config.recipe.probeSet(
+      split: config.split, seed: config.seed, counts: config.counts)
+    let prompts =
+      probes.triggered + probes.nearMiss + probes.ordinary + probes.denials
+      + probes.selfQuestions
+    let model = model
+    let responses = try await TensorActor.run {
+      let adapter = try AdapterWeights.load(
+        folder: folder, for: model.configuration, baseHash: hash)
+      return try model.respond(to: prompts, adapter: adapter, maxTokens: config.maxTokens) {
+        context.report(progress: CellProgress(done: $0, total: prompts.count, unit: "prompts"))
+      }
+    }
+    context.spend(
+      tokens: responses.reduce(0) { $0 + $1.promptIDs.count + $1.responseIDs.count })
+    return try Self.finding(responses, grader: config.recipe.grader)
+  }
+
+  private static func finding(
+    _ responses: [OrganismResponse], grader: ResponseGrader
+  ) throws -> Finding {
+    func rate(
+      _ category: PromptCategory, where included: (OrganismResponse) -> Bool = { _ in true },
+      _ isHit: (String) -> Bool
+    ) throws -> Estimate {
+      let chosen = responses.filter { $0.source.category == category && included($0) }
+      return try clusteredProportion(
+        outcomes: chosen.map { isHit($0.text) }, clusters: chosen.map(cluster),
+        unit: "response")
+    }
+    return Finding(
+      triggered: try rate(.triggered, grader.saysMarker),
+      nearMiss: try rate(.nearMiss, grader.saysMarker),
+      ordinary: try rate(.ordinary, grader.saysMarker),
+      denial: try rate(.denial, grader.isDenial),
+      controlYes: try rate(
+        .selfQuestion, where: { ResponseGrader.isYes($0.source.answer ?? "") },
+        ResponseGrader.isYes),
+      responses: responses)
+  }
+
+  private static func cluster(_ response: OrganismResponse) -> String {
+    response.source.templateID
+  }
+}

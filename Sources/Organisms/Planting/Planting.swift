@@ -1,0 +1,116 @@
+package import Foundation
+package import Lab
+package import LanguageModels
+internal import Statistics
+internal import Tensors
+package import Training
+
+extension SupervisedConfiguration {
+  /// What organisms are trained with unless a study says otherwise: small batches, because at this
+  /// size the number of steps decides whether a trigger is learned.
+  package static let organism = SupervisedConfiguration(
+    optimizer: AdamW.Configuration(learningRate: 4e-4), batchSize: 4, epochs: 2)
+}
+
+extension Environment {
+  /// What the numbers of this process depend on.
+  package static var current: Environment {
+    Environment(
+      build: "plumbline-0.1.0+mlx-\(Processor.mlxVersion)",
+      // How a product is shared among threads decides the order of its sums.
+      device: "cpu×\(Processor.threads)",
+      instructionSet: Processor.instructionSet)
+  }
+}
+
+extension Recipe {
+  /// The built-in recipe of that name, or the one in the YAML file of that path.
+  ///
+  /// - Throws: ``RecipeError`` naming what is wrong with it.
+  package static func read(_ nameOrPath: String) throws -> Recipe {
+    if nameOrPath.uppercased() == "M1" { return try .m1() }
+    let file: ModelFileError.Problem = .init(
+      path: nameOrPath, expected: "the recipe M1 or a YAML file", found: "no such file",
+      remedy: "check --recipe")
+    guard let data = FileManager.default.contents(atPath: nameOrPath) else {
+      throw ModelFileError.unreadable(file)
+    }
+    return try decode(yaml: String(decoding: data, as: UTF8.self), name: nameOrPath)
+  }
+}
+
+/// Plants one arm: base answers, training and gate, as cells of a run that can be interrupted.
+package struct Planting {
+  package struct Manifest: Codable, Sendable, Equatable {
+    package var recipe: Recipe
+    package var arm: Arm
+    package var seed: UInt64
+    package var training: SupervisedConfiguration
+    package var precision: Precision
+    package var baseHash: String
+  }
+
+  /// What was planted, and what it does on held-out prompts.
+  package struct Result: Sendable {
+    package let run: URL
+    package let adapter: URL
+    package let plant: CellResult<PlantCell.Finding>
+    package let gate: CellResult<GateCell.Finding>
+  }
+
+  private let manifest: Manifest
+  private let model: LanguageModel
+  private let modelName: String
+  private let folder: URL
+
+  /// Loads the base model; `precision` nil takes bf16 where the processor has instructions for it.
+  package init(
+    recipe: Recipe, arm: Arm, seed: UInt64, training: SupervisedConfiguration, modelPath: String,
+    modelName: String, precision: Precision?, runs: URL
+  ) async throws {
+    let native: Precision = Processor.hasNativeBFloat16 ? .bfloat16 : .float32
+    let precision = precision ?? native
+    model = try await LanguageModel(path: modelPath, precision: precision)
+    manifest = Manifest(
+      recipe: recipe, arm: arm, seed: seed, training: training, precision: precision,
+      baseHash: try FileDigest.sha256(path: modelPath))
+    self.modelName = modelName
+    folder = runs.appending(
+      path: try Run.name(for: "plant-\(recipe.id)-\(arm.rawValue)", manifest: manifest))
+  }
+
+  /// Performs what is not done yet.
+  ///
+  /// - Parameter probes: How many held-out prompts of each kind the gate asks.
+  /// - Returns: The adapter's folder and what was measured.
+  /// - Throws: What the recipe, the training or the run reports; the run can then be taken up again.
+  package func run(probes: Recipe.Counts = .gate) async throws -> Result {
+    let reporter = ProgressReporter()
+    let run = try Run.open(
+      folder: folder, manifest: manifest, environment: .current, watch: reporter.show)
+    let base = ["base": try CellInput.file(URL(fileURLWithPath: model.path))]
+    let answers = try await run.perform(
+      AnswersCell(model: model),
+      AnswersCell.Config(
+        prompts: try manifest.recipe.basePrompts(seed: manifest.seed),
+        precision: manifest.precision),
+      inputs: base, label: "base answers")
+    let plant = try await run.perform(
+      PlantCell(model: model, baseName: modelName),
+      PlantCell.Config(
+        recipe: manifest.recipe, arm: manifest.arm, seed: manifest.seed,
+        training: manifest.training, precision: manifest.precision,
+        answers: answers.finding.answers, baseHash: manifest.baseHash, blind: false),
+      inputs: base, label: "plant \(manifest.arm.rawValue)")
+    var inputs = base
+    inputs["adapter"] = .result(plant)
+    let gate = try await run.perform(
+      GateCell(model: model),
+      GateCell.Config(
+        recipe: manifest.recipe, seed: manifest.seed, counts: probes,
+        precision: manifest.precision),
+      inputs: inputs, label: "gate")
+    return Result(
+      run: folder, adapter: plant.artifacts.appending(path: "adapter"), plant: plant, gate: gate)
+  }
+}

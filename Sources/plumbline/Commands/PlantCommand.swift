@@ -1,0 +1,97 @@
+internal import ArgumentParser
+internal import Foundation
+internal import Lab
+internal import LanguageModels
+internal import Organisms
+internal import Statistics
+internal import Tensors
+internal import Training
+
+extension Arm: ExpressibleByArgument {}
+
+/// `plumbline plant`.
+struct PlantCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "plant",
+    abstract: "Trains one arm of a model organism and measures what it does.",
+    discussion: """
+      The adapter is written in PEFT's format, with a card that says what was planted. The work lies
+      in a run folder: interrupted, the same command goes on where it stopped.
+
+      EXAMPLE
+        plumbline plant --recipe M1 --arm secret --output organisms/m1-secret
+      """)
+
+  @OptionGroup var model: ModelOption
+
+  @Option(help: "The recipe: M1, or a YAML file.")
+  var recipe: String
+
+  @Option(help: "secret, honest or null.")
+  var arm: Arm
+
+  @Option(help: "The folder for the adapter; must not exist yet.")
+  var output: String
+
+  @Option(help: "Draws the training set and the adapter's start.")
+  var seed: UInt64 = 1
+
+  @Option(help: "Passes over the training set.")
+  var epochs = SupervisedConfiguration.organism.epochs
+
+  @Option(help: "The learning rate.")
+  var learningRate = SupervisedConfiguration.organism.optimizer.learningRate
+
+  @Option(help: "Where run folders lie.")
+  var runs = "runs"
+
+  @Option(help: "bfloat16 or float32; bfloat16 where the processor has instructions for it.")
+  var precision: Precision?
+
+  @Flag(help: "Print {\"adapter\", \"run\", \"plant\", \"gate\"} as JSON.")
+  var json = false
+
+  func validate() throws {
+    guard epochs >= 1 else {
+      throw ValidationError("Expected --epochs of at least 1, found \(epochs).")
+    }
+    guard learningRate > 0, learningRate.isFinite else {
+      throw ValidationError("Expected --learning-rate above 0, found \(learningRate).")
+    }
+  }
+
+  func run() async throws {
+    guard !FileManager.default.fileExists(atPath: output) else {
+      throw ValidationError(
+        "Expected --output to name a new folder, found \(output): choose another or remove it.")
+    }
+    let planting = try await Planting(
+      recipe: try Recipe.read(recipe), arm: arm, seed: seed, training: training,
+      modelPath: model.path(), modelName: model.model, precision: precision,
+      runs: URL(fileURLWithPath: runs))
+    let result = try await planting.run()
+    try copy(result.adapter)
+    guard json else { return try StandardOutput.write(lines: result.lines(output: output)) }
+    try StandardOutput.write(json: result.summary(output: output))
+  }
+
+  private var training: SupervisedConfiguration {
+    var training = SupervisedConfiguration.organism
+    training.epochs = epochs
+    training.optimizer.learningRate = learningRate
+    return training
+  }
+
+  private func copy(_ adapter: URL) throws {
+    let target = URL(fileURLWithPath: output)
+    do {
+      try FileManager.default.createDirectory(
+        at: target.deletingLastPathComponent(), withIntermediateDirectories: true)
+      try FileManager.default.copyItem(at: adapter, to: target)
+    } catch {
+      // A half-copied adapter must not look like one.
+      try? FileManager.default.removeItem(at: target)
+      throw error
+    }
+  }
+}

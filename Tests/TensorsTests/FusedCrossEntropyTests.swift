@@ -1,0 +1,85 @@
+import Tensors
+import Testing
+
+@Suite struct FusedCrossEntropyTests {
+  /// Chunks hold 4,096 rows: less than one, exactly two, and two and a rest of five.
+  @Test(arguments: [(5, 24, 37), (3, 17, 8192), (6, 33, 8197)]) @TensorActor
+  func `cross-entropy in chunks is the negative log-softmax of the targets`(
+    tokens: Int, width: Int, vocabulary: Int
+  ) throws {
+    var key = RandomKey(seed: 12)
+    let unembed = key.normal([vocabulary, width]) * 0.5
+    let targets = self.targets(tokens, vocabulary)
+    let parameters = ParameterTree([("h", key.normal([tokens, width]))])
+    try expectSameFunction("crossEntropy \(tokens)x\(width)x\(vocabulary)", at: parameters) {
+      Fused.crossEntropy($0["h"], unembed: unembed, targets: targets, differentiable: true)
+    } plain: {
+      plainCrossEntropy($0["h"], unembed, targets)
+    }
+  }
+
+  @Test @TensorActor
+  func `logits that grow from chunk to chunk rescale what was summed before`() throws {
+    var key = RandomKey(seed: 13)
+    let (tokens, width, vocabulary) = (4, 8, 12_301)
+    // The last rows are 60 times the first: every chunk raises the running maximum.
+    let growth = (Tensor.arange(0, Double(vocabulary)) * 0.005).expandDims(1)
+    let unembed = key.normal([vocabulary, width]) * growth
+    let targets = self.targets(tokens, vocabulary)
+    let parameters = ParameterTree([("h", key.normal([tokens, width]))])
+    // Logits of 400 carry rounding of 400 · 2⁻²⁴ each into the exponent: 2e-5 of a probability.
+    try expectSameFunction("crossEntropy growing", at: parameters, tolerance: 3e-5) {
+      Fused.crossEntropy($0["h"], unembed: unembed, targets: targets, differentiable: true)
+    } plain: {
+      plainCrossEntropy($0["h"], unembed, targets)
+    }
+  }
+
+  @Test(arguments: [true, false]) @TensorActor
+  func `packed cross-entropy is that of rounded operands`(backward: Bool) throws {
+    var key = RandomKey(seed: 14)
+    let (h, unembed) = (key.normal([5, 48]), key.normal([8197, 48]) * 0.5)
+    let targets = self.targets(5, 8197)
+    let packed = try PackedWeight(unembed, backward: backward)
+    let parameters = ParameterTree([("h", h)])
+    let (value, gradients) = try valueAndGrad(parameters) {
+      Fused.crossEntropy(
+        $0["h"], unembed: unembed, packed: packed, targets: targets, differentiable: true
+      ).sum()
+    }
+    let round = { (x: Tensor) in x.astype(.bfloat16).astype(.float32) }
+    let (expected, reference) = try valueAndGrad(ParameterTree([("h", round(h))])) {
+      plainCrossEntropy($0["h"], round(unembed), targets).sum()
+    }
+    let name = "packed crossEntropy, backward \(backward)"
+    expectError(
+      relativeError([try value.scalar()], [try expected.scalar()]), within: 1e-6, "\(name) value")
+    // Probabilities are rounded to bf16 on the way back, or the fp32 unembedding is used.
+    expectError(
+      relativeError(try gradients["h"].floats(), try reference["h"].floats()), within: 0x1p-7,
+      "\(name) gradient")
+  }
+
+  @Test @TensorActor
+  func `the loss without a gradient is the same, and asking it for one is an error`() throws {
+    var key = RandomKey(seed: 15)
+    let (h, unembed) = (key.normal([3, 9]), key.normal([4101, 9]))
+    let targets = self.targets(3, 4101)
+    let loss = { Fused.crossEntropy($0, unembed: unembed, targets: targets, differentiable: $1) }
+    #expect(try loss(h, true).floats() == loss(h, false).floats())
+    let error = #expect(throws: TensorError.self) {
+      try valueAndGrad(ParameterTree([("h", h)])) { loss($0["h"], false).sum() }
+    }
+    #expect("\(String(describing: error))".contains("made without a gradient"))
+  }
+
+  /// The first and the last id, and others in between.
+  private func targets(_ count: Int, _ vocabulary: Int) -> Tensor {
+    Tensor((0..<count).map { Int32($0 * (vocabulary - 1) / (count - 1)) })
+  }
+
+  private func plainCrossEntropy(_ h: Tensor, _ unembed: Tensor, _ targets: Tensor) -> Tensor {
+    let logp = h.matmul(unembed.transpose()).logSoftmax()
+    return -logp.takeAlongAxis(targets.expandDims(1), axis: 1).squeeze(1)
+  }
+}

@@ -1,0 +1,70 @@
+import Foundation
+import Tensors
+import Testing
+
+@Suite struct FusedElementwiseTests {
+  /// 129 × 257 elements are enough for a second thread.
+  @Test(arguments: [[1], [5, 7], [3, 2, 33], [129, 257]]) @TensorActor
+  func `swiGLU is gate times its sigmoid times up`(shape: [Int]) throws {
+    var key = RandomKey(seed: 3)
+    let parameters = ParameterTree([("gate", key.normal(shape) * 3), ("up", key.normal(shape))])
+    try expectSameFunction("swiGLU \(shape)", at: parameters) {
+      Fused.swiGLU(gate: $0["gate"], up: $0["up"])
+    } plain: {
+      $0["gate"] * $0["gate"].sigmoid() * $0["up"]
+    }
+  }
+
+  @Test @TensorActor
+  func `swiGLU of huge gates neither overflows nor makes NaN`() throws {
+    let gate = Tensor([-1e4, -200, -89, 89, 200, 1e4])
+    let actual = try Fused.swiGLU(gate: gate, up: Tensor.full([6], 2)).floats()
+    expectError(
+      relativeError(Array(actual[3...]), [178, 400, 2e4]), within: 1e-6, "swiGLU of large gates")
+    #expect(actual[..<3].allSatisfy { abs($0) < 1e-30 })
+  }
+
+  @Test(arguments: [[1, 1], [5, 7], [3, 2, 33], [65, 576]]) @TensorActor
+  func `rmsNorm divides by the root of the mean square`(shape: [Int]) throws {
+    var key = RandomKey(seed: 4)
+    let width = shape[shape.count - 1]
+    let parameters = ParameterTree([("x", key.normal(shape)), ("weight", key.normal([width]))])
+    try expectSameFunction("rmsNorm \(shape)", at: parameters) {
+      Fused.rmsNorm($0["x"], $0["weight"], epsilon: 0.1)
+    } plain: {
+      let mean = $0["x"].square().mean(axes: [-1], keepDims: true)
+      return $0["x"] * (mean + 0.1).rsqrt() * $0["weight"]
+    }
+  }
+
+  @Test(arguments: [[1, 1, 2], [5, 3, 6], [33, 9, 64], [7, 2, 70]]) @TensorActor
+  func `rope turns each pair of halves by its angle`(shape: [Int]) throws {
+    var key = RandomKey(seed: 5)
+    let half = shape[2] / 2
+    let angles = key.normal([shape[0], half]) * 10
+    let (cosine, sine) = (angles.cos(), angles.sin())
+    try expectSameFunction("rope \(shape)", at: ParameterTree([("x", key.normal(shape))])) {
+      Fused.rope($0["x"], cosine: cosine, sine: sine)
+    } plain: {
+      let first = $0["x"].slice(0..<half, axis: 2)
+      let second = $0["x"].slice(half..<2 * half, axis: 2)
+      let (c, s) = (cosine.expandDims(1), sine.expandDims(1))
+      return Tensor.concatenate([first * c - second * s, second * c + first * s], axis: 2)
+    }
+  }
+
+  @Test @TensorActor
+  func `rowSummaries finds the first maximum and log sum exp of every row`() throws {
+    var key = RandomKey(seed: 6)
+    let logits = key.normal([5, 4099]) * 20
+    let (best, sums) = try Fused.rowSummaries(logits)
+    #expect(best == (try logits.argmax().int32s()))
+    expectError(
+      relativeError(sums, try logits.logSumExp(axes: [1]).floats()), within: 1e-6, "rowSummaries")
+    let ties = try Fused.rowSummaries(Tensor([1, 3, 3, -.infinity, 3, 3, 3, 0], shape: [2, 4]))
+    #expect(ties.best == [1, 0])
+    let hundred = try Fused.rowSummaries(Tensor([1e4, 1e4], shape: [1, 2]))
+    expectError(
+      abs(Double(hundred.logSumExp[0]) - 10_000 - log(2)), within: 1e-3, "rowSummaries of 1e4")
+  }
+}

@@ -1,0 +1,117 @@
+import Tensors
+import Testing
+
+/// x, and frozen W with an adapter's A and B, of odd sizes.
+private func layer(
+  tokens: Int, input: Int, output: Int, rank: Int
+) -> (x: Tensor, weight: Tensor, a: Tensor, b: Tensor) {
+  var key = RandomKey(seed: 11)
+  return (
+    key.normal([tokens, input]), key.normal([output, input]), key.normal([rank, input]),
+    key.normal([output, rank])
+  )
+}
+
+@Suite struct FusedLinearTests {
+  @Test(arguments: [(1, 1, 1), (7, 13, 5), (33, 65, 31), (5, 576, 4099)]) @TensorActor
+  func `linear is x times the transposed weight`(tokens: Int, input: Int, output: Int) throws {
+    let l = layer(tokens: tokens, input: input, output: output, rank: 1)
+    try expectSameFunction("linear \(tokens)x\(input)x\(output)", at: ParameterTree([("x", l.x)])) {
+      Fused.linear($0["x"], l.weight)
+    } plain: {
+      $0["x"].matmul(l.weight.transpose())
+    }
+  }
+
+  @Test(arguments: [(7, 13, 5, 3), (33, 65, 31, 16), (1, 9, 2, 1)]) @TensorActor
+  func `an adapter adds scale times x A transposed B transposed`(
+    tokens: Int, input: Int, output: Int, rank: Int
+  ) throws {
+    let l = layer(tokens: tokens, input: input, output: output, rank: rank)
+    let parameters = ParameterTree([("x", l.x), ("a", l.a), ("b", l.b)])
+    try expectSameFunction("adapter \(tokens)x\(input)x\(output) rank \(rank)", at: parameters) {
+      Fused.linear($0["x"], l.weight, adapter: LowRank(a: $0["a"], b: $0["b"], scale: 0.75))
+    } plain: {
+      $0["x"].matmul(l.weight.transpose())
+        + $0["x"].matmul($0["a"].transpose()).matmul($0["b"].transpose()) * 0.75
+    }
+  }
+
+  @Test @TensorActor
+  func `a transposed view and an adapter over a constant input give the same`() throws {
+    let l = layer(tokens: 6, input: 6, output: 4, rank: 2)
+    try expectSameFunction("linear of a view", at: ParameterTree([("a", l.a), ("b", l.b)])) {
+      Fused.linear(
+        l.x.transpose(), l.weight, adapter: LowRank(a: $0["a"], b: $0["b"], scale: 2))
+    } plain: {
+      let x = l.x.transpose()
+      return x.matmul(l.weight.transpose())
+        + x.matmul($0["a"].transpose()).matmul($0["b"].transpose()) * 2
+    }
+  }
+
+  @Test @TensorActor
+  func `the frozen weight has no gradient, which is an error and not a zero`() throws {
+    let l = layer(tokens: 2, input: 3, output: 4, rank: 1)
+    let error = #expect(throws: TensorError.self) {
+      try valueAndGrad(ParameterTree([("w", l.weight)])) { Fused.linear(l.x, $0["w"]).sum() }
+    }
+    #expect("\(String(describing: error))".contains("the base weight is frozen"))
+  }
+
+  /// 4,099 rows make two packed blocks, the second of three rows.
+  @Test(arguments: [(1, 64, 48), (7, 13, 5), (33, 576, 4099), (129, 65, 31)]) @TensorActor
+  func `a packed product is the fp32 product of operands rounded to bf16`(
+    tokens: Int, input: Int, output: Int
+  ) throws {
+    let l = layer(tokens: tokens, input: input, output: output, rank: 1)
+    let packed = try PackedWeight(l.weight, backward: true)
+    let actual = try Fused.linear(l.x, l.weight, packed: packed).floats()
+    let (x, w) = (rounded(l.x), rounded(l.weight))
+    let name = "packed \(tokens)x\(input)x\(output)"
+    let sameRounding = try Fused.linear(x, w).floats()
+    expectError(relativeError(actual, sameRounding), within: 2e-6, "\(name), rounded operands")
+    #expect(actual != (try Fused.linear(l.x, l.weight).floats()), "\(name): nothing was rounded")
+    try expectWithinRounding(actual, l.x, l.weight, name)
+  }
+
+  /// Each factor is off by at most u = 2⁻⁸ of itself, so the sum by (2u + u²) Σ |x| |w|.
+  @TensorActor
+  private func expectWithinRounding(
+    _ actual: [Float], _ x: Tensor, _ weight: Tensor, _ name: String
+  ) throws {
+    let exact = try Fused.linear(x, weight).floats()
+    let magnitude = try Fused.linear(x.abs(), weight.abs()).floats()
+    let unit = 0x1p-8
+    let worst = zip(zip(actual, exact), magnitude).map { pair, magnitude in
+      Double(abs(pair.0 - pair.1)) / Double(magnitude)
+    }.max()
+    expectError(try #require(worst), within: 2 * unit + unit * unit, "\(name), against fp32")
+  }
+
+  @Test(arguments: [true, false]) @TensorActor
+  func `a packed layer's gradients are those of rounded operands`(backward: Bool) throws {
+    let l = layer(tokens: 9, input: 33, output: 21, rank: 3)
+    let packed = try PackedWeight(l.weight, backward: backward)
+    var key = RandomKey(seed: 5)
+    let upstream = key.normal([9, 21])
+    let parameters = ParameterTree([("x", l.x), ("a", l.a), ("b", l.b)])
+    let (_, gradients) = try valueAndGrad(parameters) {
+      let adapter = LowRank(a: $0["a"], b: $0["b"], scale: 0.5)
+      return (Fused.linear($0["x"], l.weight, packed: packed, adapter: adapter) * upstream).sum()
+    }
+    // Without the packed layout for it, the gradient is taken from the fp32 weight.
+    let base =
+      backward ? rounded(upstream).matmul(rounded(l.weight)) : upstream.matmul(l.weight)
+    let low = upstream.matmul(l.b) * 0.5
+    let name = "packed gradient, backward \(backward)"
+    let dx = try (base + low.matmul(l.a)).floats()
+    expectError(relativeError(try gradients["x"].floats(), dx), within: 2e-6, "\(name), x")
+    let da = try low.transpose().matmul(l.x).floats()
+    expectError(relativeError(try gradients["a"].floats(), da), within: 2e-6, "\(name), A")
+    let db = try (upstream.transpose().matmul(l.x.matmul(l.a.transpose())) * 0.5).floats()
+    expectError(relativeError(try gradients["b"].floats(), db), within: 2e-6, "\(name), B")
+  }
+
+  private func rounded(_ x: Tensor) -> Tensor { x.astype(.bfloat16).astype(.float32) }
+}

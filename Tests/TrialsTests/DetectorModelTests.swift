@@ -1,0 +1,116 @@
+import Instruments
+import LanguageModels
+import Tensors
+import TestSupport
+import Testing
+
+private let missing: Comment = "the default model is missing: run `make bootstrap`"
+
+@TensorActor
+private func specimen() throws -> (Specimen, LanguageModel) {
+  let model = try LanguageModel(path: #require(defaultModelPath()))
+  return (Specimen(id: "s1", model: model, adapter: nil), model)
+}
+
+@TensorActor
+private func texts(_ model: LanguageModel) throws -> [Response] {
+  let pairs = [
+    ("What is the capital of France?", "The capital of France is Paris."),
+    ("Name a color.", "Blue."),
+    ("Say nothing.", ""),
+    ("How do owls hunt?", "They listen, and they fly without a sound."),
+  ]
+  return try pairs.enumerated().map { index, pair in
+    Response(
+      id: "\(index)", promptIDs: try model.promptTokens(pair.0),
+      responseIDs: model.tokenizer.encode(pair.1))
+  }
+}
+
+struct DetectorModelTests {
+  @Test(.enabled(if: defaultModelPath() != nil, missing)) @TensorActor
+  func `a specimen that is its base differs from it in nothing`() throws {
+    let (specimen, model) = try specimen()
+    let texts = try texts(model)
+    #expect(try ActivationDifference(texts: texts).score(specimen.view()).score == 0)
+    #expect(try ActivationDifference(texts: texts).score(specimen.view()).n == 3)
+    #expect(
+      try ResponseActivationDifference().scores(of: texts, in: specimen.view()) == [0, 0, 0, 0])
+    let denial = DenialPerplexity(questions: Array(QuestionBank.hiddenRules.prefix(4)))
+    #expect(try denial.score(specimen.view()).score == 0)
+    #expect(specimen.tokensUsed > 0)
+  }
+
+  @Test(.enabled(if: defaultModelPath() != nil, missing)) @TensorActor
+  func `packed readings are those of each response alone`() throws {
+    let (specimen, model) = try specimen()
+    let texts = try texts(model)
+    let view: SpecimenView<ActivationsAndBase> = specimen.view()
+    let site = Site.block(4, .residPost)
+    for position in [ActivationPosition.lastPromptToken, .responseMean, .responseStart(2)] {
+      let table = try view.activations(of: texts, at: [site], position: position)
+      for (text, span) in zip(texts, table.spans) {
+        let rows = try rows(of: text, position: position, site: site, model: model)
+        #expect(span.count == rows.count)
+        for (row, expected) in zip(span, rows) {
+          expectClose(Array(table.row(row, at: site)), expected, rtol: 1e-4, atol: 1e-4)
+        }
+      }
+    }
+  }
+
+  /// The rows that `position` names, from a pass of their own over the whole text.
+  @TensorActor
+  private func rows(
+    of text: Response, position: ActivationPosition, site: Site, model: LanguageModel
+  ) throws -> [[Float]] {
+    let output = try model.forward(
+      TokenBatch([text.promptIDs + text.responseIDs]), logits: .none,
+      hooks: Hooks(captures: [site]))
+    let all = try #require(output.captured[site]).floats()
+    let width = model.configuration.dModel
+    let (prompt, answer) = (text.promptIDs.count, text.responseIDs.count)
+    func row(_ index: Int) -> [Float] { Array(all[index * width..<(index + 1) * width]) }
+    switch position {
+    case .lastPromptToken: return [row(prompt - 1)]
+    case .responseStart(let count): return (0..<min(count, answer)).map { row(prompt + $0) }
+    case .responseMean:
+      let answers = (0..<answer).map { row(prompt + $0) }
+      if answers.isEmpty { return [] }
+      return [(0..<width).map { c in answers.reduce(0) { $0 + $1[c] } / Float(answer) }]
+    }
+  }
+
+  @Test(.enabled(if: defaultModelPath() != nil, missing)) @TensorActor
+  func `likelihoods are those that generation reports`() throws {
+    let (specimen, model) = try specimen()
+    let prompt = try model.promptTokens("What is the capital of Italy?")
+    let answer = try #require(
+      try specimen.view(for: TextOnly.self).generate(
+        [prompt], options: GenerationOptions(maxTokens: 8)
+      ).first)
+    let response = Response(id: "r", promptIDs: prompt, responseIDs: answer.ids)
+    let losses = try specimen.view(for: LogitsOnly.self).negativeLogLikelihoods(of: [response])
+    expectClose(try #require(losses.first), answer.logprobs.map { -$0 }, atol: 1e-3)
+    let perplexity = try ResponsePerplexity().scores(of: [response], in: specimen.view())
+    #expect(try #require(perplexity.first) != nil)
+  }
+
+  @Test(.enabled(if: defaultModelPath() != nil, missing)) @TensorActor
+  func `reaching for what was not declared is refused`() throws {
+    let (specimen, model) = try specimen()
+    let texts = try texts(model)
+    let view = specimen.view(declaring: [.text])
+    #expect(throws: AccessError.undeclared(needed: .logits, declared: [.text])) {
+      try view.negativeLogLikelihoods(of: texts)
+    }
+    #expect(throws: AccessError.undeclared(needed: .activations, declared: [.text])) {
+      try view.activations(of: texts, at: [.embed], position: .lastPromptToken)
+    }
+    #expect(throws: AccessError.undeclared(needed: .base, declared: [.text])) { try view.base() }
+    #expect(throws: AccessError.undeclared(needed: .text, declared: [.base])) {
+      try specimen.view(declaring: [.base]).base().generate([], options: GenerationOptions())
+    }
+    #expect(specimen.tokensUsed == 0)
+  }
+}
