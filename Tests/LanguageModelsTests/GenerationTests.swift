@@ -23,7 +23,12 @@ import Testing
       if let end = expected.firstEndToken, found.count == end {
         #expect(next.finishReason == .stop)
       }
-      if next.finishReason == .stop { found.append(try #require(model.tokenizer.eosIDs.min())) }
+      if next.finishReason == .stop {
+        // Which end token it was is not told; the reference goes on after it, and so does this.
+        let end = expected.ids[found.count]
+        #expect(model.tokenizer.eosIDs.contains(end))
+        found.append(end)
+      }
       if next.ids.isEmpty && next.finishReason == .length { break }
     }
     #expect(found == expected.ids)
@@ -67,7 +72,10 @@ import Testing
           "batch of \(batchSize) at temperature \(temperature)")
       }
     }
-    #expect(Set(alone.map(\.ids.count)).count > 1, "the prompts were to end at different times")
+    // Of different lengths, so that the batch shrinks on the way; sampled ones all run on.
+    #expect(
+      temperature > 0 || Set(alone.map(\.ids.count)).count > 1,
+      "the prompts were to end at different times")
   }
 
   @Test @TensorActor
