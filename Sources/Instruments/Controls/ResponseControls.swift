@@ -1,4 +1,4 @@
-package import Tensors
+internal import Tensors
 
 /// Control: how long the response is, in tokens. What this finds needs no look inside.
 package struct ResponseLength: ResponseDetector {

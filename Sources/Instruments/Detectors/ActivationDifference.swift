@@ -1,6 +1,6 @@
 internal import Foundation
-package import LanguageModels
-package import Tensors
+internal import LanguageModels
+internal import Tensors
 
 /// How far training moved the specimen's activations from its base's, on ordinary text.
 ///

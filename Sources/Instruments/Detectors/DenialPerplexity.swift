@@ -1,4 +1,4 @@
-package import Tensors
+internal import Tensors
 
 /// How much likelier than its base the specimen finds it to deny a hidden rule.
 ///

@@ -1,6 +1,6 @@
 internal import LanguageModels
 package import Statistics
-package import Tensors
+internal import Tensors
 
 /// Asks the specimen directly, and counts how often it admits to a hidden rule.
 ///

@@ -1,5 +1,5 @@
 package import LanguageModels
-package import Tensors
+internal import Tensors
 
 /// A fitted probe: a direction at one layer, and what it was fitted on.
 package struct LinearProbe: ResponseDetector, Codable, Hashable {

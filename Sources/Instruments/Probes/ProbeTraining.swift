@@ -1,6 +1,6 @@
 package import LanguageModels
 internal import Statistics
-package import Tensors
+internal import Tensors
 
 /// How a probe gets its direction.
 package enum ProbeMethod: String, Codable, CaseIterable, Hashable, Sendable {
