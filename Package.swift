@@ -48,7 +48,6 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
     .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
-    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
     .package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.5.0"),
   ],
   targets: [
@@ -63,14 +62,13 @@ let package = Package(
       ],
       linkerSettings: linkMLX),
     library("Statistics", []),
+    .systemLibrary(name: "COpenSSL", providers: [.apt(["libssl-dev"])]),
+    library("Digests", ["COpenSSL"]),
     library(
       "Lab",
-      [
-        "Statistics", .product(name: "GRDB", package: "GRDB.swift"), "Yams",
-        .product(name: "Crypto", package: "swift-crypto"),
-      ]),
+      ["Digests", "Statistics", .product(name: "GRDB", package: "GRDB.swift"), "Yams"]),
     library("Tensors", ["CMLX"]),
-    library("LanguageModels", ["Tensors", .product(name: "Crypto", package: "swift-crypto")]),
+    library("LanguageModels", ["Digests", "Tensors"]),
     library("Training", ["LanguageModels", "Tensors"]),
     library("Organisms", ["Training", "LanguageModels", "Tensors", "Lab", "Statistics"]),
     library("Instruments", ["LanguageModels", "Tensors", "Lab", "Statistics"]),

@@ -4,7 +4,9 @@ import Studio
 import Testing
 
 @Suite struct ChartTests {
-  static let bad: [Double] = [.nan, .infinity, -.infinity, 1e308, -1e308, 0, .leastNonzeroMagnitude]
+  static let bad: [Double] = [
+    .nan, .infinity, -.infinity, 1e308, -1e308, 0, .leastNonzeroMagnitude,
+  ]
 
   /// Every kind of chart over ordinary data, none, one value, and values that are no numbers.
   static func charts(_ samples: Samples) -> [any Chart] {

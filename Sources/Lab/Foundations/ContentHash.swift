@@ -1,4 +1,4 @@
-import Crypto
+internal import Digests
 package import Foundation
 
 /// The SHA-256 of some bytes, as 64 lower-case hexadecimal digits.
@@ -17,7 +17,9 @@ package struct ContentHash: Hashable, Sendable {
 
   /// The hash of bytes in memory.
   package init(of bytes: some DataProtocol) {
-    self.init(SHA256.hash(data: bytes))
+    let hasher = SHA256()
+    for region in bytes.regions { region.withUnsafeBytes { hasher.update($0) } }
+    hex = hasher.hexadecimal()
   }
 
   /// The hash of a value's canonical JSON.
@@ -28,23 +30,15 @@ package struct ContentHash: Hashable, Sendable {
   /// The hash of a file's bytes, read in pieces so that a large file does not fill the memory.
   /// - Throws: `LabError.fileSystem` if the file cannot be read.
   package init(ofFile file: URL) throws {
-    var hasher = SHA256()
-    try readFile(file) { hasher.update(bufferPointer: $0) }
-    self.init(hasher.finalize())
+    let hasher = SHA256()
+    try readFile(file) { hasher.update($0) }
+    hex = hasher.hexadecimal()
   }
 
   /// What stands before the first entry of a ledger.
   package static let zero = ContentHash(digits: String(repeating: "0", count: 64))
 
   private init(digits: String) { hex = digits }
-
-  private init(_ digest: SHA256.Digest) {
-    let digits = Array("0123456789abcdef".utf8)
-    var text: [UInt8] = []
-    text.reserveCapacity(64)
-    for byte in digest { text += [digits[Int(byte >> 4)], digits[Int(byte & 15)]] }
-    hex = String(decoding: text, as: UTF8.self)
-  }
 }
 
 extension ContentHash: Codable {
