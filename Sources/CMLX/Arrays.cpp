@@ -83,10 +83,4 @@ bool cmlx_eval(cmlx_array *const *arrays, int count) {
   });
 }
 
-size_t cmlx_active_memory(void) { return mx::get_active_memory(); }
-size_t cmlx_peak_memory(void) { return mx::get_peak_memory(); }
-void cmlx_reset_peak_memory(void) { mx::reset_peak_memory(); }
-void cmlx_set_cache_limit(size_t bytes) { mx::set_cache_limit(bytes); }
-void cmlx_clear_cache(void) { mx::clear_cache(); }
-
 }  // extern "C"

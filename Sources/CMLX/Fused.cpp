@@ -78,7 +78,7 @@ float *out(mx::array &a) { return a.data<float>(); }
 
 /// Rounds rows of x to bf16 into scratch that lives as long as the stream's thread.
 const uint16_t *bfloat16(const float *x, size_t n) {
-  thread_local std::vector<uint16_t> scratch;
+  thread_local Aligned<uint16_t> scratch;
   scratch.resize(std::max(scratch.size(), n));
   // Taken here: inside the loop body `scratch` would name the worker's own.
   uint16_t *bits = scratch.data();
@@ -98,7 +98,7 @@ void base_product(const float *x, const float *w, const Packed &packed, int64_t 
   if (!packed) return sgemm(false, true, m, n, k, 1, x, k, w, k, 0, y, n);
   const auto bits = bfloat16(x, m * k);
   if (packed->blocks() == 1) return packed->forward(0, bits, m, y);
-  std::vector<float> part(m * packed_rows);
+  Aligned<float> part(m * packed_rows);
   for (size_t block = 0; block < packed->blocks(); ++block) {
     const int64_t width = packed->block_rows(block);
     packed->forward(block, bits, m, part.data());
@@ -126,7 +126,7 @@ class LinearGrad : public Fused {
       if (in_.size() == 3) return;
       const float *t = in(in_[3]), *a = in(in_[4]), *b = in(in_[5]);
       const int64_t r = in_[4].shape(0);
-      std::vector<float> u(m * r);
+      Aligned<float> u(m * r);
       sgemm(false, false, m, r, n, s, dy, n, b, r, 0, u.data(), r);
       sgemm(false, false, m, k, r, 1, u.data(), r, a, k, 1, dx, k);
       sgemm(true, false, r, k, m, 1, u.data(), r, x, k, 0, out(out_[1]), k);
@@ -475,8 +475,9 @@ class CrossEntropy : public Fused {
           const float *h = in(in_[0]), *u = in(in_[1]);
           const int *targets = in_[2].data<int>();
           float *loss = out(out_[0]), *dh = gradient ? out(out_[1]) : nullptr;
-          std::vector<float> logits(m * packed_rows), top(m, -INFINITY), sum(m, 0), target(m, 0);
-          std::vector<uint16_t> h_bits(packed ? m * d : 0), p_bits;
+          Aligned<float> logits(m * packed_rows);
+          std::vector<float> top(m, -INFINITY), sum(m, 0), target(m, 0);
+          Aligned<uint16_t> h_bits(packed ? m * d : 0);
           if (packed) kernels::to_bfloat16(h, h_bits.data(), h_bits.size());
           if (dh) std::fill(dh, dh + m * d, 0.0f);
           for (int64_t begin = 0; begin < vocabulary; begin += packed_rows) {

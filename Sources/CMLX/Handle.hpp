@@ -2,6 +2,7 @@
 #pragma once
 
 #include <exception>
+#include <new>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,26 @@ struct cmlx_array {
 namespace cmlx {
 
 namespace mx = mlx::core;
+
+/// Where arrays and scratch begin: at a cache line, so that no wide load straddles two.
+constexpr size_t alignment = 64;
+
+template <typename T>
+struct AlignedAllocator {
+  using value_type = T;
+  AlignedAllocator() = default;
+  template <typename U>
+  AlignedAllocator(const AlignedAllocator<U> &) {}
+  T *allocate(size_t n) {
+    return static_cast<T *>(::operator new(n * sizeof(T), std::align_val_t(alignment)));
+  }
+  void deallocate(T *p, size_t) { ::operator delete(p, std::align_val_t(alignment)); }
+  bool operator==(const AlignedAllocator &) const { return true; }
+};
+
+/// Scratch for products and kernels.
+template <typename T>
+using Aligned = std::vector<T, AlignedAllocator<T>>;
 
 void set_error(const char *message);
 mx::Dtype dtype_from(cmlx_dtype dtype);

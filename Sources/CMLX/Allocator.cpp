@@ -1,0 +1,137 @@
+// The memory of arrays. MLX's own CPU allocator puts an array eight bytes behind what malloc
+// returns, so that every wide load and store straddles two cache lines: AMX products ran at half
+// their speed. Here arrays begin at a cache line, and freed ones are kept for the next of their
+// size, because touching fresh pages costs more than most operations. The dynamic linker finds this
+// definition of `allocator()` first, as it finds our `cblas_sgemm`.
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <bit>
+#include <cstdlib>
+#include <mutex>
+#include <new>
+#include <unordered_map>
+#include <vector>
+
+#include "Handle.hpp"
+#include "mlx/allocator.h"
+
+namespace {
+
+constexpr size_t line = cmlx::alignment, huge_page = size_t(2) << 20;
+
+/// `Buffer::raw_ptr()` is MLX's and adds the eight bytes of its own header, where the size stands.
+/// So a block is a line, whose last eight bytes are that header, and the data behind it.
+class Pool : public mlx::core::allocator::Allocator {
+ public:
+  using Buffer = mlx::core::allocator::Buffer;
+
+  Buffer malloc(size_t size) override {
+    auto *block = take(rounded(size + line));
+    auto *header = reinterpret_cast<size_t *>(block + line) - 1;
+    *header = size;
+    return Buffer(header);
+  }
+
+  void free(Buffer buffer) override {
+    if (!buffer.ptr()) return;
+    auto *header = static_cast<size_t *>(buffer.ptr());
+    auto *block = reinterpret_cast<char *>(header + 1) - line;
+    const size_t bytes = rounded(*header + line);
+    std::lock_guard lock(mutex_);
+    active_ -= bytes;
+    if (bytes > limit_) return std::free(block);
+    if (kept_ + bytes > limit_) drop();
+    kept_ += bytes;
+    spare_[bytes].push_back(block);
+  }
+
+  /// As asked for, not as rounded: MLX gives an operand's memory to a result only where the two
+  /// sizes are close.
+  size_t size(Buffer buffer) const override {
+    return buffer.ptr() ? *static_cast<const size_t *>(buffer.ptr()) : 0;
+  }
+
+  size_t active() { return std::lock_guard(mutex_), active_; }
+  size_t peak() { return std::lock_guard(mutex_), peak_; }
+  void reset_peak() {
+    std::lock_guard lock(mutex_);
+    peak_ = active_;
+  }
+  void limit(size_t bytes) {
+    std::lock_guard lock(mutex_);
+    limit_ = bytes;
+    if (kept_ > limit_) drop();
+  }
+  void clear() {
+    std::lock_guard lock(mutex_);
+    drop();
+  }
+
+ private:
+  /// Eight sizes between one power of two and the next, so that lengths that vary a little meet.
+  static size_t rounded(size_t bytes) {
+    const size_t step = std::max(line, std::bit_floor(bytes) / 8);
+    return (bytes + step - 1) / step * step;
+  }
+
+  char *take(size_t bytes) {
+    {
+      std::lock_guard lock(mutex_);
+      active_ += bytes;
+      peak_ = std::max(peak_, active_);
+      if (auto found = spare_.find(bytes); found != spare_.end() && !found->second.empty()) {
+        auto *block = found->second.back();
+        found->second.pop_back();
+        kept_ -= bytes;
+        return static_cast<char *>(block);
+      }
+    }
+    const bool large = bytes >= huge_page;
+    void *block = nullptr;
+    if (posix_memalign(&block, large ? huge_page : line, bytes) != 0) {
+      // What is kept may be all that is missing.
+      clear();
+      if (posix_memalign(&block, large ? huge_page : line, bytes) != 0) {
+        std::lock_guard lock(mutex_);
+        active_ -= bytes;
+        throw std::bad_alloc();
+      }
+    }
+#ifdef MADV_HUGEPAGE
+    if (large) madvise(block, bytes, MADV_HUGEPAGE);
+#endif
+    return static_cast<char *>(block);
+  }
+
+  void drop() {
+    for (auto &[bytes, blocks] : spare_)
+      for (auto *block : blocks) std::free(block);
+    spare_.clear();
+    kept_ = 0;
+  }
+
+  std::mutex mutex_;
+  std::unordered_map<size_t, std::vector<void *>> spare_;
+  size_t active_ = 0, peak_ = 0, kept_ = 0, limit_ = size_t(512) << 20;
+};
+
+/// Never destroyed: arrays in static variables may outlive any order of destruction.
+Pool &pool() {
+  static auto *value = new Pool;
+  return *value;
+}
+
+}  // namespace
+
+mlx::core::allocator::Allocator &mlx::core::allocator::allocator() { return pool(); }
+
+extern "C" {
+
+size_t cmlx_active_memory(void) { return pool().active(); }
+size_t cmlx_peak_memory(void) { return pool().peak(); }
+void cmlx_reset_peak_memory(void) { pool().reset_peak(); }
+void cmlx_set_cache_limit(size_t bytes) { pool().limit(bytes); }
+void cmlx_clear_cache(void) { pool().clear(); }
+
+}  // extern "C"
