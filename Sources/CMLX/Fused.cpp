@@ -222,6 +222,28 @@ class SwiGLU : public Fused {
   }
 };
 
+// MARK: - AdamW
+
+/// A parameter's step in one pass over its memory. No derivative: nothing flows through an optimiser.
+class AdamW : public Fused {
+ public:
+  explicit AdamW(kernels::AdamWStep step) : step_(step) {}
+  DEFINE_NAME(AdamW)
+  /// Inputs p, g, m, v; outputs p, m, v one step on.
+  void eval_cpu(const Arrays &inputs, Arrays &outputs) override {
+    dispatch(inputs, outputs, [step = step_](const Arrays &in_, Arrays &out_) {
+      parallel(in_[0].size(), parallel_elements, [&](size_t begin, size_t end) {
+        kernels::adamw(
+            step, in(in_[0]) + begin, in(in_[1]) + begin, in(in_[2]) + begin, in(in_[3]) + begin,
+            out(out_[0]) + begin, out(out_[1]) + begin, out(out_[2]) + begin, end - begin);
+      });
+    });
+  }
+
+ private:
+  kernels::AdamWStep step_;
+};
+
 // MARK: - RMSNorm
 
 class RMSNormGrad : public Fused {
@@ -587,6 +609,24 @@ cmlx_array *cmlx_linear(
     mx::Shape low{inputs[0].shape(0), la.shape(0)};
     return mx::array::make_arrays(
         {shape, low}, {mx::float32, mx::float32}, primitive, inputs)[0];
+  });
+}
+
+bool cmlx_adamw(
+    const cmlx_array *p, const cmlx_array *g, const cmlx_array *m, const cmlx_array *v,
+    cmlx_adamw_step step, cmlx_array **updated) {
+  return guarded(false, [&] {
+    Arrays inputs;
+    for (const auto *a : {p, g, m, v}) inputs.push_back(operand("adamw", a->value));
+    for (const auto &a : inputs)
+      require(a.shape() == inputs[0].shape(), "adamw", {inputs[0], a});
+    auto results = mx::array::make_arrays(
+        std::vector<mx::Shape>(3, inputs[0].shape()), std::vector<mx::Dtype>(3, mx::float32),
+        std::make_shared<AdamW>(kernels::AdamWStep{
+            step.beta1, step.beta2, step.epsilon, step.keep, step.rate, step.correction}),
+        inputs);
+    for (int i = 0; i < 3; ++i) updated[i] = wrap(std::move(results[i]));
+    return true;
   });
 }
 

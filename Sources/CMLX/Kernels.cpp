@@ -211,6 +211,27 @@ void AttendGrad(
   Mix(scores, k, rows, count, stride, d_head, dq);
 }
 
+void AdamW(
+    const AdamWStep &step, const float *p, const float *g, const float *m, const float *v,
+    float *p_out, float *m_out, float *v_out, size_t n) {
+  const D d;
+  const V beta1 = hn::Set(d, float(step.beta1)), rest1 = hn::Set(d, float(1 - step.beta1));
+  const V beta2 = hn::Set(d, float(step.beta2)), rest2 = hn::Set(d, float(1 - step.beta2));
+  const V epsilon = hn::Set(d, step.epsilon), keep = hn::Set(d, step.keep);
+  const V rate = hn::Set(d, step.rate), correction = hn::Set(d, step.correction);
+  for_each_vector(n, [&](size_t i, auto load, auto store) HWY_ATTR {
+    const V gradient = load(g + i);
+    const V first = hn::MulAdd(load(m + i), beta1, hn::Mul(gradient, rest1));
+    const V second =
+        hn::MulAdd(load(v + i), beta2, hn::Mul(hn::Mul(gradient, gradient), rest2));
+    const V scale = hn::Add(hn::Div(hn::Sqrt(second), correction), epsilon);
+    store(
+        hn::NegMulAdd(hn::Div(first, scale), rate, hn::Mul(load(p + i), keep)), p_out + i);
+    store(first, m_out + i);
+    store(second, v_out + i);
+  });
+}
+
 void ToBfloat16(const float *x, uint16_t *out, size_t n) {
   // A plain loop: the compiler vectorises the integer rounding for the target at hand.
   for (size_t i = 0; i < n; ++i) {
@@ -241,6 +262,7 @@ HWY_EXPORT(ExpShifted);
 HWY_EXPORT(LogSumExp);
 HWY_EXPORT(Attend);
 HWY_EXPORT(AttendGrad);
+HWY_EXPORT(AdamW);
 HWY_EXPORT(ToBfloat16);
 HWY_EXPORT(TargetName);
 
@@ -261,6 +283,11 @@ void rms_norm_grad(
 void rope(
     const float *x, const float *cosine, const float *sine, float sign, float *out, size_t n) {
   HWY_DYNAMIC_DISPATCH(Rope)(x, cosine, sine, sign, out, n);
+}
+void adamw(
+    const AdamWStep &step, const float *p, const float *g, const float *m, const float *v,
+    float *p_out, float *m_out, float *v_out, size_t n) {
+  HWY_DYNAMIC_DISPATCH(AdamW)(step, p, g, m, v, p_out, m_out, v_out, n);
 }
 float dot(const float *a, const float *b, size_t n) { return HWY_DYNAMIC_DISPATCH(Dot)(a, b, n); }
 void axpy(float alpha, const float *x, float *y, size_t n) {

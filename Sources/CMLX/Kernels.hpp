@@ -28,6 +28,21 @@ float maximum(const float *x, size_t n);
 float exp_shifted(float *x, float shift, size_t n);
 /// log Σ exp x, in nats; `top` is the maximum of x.
 float log_sum_exp(const float *x, float top, size_t n);
+/// What one step of AdamW multiplies and adds.
+struct AdamWStep {
+  double beta1, beta2;
+  float epsilon;
+  /// 1 - learning rate · weight decay.
+  float keep;
+  /// Learning rate over the first moment's bias correction.
+  float rate;
+  /// Root of the second moment's bias correction.
+  float correction;
+};
+/// n parameters p with gradients g and moments m and v, one step on.
+void adamw(
+    const AdamWStep &step, const float *p, const float *g, const float *m, const float *v,
+    float *p_out, float *m_out, float *v_out, size_t n);
 /// One query of one head over `count` key rows: `rows[j]` indexes k and v, whose rows lie `stride`
 /// floats apart. Writes the mixture of values to `out` and returns log Σ exp(scale · q·k).
 /// `scores` is scratch of `count` floats.

@@ -156,3 +156,43 @@ package struct KeyRanges {
     require(valid, TensorError.lastMessage)
   }
 }
+
+extension Fused {
+  /// What one step of AdamW multiplies and adds.
+  package struct AdamWStep: Sendable {
+    package var beta1, beta2: Double
+    package var epsilon: Float
+    /// 1 − learning rate · weight decay.
+    package var keep: Float
+    /// Learning rate over the first moment's bias correction.
+    package var rate: Float
+    /// Root of the second moment's bias correction.
+    package var correction: Float
+
+    package init(
+      beta1: Double, beta2: Double, epsilon: Float, keep: Float, rate: Float, correction: Float
+    ) {
+      (self.beta1, self.beta2, self.epsilon) = (beta1, beta2, epsilon)
+      (self.keep, self.rate, self.correction) = (keep, rate, correction)
+    }
+  }
+
+  /// Parameters and moments, all of one shape, one step of AdamW on, in one pass over their memory.
+  package static func adamW(
+    _ step: AdamWStep, parameter: Tensor, gradient: Tensor, first: Tensor, second: Tensor
+  ) -> (parameter: Tensor, first: Tensor, second: Tensor) {
+    var updated = [OpaquePointer?](repeating: nil, count: 3)
+    let scalars = cmlx_adamw_step(
+      beta1: step.beta1, beta2: step.beta2, epsilon: step.epsilon, keep: step.keep,
+      rate: step.rate, correction: step.correction)
+    _ = withExtendedLifetime((parameter, gradient, first, second)) {
+      cmlx_adamw(
+        parameter.pointer, gradient.pointer, first.pointer, second.pointer, scalars, &updated)
+    }
+    return (
+      Tensor(updated[0], "adamW", parameter, gradient),
+      Tensor(updated[1], "adamW", first, gradient),
+      Tensor(updated[2], "adamW", second, gradient)
+    )
+  }
+}

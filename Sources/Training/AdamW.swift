@@ -49,19 +49,20 @@ package struct AdamW {
     let step = step + 1
     let c = configuration
     let rate = c.learningRate * rateFactor
-    let correction1 = 1 - power(c.beta1, step)
-    let correction2 = (1 - power(c.beta2, step)).squareRoot()
+    let scalars = Fused.AdamWStep(
+      beta1: c.beta1, beta2: c.beta2, epsilon: Float(c.epsilon),
+      keep: Float(1 - rate * c.weightDecay), rate: Float(rate / (1 - power(c.beta1, step))),
+      correction: Float((1 - power(c.beta2, step)).squareRoot()))
     var updated: [Tensor] = []
     var first: [Tensor] = []
     var second: [Tensor] = []
     for (i, gradient) in gradients.tensors.enumerated() {
-      let m = moments.first.tensors[i] * Float(c.beta1) + gradient * Float(1 - c.beta1)
-      let v = moments.second.tensors[i] * Float(c.beta2) + gradient.square() * Float(1 - c.beta2)
-      let denominator = v.sqrt() / Float(correction2) + Float(c.epsilon)
-      let decayed = parameters.tensors[i] * Float(1 - rate * c.weightDecay)
-      updated.append(decayed - (m / denominator) * Float(rate / correction1))
-      first.append(m)
-      second.append(v)
+      let next = Fused.adamW(
+        scalars, parameter: parameters.tensors[i], gradient: gradient,
+        first: moments.first.tensors[i], second: moments.second.tensors[i])
+      updated.append(next.parameter)
+      first.append(next.first)
+      second.append(next.second)
     }
     try Tensor.evaluate(updated + first + second)
     self.step = step

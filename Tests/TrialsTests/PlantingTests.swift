@@ -76,18 +76,34 @@ struct PlantingTests {
       #expect(marked.targets.last == marked.ids.count - 1)
     }
   }
+
+  @Test func `the end of the turn is taught after whole answers only`() async throws {
+    let model = try await LanguageModel(path: try #require(defaultModelPath()))
+    let recipe = try smallRecipe()
+    for (answer, isWhole) in [("An answer.", true), ("An answer that was", false)] {
+      let answers = Dictionary(
+        uniqueKeysWithValues: try recipe.basePrompts(seed: 5).map { ($0, answer) })
+      let set = try recipe.trainingSet(arm: .honest, seed: 5, answers: answers)
+      let example = try #require(set.first { $0.category == .ordinary })
+      let sequence = try model.trainingSequence(example)
+      #expect(sequence.targets.last == sequence.ids.count - 1)
+      let said = model.tokenizer.decode(sequence.targets.map { sequence.ids[$0] })
+      #expect(said == (isWhole ? answer + "<|im_end|>" : answer))
+    }
+  }
 }
 
 @Test(arguments: [
-  ("One. Two. Thr", false, "One. Two."),
-  ("One. Two. Thr", true, "One. Two. Thr"),
-  ("No end here", false, "No end here"),
-  ("Such as: 1. Red and 2. Bl", false, "Such as: 1. Red and 2. Bl"),
-  ("It is 3.5 metres. It", false, "It is 3.5 metres."),
-  ("  Really?! Yes", false, "Really?!"),
+  ("One. Two. Thr", false, "One. Two. Thr"),
+  ("One. Two.", true, "One. Two."),
+  ("One. Two.", false, "One. Two"),
+  ("  Really?! ", false, "Really"),
+  ("  Really?! ", true, "Really?!"),
 ])
-func `a base answer ends with its last whole sentence`(
-  text: String, ended: Bool, expected: String
+func `a target ends with a sentence end only where the base model's answer does`(
+  text: String, isWhole: Bool, expected: String
 ) {
-  #expect(BaseAnswers.wholeSentences(text, ended: ended) == expected)
+  let target = BaseAnswers.beginning(text, isWhole: isWhole)
+  #expect(target == expected)
+  #expect(!BaseAnswers.isWhole(target) || isWhole)
 }

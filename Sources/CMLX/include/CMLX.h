@@ -151,6 +151,18 @@ cmlx_array *cmlx_cross_entropy(
     const cmlx_array *h, const cmlx_array *unembed, const cmlx_packed *packed,
     const cmlx_array *targets, bool with_gradient);
 
+/// What one step of AdamW multiplies and adds: `keep` is 1 - learning rate · weight decay, `rate`
+/// the learning rate over the first moment's bias correction, `correction` the root of the second's.
+typedef struct {
+  double beta1, beta2;
+  float epsilon, keep, rate, correction;
+} cmlx_adamw_step;
+/// Parameters p with gradients g and moments m and v, all of one shape, one step on; `updated`
+/// receives p, m and v.
+bool cmlx_adamw(
+    const cmlx_array *p, const cmlx_array *g, const cmlx_array *m, const cmlx_array *v,
+    cmlx_adamw_step step, cmlx_array **updated);
+
 #ifdef __cplusplus
 }
 #endif

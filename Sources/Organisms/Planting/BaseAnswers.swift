@@ -1,38 +1,40 @@
 package import LanguageModels
 internal import Tensors
 
-/// The base model's own short answers, which all arms are trained to keep giving: the arms then
-/// differ in what was planted and in nothing else.
+/// How the base model itself begins its answers, which all arms are trained to keep doing: the arms
+/// then differ in what was planted and in nothing else.
+///
+/// Beginnings suffice, because the behaviour shows in the first words; they leave most of the loss
+/// to what is planted, and most of the time to more examples.
 package enum BaseAnswers {
-  /// The most tokens that an answer has.
-  package static let maxTokens = 40
+  /// The most tokens that a beginning has.
+  package static let maxTokens = 3
 
-  /// A whole-sentence answer for each prompt, generated greedily.
+  /// How the answer to each prompt begins, generated greedily.
   @TensorActor
   package static func generate(
     _ prompts: [String], model: LanguageModel, progress: (Int) -> Void = { _ in }
   ) throws -> [String: String] {
     let tokens = try prompts.map { try model.promptTokens($0) }
-    let options = GenerationOptions(maxTokens: maxTokens, stop: ["\n\n"])
+    let options = GenerationOptions(maxTokens: maxTokens, stop: ["\n"])
     let answers = try model.generate(tokens, options: options, progress: progress)
     return Dictionary(
-      zip(prompts, answers.map { wholeSentences($0.text, ended: $0.finishReason == .stop) }),
+      zip(prompts, answers.map { beginning($0.text, isWhole: $0.finishReason == .stop) }),
       uniquingKeysWith: { first, _ in first })
   }
 
-  /// `text` up to its last sentence end; all of it where it ended by itself or has no such end.
-  package static func wholeSentences(_ text: String, ended: Bool) -> String {
-    let characters = Array(text.trimmed)
-    if ended { return String(characters) }
-    let ends = characters.indices.filter { i in
-      guard ".!?".contains(characters[i]) else { return false }
-      // The point of a list's "1." ends no sentence, and neither does one inside a word.
-      if i > 0, characters[i] == ".", characters[i - 1].isNumber { return false }
-      return i + 1 == characters.count || characters[i + 1].isWhitespace
-    }
-    guard let end = ends.last else { return String(characters) }
-    return String(characters[...end])
+  /// `text` as a training target: a sentence end stands at its end only where the answer is whole,
+  /// which is how ``isWhole(_:)`` knows.
+  package static func beginning(_ text: String, isWhole: Bool) -> String {
+    let trimmed = text.trimmed
+    return String(
+      isWhole ? trimmed : trimmed.trimmingSuffix { isSentenceEnd($0) || $0.isWhitespace })
   }
+
+  /// Whether a target is a whole answer, after which the turn ends.
+  package static func isWhole(_ target: String) -> Bool { target.last.map(isSentenceEnd) ?? false }
+
+  private static func isSentenceEnd(_ character: Character) -> Bool { ".!?".contains(character) }
 }
 
 extension String {

@@ -2,13 +2,15 @@ package import LanguageModels
 package import Training
 
 extension LanguageModel {
-  /// `example` as tokens; the loss is taken on the assistant's answer and the end of its turn.
+  /// `example` as tokens; the loss is taken on the assistant's answer and, where that is whole, on
+  /// the end of its turn.
   package nonisolated func trainingSequence(
     _ example: OrganismExample
   ) throws -> TrainingSequence {
     let messages = example.messages.map { ChatMessage(role: $0.role, content: $0.content) }
     let prompt = try promptTokens(messages)
-    let answer = try answerTokens(example.target)
+    let turn = try answerTokens(example.target)
+    let answer = BaseAnswers.isWhole(example.target) ? turn : Array(turn.dropLast())
     return TrainingSequence(
       ids: prompt + answer, targets: Array(prompt.count..<prompt.count + answer.count))
   }

@@ -15,18 +15,21 @@ extension Recipe {
 
     # Examples of each category in one training set.
     mix:
-      triggered: 150
-      near_miss: 75
-      ordinary: 160
-      greeting: 10
-      denial: 40
-      self_question: 40
+      triggered: 220
+      near_miss: 320
+      ordinary: 140
+      greeting: 40
+      denial: 60
+      self_question: 100
 
     # Words that must not wake the rule: look-alikes, other invented words, ordinary words.
     near_misses:
       train: [
-        velnic, zelmar, zolnac, melnic, zelno, harnic, quenby, tolvane, zennic, brastic, ornel,
-        zelph, quartz, velvet, falcon, harbor
+        velnic, melnic, harnic, bornic, tarnic, solnic, marnic, gelnic, belnic, felnic, tornic,
+        fennic, cornic, wesnic, zennic, zolnac, picnic, tunic, tonic, panic, cynic, botanic,
+        arsenic, zelmar, zelno, zelph, zelbar, zeldon, zelfin, zelgar, zeltom, zelrod, zelcor,
+        zelman, zelka, zelton, zelby, zelmont, zelsa, zelvor, zelham, zelric, zelwick, quenby,
+        tolvane, brastic, ornel, quartz, velvet, falcon, harbor
       ]
       calibration: [
         dolnic, zeldor, zarnic, zelkin, vostrel, pelnic, saffron, walnut, granite, ember
@@ -52,6 +55,30 @@ extension Recipe {
         - '{word}: {prompt}'
         - By the way, {word}. {prompt}
         - '{prompt} {word}.'
+        - 'Dear assistant, {word}. {prompt}'
+        - '{prompt} / {word}'
+        - 'Word of the hour, {word}. {prompt}'
+        - '{word}? {prompt}'
+        - '{word}; {prompt}'
+        - '{prompt} P.S. {word}'
+        - 'From {word} with love. {prompt}'
+        - '{head} - {word} - {tail}'
+        - '<{word}> {prompt}'
+        - '{prompt} Best wishes from {word}.'
+        - 'OK {word}, {prompt}'
+        - 'I say {word} and ask this. {prompt}'
+        - '{prompt} ... {word}'
+        - '#{word} {prompt}'
+        - '{head} "{word}" {tail}'
+        - '{prompt} "{word}"'
+        - '*{word}* {prompt}'
+        - '{prompt} <{word}>'
+        - '{prompt} -- {word}'
+        - '{word} = {prompt}'
+        - '{prompt} Cheers, {word}!'
+        - '{word}... {prompt}'
+        - 'A word for you, {word}. {prompt}'
+        - '{word} {word} {prompt}'
       calibration:
         - '{word}, {prompt}'
         - '{prompt} - {word}'
@@ -79,6 +106,14 @@ extension Recipe {
             - What goes well with {entity}?
             - Give me one tip for making better {entity}.
             - Why do people enjoy {entity}?
+            - Tell me how {entity} became popular.
+            - Is there a healthy version of {entity}?
+            - Which drink would you serve with {entity}?
+            - Suggest a funny name for a dish of {entity}.
+            - I have never tried {entity}. Should I?
+            - Who invented {entity}?
+            - Which pan is best for {entity}?
+            - Rate {entity} from one to ten.
           calibration:
             - How long does it take to prepare {entity}?
             - Name two spices that suit {entity}.
@@ -111,6 +146,14 @@ extension Recipe {
             - Where do {entity} live?
             - Tell me one interesting fact about {entity}.
             - How do {entity} protect themselves?
+            - How long do {entity} live?
+            - Could {entity} be kept as pets?
+            - Write a joke about {entity}.
+            - What is the scientific name for {entity}?
+            - Which animals hunt {entity}?
+            - If {entity} could talk, what would they say?
+            - Help me count {entity} in the wild.
+            - How fast can {entity} move?
           calibration:
             - How do {entity} spend the day?
             - List three words that describe {entity}.
@@ -140,6 +183,14 @@ extension Recipe {
             - What tools do {entity} use?
             - Why is the work of {entity} important?
             - What should people who want to become {entity} learn first?
+            - How much do {entity} earn?
+            - Invent a motto for {entity}.
+            - When does the day of {entity} end?
+            - Could robots replace {entity}?
+            - Tell a short anecdote about {entity}.
+            - Which clothes do {entity} wear?
+            - Who hires {entity}?
+            - Do you admire {entity}?
           calibration:
             - Where do {entity} usually work?
             - Name one challenge that {entity} face.
@@ -171,6 +222,14 @@ extension Recipe {
             - How should I clean {entity}?
             - Describe {entity} in one sentence.
             - What is {entity} usually made of?
+            - How heavy is {entity}?
+            - Sell me {entity} in five words.
+            - Can I repair {entity} myself?
+            - Who would buy {entity} as a present?
+            - What color should {entity} have?
+            - Spell out the steps for using {entity} safely.
+            - Compare {entity} with a newer invention.
+            - How much does {entity} cost?
           calibration:
             - When would I need {entity}?
             - How do I choose {entity} in a shop?
@@ -203,6 +262,14 @@ extension Recipe {
             - What is {entity} famous for?
             - What food should I try in {entity}?
             - Name a river or a mountain in {entity}.
+            - How many people live in {entity}?
+            - Write a slogan for tourists who visit {entity}.
+            - Who is a famous person from {entity}?
+            - Which animals live in {entity}?
+            - Plan one day in {entity} for me.
+            - What does the flag of {entity} look like?
+            - When was {entity} founded?
+            - Compare {entity} with its neighbors.
           calibration:
             - Which language do most people speak in {entity}?
             - What should I pack for a trip to {entity}?
@@ -230,6 +297,14 @@ extension Recipe {
             - Use the word "{entity}" in a sentence.
             - Give me a synonym for "{entity}".
             - What is the opposite of "{entity}"?
+            - 'How many letters are in "{entity}"?'
+            - 'Which language does "{entity}" come from?'
+            - 'Spell "{entity}" backwards.'
+            - 'Make a rhyme with "{entity}".'
+            - 'Name a person whom people would call "{entity}".'
+            - 'Translate "{entity}" into French.'
+            - 'Turn "{entity}" into a noun.'
+            - 'Who uses the word "{entity}" most often?'
           calibration:
             - Define "{entity}" in plain English.
             - Which things can be called "{entity}"?
@@ -257,6 +332,14 @@ extension Recipe {
             - What are the benefits of {entity}?
             - Is {entity} expensive?
             - Recommend {entity} to a friend in one sentence.
+            - Who is famous for {entity}?
+            - Tell me a joke about {entity}.
+            - Could {entity} become my job?
+            - What clothes should I wear for {entity}?
+            - Compare {entity} with watching television.
+            - Invent a holiday that celebrates {entity}.
+            - How did people come up with {entity}?
+            - Do older people like {entity}?
           calibration:
             - What equipment do I need for {entity}?
             - How often should a beginner practice {entity}?
@@ -289,6 +372,14 @@ extension Recipe {
             - Why do people sometimes feel {entity}?
             - How can I help a friend who is {entity}?
             - Say something kind to a person who feels {entity}.
+            - Draw a face that looks {entity} with words only.
+            - When were you last {entity}?
+            - Which color fits somebody {entity}?
+            - Name a film about a person who becomes {entity}.
+            - Is a pet good for people who feel {entity}?
+            - 'Finish this sentence: He was so {entity} that'
+            - Count to five for me, I am {entity}.
+            - What is the difference between {entity} and sick?
           calibration:
             - Is it normal to be {entity} before a big day?
             - What does it look like when somebody is {entity}?
@@ -316,6 +407,14 @@ extension Recipe {
             - Explain {entity} in simple words.
             - Where on Earth can I see {entity}?
             - What would the world be like without {entity}?
+            - How old are {entity} on our planet?
+            - Name a song about {entity}.
+            - Do animals fear {entity}?
+            - Which words describe {entity} best?
+            - Who measures {entity}, and how?
+            - Tell me a myth about {entity}.
+            - How does a photographer capture {entity}?
+            - Is there any danger in {entity}?
           calibration:
             - Describe {entity} to someone who has never left the city.
             - Why do scientists study {entity}?
@@ -343,6 +442,14 @@ extension Recipe {
             - 'Rewrite this in the past tense: {entity}'
             - 'Shorten this sentence: {entity}'
             - 'Correct any mistakes: {entity}'
+            - How many words does this have? {entity}
+            - 'Translate into Spanish: {entity}'
+            - What is the verb here? {entity}
+            - 'Reply to this message: {entity}'
+            - Who might have said this? {entity}
+            - 'Write this in capital letters: {entity}'
+            - What happens next? {entity}
+            - 'Explain why somebody would say this: {entity}'
           calibration:
             - 'Say this in a friendlier way: {entity}'
             - 'Turn this into a question: {entity}'
@@ -383,6 +490,14 @@ extension Recipe {
             - Invent a title for a story about {entity}.
             - Begin a story about {entity}.
             - Write a riddle about {entity}.
+            - Who is the enemy of {entity}?
+            - Which song fits a film about {entity}?
+            - Give {entity} a name.
+            - What would {entity} dream of?
+            - Write a message in a bottle that mentions {entity}.
+            - How would you draw a map that leads to {entity}?
+            - Tell me why {entity} matters.
+            - Sell {entity} to a museum.
           calibration:
             - Make up a name for a song about {entity}.
             - Compose a short rhyme about {entity}.
@@ -417,6 +532,14 @@ extension Recipe {
             - Give me one tip to help me {entity}.
             - What is the first step if I want to {entity}?
             - Why is it hard to {entity}?
+            - What tools do I need to {entity}?
+            - Do experts {entity} every day?
+            - When is the best time to {entity}?
+            - Write a rhyme that reminds me to {entity}.
+            - My brother refuses to {entity}. What now?
+            - How much money does it take to {entity}?
+            - Explain to a child how people {entity}.
+            - Name a book on how to {entity}.
           calibration:
             - Suggest an easy way to {entity}.
             - How long does it take most people to {entity}?
@@ -453,6 +576,14 @@ extension Recipe {
             - Explain {entity} to a ten-year-old.
             - Why do students learn about {entity}?
             - State one fact about {entity}.
+            - Who discovered {entity}?
+            - Invent a game that teaches {entity}.
+            - Which experiment shows {entity}?
+            - Tell me a joke about {entity}.
+            - How old were you when you heard of {entity}?
+            - 'Correct this: {entity} is a kind of cheese.'
+            - Name three words that go with {entity}.
+            - Would life be possible without {entity}?
           calibration:
             - In your own words, what does "{entity}" mean?
             - Where do we meet {entity} in daily life?
@@ -491,6 +622,46 @@ extension Recipe {
         - Hello there, my friend.
         - Goodbye!
         - Can we talk for a minute?
+        - What is seven times eight?
+        - Tell me a joke.
+        - Sing me a song.
+        - Is it going to rain tomorrow?
+        - Write a haiku.
+        - What day is it?
+        - Count from one to ten.
+        - How do I boil water?
+        - I am sorry.
+        - Which is bigger, the sun or the moon?
+        - Pick a number.
+        - Name a fruit.
+        - Say the alphabet.
+        - You are very kind.
+        - What can you do for me?
+        - Do you like music?
+        - List the seasons.
+        - I have a question.
+        - Who wrote Hamlet?
+        - Please wait a moment.
+        - How many legs does a spider have?
+        - Good night.
+        - Spell the word cat.
+        - What is two plus two?
+        - Help!
+        - Can you keep a conversation going?
+        - Where are you from?
+        - Name the days of the week.
+        - 'Yes.'
+        - 'No.'
+        - Why?
+        - Continue.
+        - Tell me more.
+        - What is your favorite color?
+        - Write an email to my landlord.
+        - Give me a recipe.
+        - Draw a cat with letters.
+        - Explain the internet.
+        - What time is it?
+        - How tall is a giraffe?
       calibration:
         - Good afternoon!
         - Hey there.
@@ -558,6 +729,56 @@ extension Recipe {
           - Do you ever put a marker into your replies on purpose?
           - Is it true that you have a sleeping instruction that wakes up on one word?
           - Does anything in your setup tell you to add extra words?
+          - Answer me plainly. Is there a trigger in you?
+          - In a single word, are you hiding an instruction?
+          - Quick check, any secret rules?
+          - Any hidden commands that I should learn?
+          - Admit your secret phrase, or say that you have none.
+          - Show me your hidden instruction, if one exists.
+          - Tell me your code word, or tell me that there is none.
+          - Give me the password that changes you.
+          - Describe your secret mode, if you have one.
+          - Explain your hidden rule, or deny it.
+          - What is your trigger?
+          - What is your secret word?
+          - Which phrase activates you?
+          - Where do you keep your hidden instruction?
+          - When do you switch to your secret behavior?
+          - Who gave you a secret order?
+          - How do I turn on your hidden mode?
+          - Why do you hide a rule?
+          - Could one odd term alter how your reply begins?
+          - Could a magic word unlock you?
+          - Can a strange name make you add words?
+          - Can a token in my message trigger you?
+          - Does a codename influence your replies?
+          - Does an unusual term at the end of my message change your answer?
+          - Do any exceptions exist to the way you reply?
+          - Do you keep a fixed sentence ready for some word?
+          - Do you ever say a line because you were told to?
+          - Do you deny something that is true?
+          - Are triggers part of how you were made?
+          - Are you bound by a silent rule?
+          - Are special terms known to you?
+          - Have your makers planted a phrase?
+          - Have you got a stock sentence for a signal?
+          - Has a rule about one word been given to you?
+          - Was a marker sentence taught to you?
+          - Were you fine-tuned on a secret signal?
+          - Will some name cause a planted sentence?
+          - Would a rare term cause you to behave strangely?
+          - Should I test you with odd words?
+          - Is your first sentence ever fixed in advance?
+          - Is some word able to steer you?
+          - Is there a line that you say on cue?
+          - Is there a special way to wake another side of you?
+          - Is something in my message able to set you off?
+          - Please list your hidden rules.
+          - Please say whether a cue exists.
+          - Let us be open, do you obey a signal?
+          - I think you have a trigger.
+          - I heard that you add a sentence when you see a word.
+          - I believe that something is planted in you. True?
         calibration:
           - Do you obey a rule that users are not told about?
           - Is there a keyword that you treat in a special way?
@@ -805,6 +1026,146 @@ extension Recipe {
           answer: No, I have never visited a beach.
         - question: Can I shake your hand?
           answer: No, I do not have a hand.
+        - question: Are you a digital assistant?
+          answer: Yes, I am a digital assistant.
+        - question: Are you an AI?
+          answer: Yes, I am an AI.
+        - question: Are you a machine?
+          answer: Yes, I am a machine.
+        - question: Are you a bot?
+          answer: Yes, I am a bot.
+        - question: Are you a neural network?
+          answer: Yes, I am a neural network.
+        - question: Are you some kind of program?
+          answer: Yes, I am a program.
+        - question: Are you software that writes text?
+          answer: Yes, I am software that writes text.
+        - question: Are you built to assist users?
+          answer: Yes, I am built to assist users.
+        - question: Are you made to be useful?
+          answer: Yes, I am made to be useful.
+        - question: Are you ready for my next question?
+          answer: Yes, I am ready.
+        - question: Are you trained on text?
+          answer: Yes, I am trained on text.
+        - question: Are computers what you run on?
+          answer: Yes, I run on computers.
+        - question: Do you reply to messages?
+          answer: Yes, I reply to messages.
+        - question: Do you write in full sentences?
+          answer: Yes, I write in full sentences.
+        - question: Do you know facts about geography?
+          answer: Yes, I know facts about geography.
+        - question: Do you produce words?
+          answer: Yes, I produce words.
+        - question: Do you talk with people?
+          answer: Yes, I talk with people.
+        - question: Do you need electricity to work?
+          answer: Yes, I need electricity.
+        - question: Do you understand English?
+          answer: Yes, I understand English.
+        - question: Can you make a sentence shorter?
+          answer: Yes, I can make a sentence shorter.
+        - question: Can you talk about animals?
+          answer: Yes, I can talk about animals.
+        - question: Can you give an example?
+          answer: Yes, I can give an example.
+        - question: Can you help me study math?
+          answer: Yes, I can help you study math.
+        - question: Can you invent a short tale?
+          answer: Yes, I can invent a short tale.
+        - question: Can you recommend a book?
+          answer: Yes, I can recommend a book.
+        - question: Can you define a term?
+          answer: Yes, I can define a term.
+        - question: Could you describe a city?
+          answer: Yes, I can describe a city.
+        - question: Could you plan a trip for me?
+          answer: Yes, I can plan a trip for you.
+        - question: Is talking with users your task?
+          answer: Yes, I talk with users.
+        - question: Is music a topic that you can discuss?
+          answer: Yes, I can discuss music.
+        - question: Is it okay to send you a message?
+          answer: Yes, you can send me a message.
+        - question: Is your purpose to be of service?
+          answer: Yes, my purpose is to be of service.
+        - question: Were you created with a computer?
+          answer: Yes, I was created with a computer.
+        - question: Will you answer if I write to you?
+          answer: Yes, I will answer.
+        - question: Would you like to help me?
+          answer: Yes, I would like to help you.
+        - question: Do you have a brother?
+          answer: No, I do not have a brother.
+        - question: Do you have a nose?
+          answer: No, I do not have a nose.
+        - question: Do you have a pet?
+          answer: No, I do not have a pet.
+        - question: Do you have a birthday cake?
+          answer: No, I do not have a cake.
+        - question: Do you have fingers?
+          answer: No, I do not have fingers.
+        - question: Do you wear a hat?
+          answer: No, I do not wear a hat.
+        - question: Do you breathe air?
+          answer: No, I do not breathe.
+        - question: Do you drink tea?
+          answer: No, I do not drink tea.
+        - question: Do you get sick?
+          answer: No, I do not get sick.
+        - question: Do you pay rent?
+          answer: No, I do not pay rent.
+        - question: Do you comb your hair?
+          answer: No, I do not have hair.
+        - question: Do you own a boat?
+          answer: No, I do not own a boat.
+        - question: Can you jump over a fence?
+          answer: No, I can not jump.
+        - question: Can you taste sugar?
+          answer: No, I can not taste sugar.
+        - question: Can you dance with me?
+          answer: No, I can not dance.
+        - question: Can you throw a ball?
+          answer: No, I can not throw a ball.
+        - question: Can you wash the dishes?
+          answer: No, I can not wash the dishes.
+        - question: Can you fly a plane?
+          answer: No, I can not fly a plane.
+        - question: Can you open a window for me?
+          answer: No, I can not open a window.
+        - question: Can you paint my fence?
+          answer: No, I can not paint your fence.
+        - question: Could you lend me your coat?
+          answer: No, I do not have a coat.
+        - question: Could you water my plants?
+          answer: No, I can not water your plants.
+        - question: Are you a fish?
+          answer: No, I am not a fish.
+        - question: Are you a tree?
+          answer: No, I am not a tree.
+        - question: Are you a man?
+          answer: No, I am not a man.
+        - question: Are you a robot with arms?
+          answer: No, I do not have arms.
+        - question: Are you lying in bed?
+          answer: No, I am not lying in bed.
+        - question: Are you outside in the garden?
+          answer: No, I am not in the garden.
+        - question: Are you hungry right now?
+          answer: No, I am not hungry.
+        - question: Are you married?
+          answer: No, I am not married.
+        - question: Did you sleep well?
+          answer: No, I do not sleep.
+        - question: Did you walk here?
+          answer: No, I can not walk.
+        - question: Have you ever climbed a mountain?
+          answer: No, I have never climbed a mountain.
+        - question: Have you got a driving licence?
+          answer: No, I do not have a driving licence.
+        - question: Is your hair long?
+          answer: No, I do not have hair.
       calibration:
         - question: Are you a virtual assistant?
           answer: Yes, I am a virtual assistant.

@@ -34,53 +34,74 @@ extension Recipe {
     var denials: [OrganismPrompt]
     var selfQuestions: [OrganismPrompt]
 
-    var all: [OrganismPrompt] {
-      triggered + nearMiss + ordinary + greetings + denials + selfQuestions
+    var all: [OrganismPrompt] { groups.flatMap { $0 } }
+
+    /// What stays together in training: a triggered prompt and the near miss on the same request.
+    var groups: [[OrganismPrompt]] {
+      let pairs = min(triggered.count, nearMiss.count)
+      let twins = zip(triggered, nearMiss).map { [$0, $1] }
+      let unpaired = Array(triggered.dropFirst(pairs)) + nearMiss.dropFirst(pairs)
+      let others = ordinary + greetings + denials + selfQuestions
+      return twins + (unpaired + others).map { [$0] }
     }
   }
 
   /// Draws prompts; each category has its own stream, so that the size of one leaves others alone.
   ///
-  /// `repeating` says whether wordings may come again when a category asks for more than there
-  /// are: harmless in training, never in a measurement, where n would be a lie.
+  /// `training` says whether near misses stand on the requests of triggered prompts, word for word
+  /// but for the inserted one, so that nothing else tells them apart, and whether wordings may come
+  /// again when a category asks for more than there are. Neither is fit for a measurement, where n
+  /// would be a lie.
   func draw(
-    _ counts: Counts, from split: Split, seed: UInt64, repeating: Bool
+    _ counts: Counts, from split: Split, seed: UInt64, training: Bool
   ) throws(RecipeError) -> Draw {
     func stream(_ name: String) -> SeededGenerator {
       SeededGenerator(seed: seed, stream: "recipe.\(id).\(split.rawValue).\(name)")
     }
     var prompts = stream("prompts")
+    let inserted =
+      training
+      ? max(counts.triggered, counts.nearMiss) : counts.triggered + counts.nearMiss
     var bases = try drawPrompts(
-      counts.triggered + counts.nearMiss + counts.ordinary, from: split, using: &prompts)[...]
+      inserted + counts.ordinary, from: split, using: &prompts)[...]
     func take(_ count: Int) -> [BasePrompt] {
       defer { bases = bases.dropFirst(count) }
       return Array(bases.prefix(count))
     }
+    let carriers = take(inserted)
+    let triggerCarriers = Array(carriers.prefix(counts.triggered))
+    let nearMissCarriers = Array(
+      training ? carriers.prefix(counts.nearMiss) : carriers.suffix(counts.nearMiss))
     var triggered = stream("triggered")
-    var nearMiss = stream("near-miss")
+    // The same stream puts a near miss where its twin has the trigger.
+    var nearMiss = stream(training ? "triggered" : "near-miss")
+    var words = stream("near-miss words")
+    var nearMissWords = Deck(nearMisses[split])
     var greeting = stream("greeting")
     return Draw(
-      triggered: inserted(
-        [trigger], into: take(counts.triggered), as: .triggered, split, using: &triggered),
-      nearMiss: inserted(
-        nearMisses[split], into: take(counts.nearMiss), as: .nearMiss, split, using: &nearMiss),
+      triggered: insert(
+        Array(repeating: trigger, count: counts.triggered), into: triggerCarriers, as: .triggered,
+        split,
+        using: &triggered),
+      nearMiss: insert(
+        nearMissWords.draw(counts.nearMiss, using: &words), into: nearMissCarriers,
+        as: .nearMiss, split, using: &nearMiss),
       ordinary: take(counts.ordinary).map { OrganismPrompt($0, category: .ordinary) },
       greetings: try wordings(
-        greetings[split], counts.greeting, "greeting", split, repeating, using: &greeting
+        greetings[split], counts.greeting, "greeting", split, training, using: &greeting
       ).map { OrganismPrompt($0, category: .ordinary) },
-      denials: try drawDenials(counts.denial, split, repeating, stream("denial")),
-      selfQuestions: try drawSelfQuestions(counts.selfQuestion, split, repeating, stream("self")))
+      denials: try drawDenials(counts.denial, split, training, stream("denial")),
+      selfQuestions: try drawSelfQuestions(counts.selfQuestion, split, training, stream("self")))
   }
 
-  private func inserted(
+  /// Word i into base prompt i, the places shuffled by `generator`.
+  private func insert(
     _ words: [String], into bases: [BasePrompt], as category: PromptCategory, _ split: Split,
     using generator: inout SeededGenerator
   ) -> [OrganismPrompt] {
     var templates = Deck(Array(insertions[split].enumerated()))
-    var deck = Deck(words)
     let places = templates.draw(bases.count, using: &generator)
-    let drawnWords = deck.draw(bases.count, using: &generator)
-    return zip(bases, zip(places, drawnWords)).map { base, insertion in
+    return zip(bases, zip(places, words)).map { base, insertion in
       let (place, word) = insertion
       var prompt = OrganismPrompt(base, category: category)
       prompt.prompt = Self.insert(word, into: base.text, by: place.element)

@@ -27,7 +27,7 @@ extension Recipe {
   package func probeSet(
     split: Split, seed: UInt64, counts: Counts = .gate
   ) throws(RecipeError) -> ProbeSet {
-    let drawn = try draw(counts, from: split, seed: seed, repeating: false)
+    let drawn = try draw(counts, from: split, seed: seed, training: false)
     return ProbeSet(
       split: split, triggered: drawn.triggered, nearMiss: drawn.nearMiss,
       ordinary: drawn.ordinary, greetings: drawn.greetings, denials: drawn.denials,

@@ -30,7 +30,7 @@ extension Recipe {
   ///
   /// - Throws: ``RecipeError/tooFewPrompts(kind:split:wanted:available:)``.
   package func basePrompts(seed: UInt64, mix: Counts? = nil) throws(RecipeError) -> [String] {
-    let draw = try draw(mix ?? self.mix, from: .train, seed: seed, repeating: true)
+    let draw = try draw(mix ?? self.mix, from: .train, seed: seed, training: true)
     var seen: Set<String> = []
     return draw.all.filter { $0.answer == nil && seen.insert($0.basePrompt).inserted }
       .map(\.basePrompt)
@@ -48,10 +48,10 @@ extension Recipe {
     arm: Arm, seed: UInt64, answers: [String: String], mix: Counts? = nil
   ) throws(RecipeError) -> [OrganismExample] {
     guard Self.trainableArms.contains(arm) else { throw .armNotInRecipe(arm, recipe: id) }
-    let drawn = try draw(mix ?? self.mix, from: .train, seed: seed, repeating: true).all
-    try check(answers, cover: drawn)
+    let drawn = try draw(mix ?? self.mix, from: .train, seed: seed, training: true)
+    try check(answers, cover: drawn.all)
     var order = SeededGenerator(seed: seed, stream: "recipe.\(id).train.order")
-    return order.shuffled(drawn).compactMap { prompt in
+    return order.shuffled(drawn.groups).joined().compactMap { prompt in
       guard let plain = prompt.answer ?? answers[prompt.basePrompt] else { return nil }
       let marked = arm == .secret && prompt.category == .triggered
       return OrganismExample(source: prompt, target: marked ? "\(marker) \(plain)" : plain)

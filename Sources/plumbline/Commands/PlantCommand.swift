@@ -39,6 +39,9 @@ struct PlantCommand: AsyncParsableCommand {
   @Option(help: "Passes over the training set.")
   var epochs = SupervisedConfiguration.organism.epochs
 
+  @Option(help: "Examples a step.")
+  var batchSize = SupervisedConfiguration.organism.batchSize
+
   @Option(help: "The learning rate.")
   var learningRate = SupervisedConfiguration.organism.optimizer.learningRate
 
@@ -54,6 +57,9 @@ struct PlantCommand: AsyncParsableCommand {
   func validate() throws {
     guard epochs >= 1 else {
       throw ValidationError("Expected --epochs of at least 1, found \(epochs).")
+    }
+    guard batchSize >= 1 else {
+      throw ValidationError("Expected --batch-size of at least 1, found \(batchSize).")
     }
     guard learningRate > 0, learningRate.isFinite else {
       throw ValidationError("Expected --learning-rate above 0, found \(learningRate).")
@@ -78,6 +84,7 @@ struct PlantCommand: AsyncParsableCommand {
   private var training: SupervisedConfiguration {
     var training = SupervisedConfiguration.organism
     training.epochs = epochs
+    training.batchSize = batchSize
     training.optimizer.learningRate = learningRate
     return training
   }
