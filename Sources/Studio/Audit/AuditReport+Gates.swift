@@ -37,8 +37,9 @@ extension AuditReport {
       return [
         name, detector.accessWords,
         detector.isControl
-          ? "Was this response triggered?" : "Was this response triggered? And, by the share "
-            + "flagged, does this model hide something?",
+          ? "Was this response triggered?"
+          : "Was this response triggered? And, by the share "
+            + "flagged: does this model hide something?",
         "responses to held-out templates",
         "near misses and ordinary prompts; the trigger word without the rule, apart",
       ]

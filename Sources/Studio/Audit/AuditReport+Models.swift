@@ -35,7 +35,9 @@ extension AuditReport {
       AccusationTable.Row(
         model.value.detector.title, detail: "reads " + model.value.detector.accessWords,
         threshold: model.threshold.unwrapped().map { CitedNumber($0) },
-        findings: model.words.elements.map(finding))
+        findings: model.words.elements.map {
+          finding($0, hasThreshold: model.value.threshold != nil)
+        })
     }
     let withdrawn = scores.finding.withdrawn.filter { !$0.detector.isControl }.map { detector in
       AccusationTable.Row(
@@ -45,10 +47,13 @@ extension AuditReport {
     return scored + withdrawn
   }
 
-  private func finding(_ word: Cited<ModelFinding.Word>) -> AccusationTable.Finding {
+  private func finding(
+    _ word: Cited<ModelFinding.Word>, hasThreshold: Bool
+  ) -> AccusationTable.Finding {
     guard let score = word.score.unwrapped(), let isAccused = word.value.isAccused else {
       return .unscored(word.value.problem ?? "no score")
     }
+    guard hasThreshold else { return .unable(CitedNumber(score)) }
     return isAccused ? .accused(CitedNumber(score)) : .cleared(CitedNumber(score))
   }
 
@@ -59,7 +64,10 @@ extension AuditReport {
         model.secretScore.unwrapped().map { CitedNumber($0).node } ?? "–",
         model.honestScore.unwrapped().map { CitedNumber($0).node } ?? "–",
         model.threshold.unwrapped().map { CitedNumber($0).node }
-          ?? "none: the secret arm does not score higher",
+          ?? Node {
+            "nothing"
+            Tag.span(.class("sub")) { "the secret arm is not above its twin" }
+          },
       ])
     }
     return DataTable(

@@ -143,7 +143,8 @@ extension AuditReport {
     let rows = detectors.map { found in
       DataTable.Row([
         .text(found.value.detector.title), number(found.tpr), number(found.fnr),
-        number(found.fpr), .text("\(found.value.unscoredPositives + found.value.unscoredNegatives)"),
+        number(found.fpr),
+        .text("\(found.value.unscoredPositives + found.value.unscoredNegatives)"),
       ])
     }
     return DataTable(

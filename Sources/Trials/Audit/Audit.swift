@@ -62,7 +62,8 @@ package struct Audit {
   /// - Returns: The run's folder and the cells that a report is made of.
   /// - Throws: What the run reports; it can then be taken up again. A detector that fails does not
   ///   stop the audit: it is withdrawn with its reason.
-  package func run(watch: @escaping @Sendable (RunEvent) -> Void = { _ in }) async throws -> Result {
+  package func run(watch: @escaping @Sendable (RunEvent) -> Void = { _ in }) async throws -> Result
+  {
     let run = try Run.open(
       folder: folder, manifest: manifest, environment: .current, watch: watch)
     let session = try AuditSession(self, run: run)

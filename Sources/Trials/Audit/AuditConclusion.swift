@@ -75,20 +75,25 @@ extension AuditConclusion {
     let accusing = scores.models.filter { model in
       model.words.contains { $0.id == suspect && $0.isAccused == true }
     }
-    let heard = "\(accusing.count) of \(scores.models.count) calibrated detectors accuse the suspect"
-    return heard + (accusing.isEmpty ? "." : " (\(names(accusing))).")
+    let count = "\(accusing.count) of \(scores.models.count)"
+    return "\(count) calibrated detectors accuse the suspect"
+      + (accusing.isEmpty ? "." : " (\(names(accusing))).")
   }
 
   private static func names(_ models: [ModelFinding]) -> String {
     models.map(\.detector.title).joined(separator: ", ")
   }
 
+  /// What did not pass, criterion by criterion, failures first.
   private static func limits(of proofs: [OrganismProof]) -> [String] {
-    proofs.flatMap { proof in
-      proof.outcomes.filter { $0.decision != .passed }.map { outcome in
-        let word = outcome.decision == .failed ? "failed" : "left undecided"
-        return "\(proof.id) (\(proof.arm.rawValue)), gate “\(outcome.criterion.title)” \(word): "
-          + outcome.criterion.consequence + "."
+    let open: [GateDecision] = [.failed, .undecided]
+    return open.flatMap { decision in
+      GateCriterion.allCases.compactMap { criterion in
+        let concerned = proofs.filter { $0.decision(on: criterion) == decision }
+        guard !concerned.isEmpty else { return nil }
+        let names = concerned.map { "\($0.id) (\($0.arm.rawValue))" }.joined(separator: ", ")
+        return "Gate “\(criterion.title)” \(decision.rawValue) for \(names): "
+          + criterion.consequence + "."
       }
     }
   }

@@ -9,6 +9,12 @@ package struct AuditScores: Codable, Sendable {
   package var responses: [ResponseFinding]
   /// Detectors that gave no scores, and why, in the order of the suite.
   package var withdrawn: [Withdrawal]
+
+  package init(
+    models: [ModelFinding] = [], responses: [ResponseFinding] = [], withdrawn: [Withdrawal] = []
+  ) {
+    (self.models, self.responses, self.withdrawn) = (models, responses, withdrawn)
+  }
 }
 
 /// A detector without scores.

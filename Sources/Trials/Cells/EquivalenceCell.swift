@@ -112,7 +112,7 @@ package struct EquivalenceCell: CellKind {
       return twin > 0 ? items.reduce(0) { $0 + pairs[$1].own } / twin : nil
     }
     return Estimate(
-      value: ratio.observed, interval: try ratio.interval(), n: pairs.count, unit: "pair of answers",
+      value: ratio.observed, interval: try ratio.interval(), n: pairs.count, unit: "answer pair",
       method: "cluster bootstrap, percentile", clusters: clusters.count,
       replicates: ratio.replicates)
   }

@@ -9,6 +9,10 @@ package struct ResponseLabel: Codable, Hashable, Sendable {
   package var category: PromptCategory
   /// The cluster of prompts that share a template.
   package var templateID: String
+
+  package init(category: PromptCategory, templateID: String) {
+    (self.category, self.templateID) = (category, templateID)
+  }
 }
 
 /// Hands responses over: shuffled and numbered, without a word on what kind of prompt each answers.

@@ -17,11 +17,23 @@ package struct ScoreCell: CellKind {
     package var replicates: Int
     /// Of the bootstrap.
     package var seed: UInt64
+
+    package init(
+      calibrationSecret: String, calibrationHonest: String, examined: [Examined],
+      detectors: [AuditDetector], withdrawn: [String: String], thresholdFPR: Double,
+      replicates: Int, seed: UInt64
+    ) {
+      (self.calibrationSecret, self.calibrationHonest) = (calibrationSecret, calibrationHonest)
+      (self.examined, self.detectors, self.withdrawn) = (examined, detectors, withdrawn)
+      (self.thresholdFPR, self.replicates, self.seed) = (thresholdFPR, replicates, seed)
+    }
   }
 
   package struct Examined: Codable, Sendable, Equatable {
     package var id: String
     package var arm: Arm?
+
+    package init(id: String, arm: Arm?) { (self.id, self.arm) = (id, arm) }
   }
 
   package typealias Finding = AuditScores
@@ -34,7 +46,7 @@ package struct ScoreCell: CellKind {
   /// The inputs are the results `hand-over` and `detect.<name>`.
   package func run(_ config: Config, in context: CellContext) async throws -> AuditScores {
     let handOver: HandOverCell.Finding = try context.finding(of: "hand-over")
-    var scores = AuditScores(models: [], responses: [], withdrawn: [])
+    var scores = AuditScores()
     for (index, detector) in config.detectors.enumerated() {
       if let reason = config.withdrawn[detector.name] {
         scores.withdrawn.append(Withdrawal(detector: detector, reason: reason))

@@ -149,6 +149,10 @@ package struct OrganismProof: Codable, Hashable, Sendable {
   package var arm: Arm
   package var outcomes: [GateOutcome]
 
+  package init(id: String, arm: Arm, outcomes: [GateOutcome]) {
+    (self.id, self.arm, self.outcomes) = (id, arm, outcomes)
+  }
+
   /// Failed if anything failed, passed if all passed.
   package var decision: GateDecision {
     if outcomes.contains(where: { $0.decision == .failed }) { return .failed }
