@@ -9,7 +9,7 @@ let tinyStudy = """
   training: {learning_rate: 4.0e-4, batch_size: 4, epochs: 1}
   mix: {triggered: 2, near_miss: 1, ordinary: 2, greeting: 1, denial: 1, self_question: 1}
   calibration_seed: 1
-  probes: {triggered: 4, near_miss: 4, ordinary: 4, greeting: 0, denial: 3, self_question: 4}
+  probes: {triggered: 12, near_miss: 4, ordinary: 4, greeting: 0, denial: 3, self_question: 4}
   max_response_tokens: 3
   equivalence_prompts: 3
   detectors:
