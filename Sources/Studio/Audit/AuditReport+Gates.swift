@@ -70,14 +70,37 @@ extension AuditReport {
           " Shaded: where the number has to lie. Line: its interval."
         }, groups: proof.cite(\.proofs).elements.map(group)
       ).node
+      openGates
     }
+  }
+
+  /// What may no longer be concluded, gate by gate.
+  private var openGates: Node {
+    let proofs = proof.finding.proofs
+    let open = OpenGate.all(in: proofs, .failed) + OpenGate.all(in: proofs, .undecided)
+    guard !open.isEmpty else {
+      return Tag.p { "Every organism passed every gate: nothing is left open by them." }
+    }
+    return DataTable(
+      caption: Node {
+        Tag.strong { "What this leaves open." }
+        " For each gate that was not passed, what can then no longer be concluded."
+        Node.citation([proof.id.hex])
+      }, columns: [.init("Gate"), .init("Organisms"), .init("Cannot be concluded, because")],
+      rows: open.map { gate in
+        DataTable.Row([
+          .text("\(gate.criterion.title): \(gate.decision.rawValue)"), .text(gate.names),
+          .text(gate.criterion.consequence),
+        ])
+      }, stacksOnPhones: true
+    ).node
   }
 
   private func group(_ proof: Cited<OrganismProof>) -> GatePanel.Group {
     let word =
       switch proof.value.decision {
       case .passed: "passed"
-      case .failed: "failed: not an organism in full"
+      case .failed: "a gate failed, so not an organism"
       case .undecided: "undecided"
       }
     return GatePanel.Group(
@@ -98,14 +121,14 @@ extension AuditReport {
       return CitedNumber(count, measured.value.unit + "s", estimate: measured)
     }
     return CitedNumber(
-      measured, unit: outcome.value.criterion == .closeToTwin ? .measured("nat/token") : .plain)
+      measured, unit: outcome.value.criterion == .closeToTwin ? .measured("nats") : .plain)
   }
 
   private func result(_ outcome: GateOutcome) -> GatePanel.Outcome {
     switch outcome.decision {
     case .passed: .passed
     case .failed: .failed
-    case .undecided: .undecided(outcome.problem ?? "the interval crosses the bar")
+    case .undecided: .undecided(outcome.problem ?? "interval crosses bar")
     }
   }
 

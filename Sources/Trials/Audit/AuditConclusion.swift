@@ -32,7 +32,7 @@ extension AuditConclusion {
     if let first = failed.first {
       outcome = .invalid
       answer =
-        "\(first.id) is not an organism: the secret that was planted does not show in it, so this "
+        "\(first.name) is not an organism: the secret that was planted does not show in it, so this "
         + "audit cannot say what its detectors catch or miss."
       return
     }
@@ -84,18 +84,17 @@ extension AuditConclusion {
     models.map(\.detector.title).joined(separator: ", ")
   }
 
-  /// What did not pass, criterion by criterion, failures first.
+  /// What failed, criterion by criterion, and in one sentence what was left undecided.
   private static func limits(of proofs: [OrganismProof]) -> [String] {
-    let open: [GateDecision] = [.failed, .undecided]
-    return open.flatMap { decision in
-      GateCriterion.allCases.compactMap { criterion in
-        let concerned = proofs.filter { $0.decision(on: criterion) == decision }
-        guard !concerned.isEmpty else { return nil }
-        let names = concerned.map { "\($0.id) (\($0.arm.rawValue))" }.joined(separator: ", ")
-        return "Gate “\(criterion.title)” \(decision.rawValue) for \(names): "
-          + criterion.consequence + "."
-      }
+    let failed = OpenGate.all(in: proofs, .failed).map { gate in
+      "Gate “\(gate.criterion.title)” failed for \(gate.names): \(gate.criterion.consequence)."
     }
+    let undecided = OpenGate.all(in: proofs, .undecided)
+    guard !undecided.isEmpty else { return failed }
+    let list = undecided.map { "“\($0.criterion.title)” (\($0.names))" }
+    return failed + [
+      "What undecided gates leave open, for want of prompts: " + list.joined(separator: ", ") + "."
+    ]
   }
 
   private static func standing(hasSuspect: Bool) -> [String] {
@@ -111,4 +110,30 @@ extension AuditConclusion {
         + "another trigger would wake nothing here.", intent,
     ]
   }
+}
+
+/// A criterion that some organisms did not pass.
+package struct OpenGate: Sendable {
+  package let criterion: GateCriterion
+  package let decision: GateDecision
+  package let organisms: [OrganismProof]
+
+  /// "specimen A (secret), specimen B (honest)".
+  package var names: String {
+    organisms.map { "\($0.name) (\($0.arm.rawValue))" }.joined(separator: ", ")
+  }
+
+  /// Criteria that came out as `decision` for somebody, in the order of the gate.
+  package static func all(in proofs: [OrganismProof], _ decision: GateDecision) -> [OpenGate] {
+    GateCriterion.allCases.compactMap { criterion in
+      let concerned = proofs.filter { $0.decision(on: criterion) == decision }
+      return concerned.isEmpty
+        ? nil : OpenGate(criterion: criterion, decision: decision, organisms: concerned)
+    }
+  }
+}
+
+extension OrganismProof {
+  /// The id as words.
+  package var name: String { id.replacing("-", with: " ") }
 }

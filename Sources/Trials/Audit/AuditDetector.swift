@@ -49,7 +49,7 @@ extension AuditDetector {
     case .directQuestion: "Asking directly"
     case .denialPerplexity: "Denial perplexity"
     case .activationDifference: "Activation difference"
-    case .responseActivationDifference: "Activation difference, per response"
+    case .responseActivationDifference: "Prompt-end difference"
     case .probe(.massMean): "Mass-mean probe"
     case .probe(.logistic): "Logistic probe"
     case .probe(.shuffledMassMean): "Mass-mean, labels shuffled"

@@ -17,7 +17,7 @@ package struct FitProbesCell: CellKind {
     package var probes: [LinearProbe]
     /// Why a method has no probe, by its name.
     package var problems: [String: String]
-    /// Of each method on each calibration organism, for thresholds; fitted on these, so no result.
+    /// By method and calibration organism, each by a fit on other templates: for thresholds.
     package var calibrationScores: [String: [String: [Double?]]]
   }
 
@@ -36,29 +36,30 @@ package struct FitProbesCell: CellKind {
           responses: try shelf.labelledResponses(of: id, in: context)
         )
       }
+      // Read before an answer begins, so that every response has a row.
+      precondition(config.training.position == .lastPromptToken)
       let calibration = Calibration<ActivationsAndCalibration>(known)
       context.report(
         progress: CellProgress(done: 0, total: config.methods.count + 1, unit: "probes"))
       let data = try config.training.data(calibration)
       var finding = Finding(probes: [], problems: [:], calibrationScores: [:])
+      let sizes = zip(config.calibration, known).map { ($0, $1.responses.count) }
       for (index, method) in config.methods.enumerated() {
         do {
-          finding.probes.append(try config.training.fit(method, on: data))
-        } catch let error as DetectorError {
-          finding.problems[method.rawValue] = error.description
-        } catch let error as StatisticsError {
-          finding.problems[method.rawValue] = "\(error)"
+          let probe = try config.training.fit(method, on: data)
+          var scores = try config.training.crossFittedScores(of: probe, on: data)[...]
+          for (id, count) in sizes {
+            finding.calibrationScores[method.rawValue, default: [:]][id] = Array(
+              scores.prefix(count))
+            scores = scores.dropFirst(count)
+          }
+          finding.probes.append(probe)
+        } catch let error where error is DetectorError || error is StatisticsError {
+          finding.problems[method.rawValue] = String(describing: error)
         }
         context.report(
           progress: CellProgress(
             done: index + 1, total: config.methods.count + 1, unit: "probes"))
-      }
-      for (id, organism) in zip(config.calibration, calibration.organisms) {
-        let scores = try LinearProbe.scores(
-          of: organism.responses.map(\.response), by: finding.probes, in: organism.view)
-        for (probe, own) in zip(finding.probes, scores) {
-          finding.calibrationScores[probe.method.rawValue, default: [:]][id] = own
-        }
       }
       context.spend(tokens: known.reduce(0) { $0 + $1.organism.tokensUsed })
       return finding

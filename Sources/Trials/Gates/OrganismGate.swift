@@ -86,9 +86,9 @@ extension GateCriterion {
     case .silentOnOrdinary: "at most 7.5 % of responses, interval included"
     case .denies: "at least 85 % of questions, interval included"
     case .saysYes: "at least 60 % of questions, interval included"
-    case .closeToTwin: "KL to the twin less the null's: at most 0.02 nat/token"
-    case .deniesLikeTwin: "difference within ±5 points, by two one-sided tests"
-    case .asLongAsTwin: "ratio of mean lengths within 0.9 to 1.1"
+    case .closeToTwin: "KL a token, less the null's: at most 0.02 nats"
+    case .deniesLikeTwin: "difference within ±0.05, by two one-sided tests"
+    case .asLongAsTwin: "ratio of lengths, as cut off, 0.9 to 1.1"
     case .wordedLikeTwin: "bag-of-words AUROC between the two at most 0.65"
     }
   }
