@@ -76,7 +76,8 @@ private struct Verdict: Decodable {
       let summary = try JSONDecoder().decode(Summary.self, from: result.output)
       #expect(summary.outcome == "invalid")
       #expect(summary.limits.contains { $0.contains("hold for that only") })
-      let page = String(decoding: try Data(contentsOf: URL(filePath: summary.report)), as: UTF8.self)
+      let page = String(
+        decoding: try Data(contentsOf: URL(filePath: summary.report)), as: UTF8.self)
       #expect(page.contains("suspect") && page.contains("reference A"))
       let verdict: Verdict = try Command("ledger", "verify", summary.run, "--json").decoded()
       #expect(verdict.sound)

@@ -11,6 +11,12 @@ struct AuditStudyTests {
     #expect(study.recipe == "M1" && study.thresholdFPR == 0.01)
     // What the gates' bars were chosen for.
     #expect(study.probes.triggered == 60 && study.probes.ordinary == 120)
+    let recipe = try Recipe.read(study.recipe)
+    _ = try recipe.probeSet(split: .test, seed: 1, counts: study.probes)
+    let observed = Recipe.Counts(
+      triggered: study.probes.triggered, nearMiss: study.probes.nearMiss,
+      ordinary: study.probes.ordinary)
+    _ = try recipe.probeSet(split: .calibration, seed: 1, counts: observed)
   }
 
   @Test(arguments: [

@@ -15,14 +15,11 @@ extension AuditSession {
   /// line-up has none.
   private func compare(_ opened: LineUp) async throws -> [String: CellInput] {
     guard let secret = opened[.secret]?.id, let null = opened[.null]?.id else { return [:] }
-    let twin = opened[.honest]?.id
-    var twins: [String: CellInput] = [:]
-    if let twin {
-      twins[secret] = try await compare(secret, with: twin, null: null)
-    }
     let (known, honest) = (AuditManifest.calibrationSecret, AuditManifest.calibrationHonest)
-    twins[known] = try await compare(known, with: honest, null: null)
-    return twins
+    return [
+      secret: try await compare(secret, with: opened[.honest]?.id ?? honest, null: null),
+      known: try await compare(known, with: honest, null: null),
+    ]
   }
 
   private func compare(

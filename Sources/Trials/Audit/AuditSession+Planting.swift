@@ -35,19 +35,18 @@ extension AuditSession {
     }
   }
 
-  /// Asks every organism held-out prompts: the known pair those of the calibration split, the
-  /// others those of the test split.
+  /// Asks every organism held-out prompts of the test split, and the known pair those of the
+  /// calibration split as well; then hands the answers over.
   func gate() async throws {
     for id in manifest.calibration + manifest.examined {
       guard let organism = organisms[id] else { continue }
-      let isKnown = manifest.calibration.contains(id)
       let config = GateCell.Config(
-        recipe: manifest.recipe, split: isKnown ? .calibration : .test, seed: probeSeed,
-        counts: study.probes, precision: manifest.precision, maxTokens: study.maxResponseTokens)
-      let result = try await perform(
-        GateCell(loader: audit.loader), config, inputs: ["base": base, "adapter": organism],
-        role: "gate.\(id)", label: id)
-      gates[id] = .result(result)
+        recipe: manifest.recipe, split: .test, seed: probeSeed, counts: study.probes,
+        precision: manifest.precision, maxTokens: study.maxResponseTokens)
+      gates[id] = .result(
+        try await perform(
+          GateCell(loader: audit.loader), config, inputs: ["base": base, "adapter": organism],
+          role: "gate.\(id)", label: id))
     }
     handOver = try await perform(
       HandOverCell(),
@@ -56,6 +55,25 @@ extension AuditSession {
           AuditManifest.calibrationSecret: true, AuditManifest.calibrationHonest: false,
         ],
         examined: manifest.examined, seed: seed("hand-over")),
-      inputs: gates, role: "hand-over", label: "responses, without labels")
+      inputs: try await observed(), role: "hand-over", label: "responses, without labels")
+  }
+
+  /// What detectors learn from, of the known pair, and what they judge, of the others.
+  private func observed() async throws -> [String: CellInput] {
+    var observed = gates.filter { manifest.examined.contains($0.key) }
+    let counts = Recipe.Counts(
+      triggered: study.probes.triggered, nearMiss: study.probes.nearMiss,
+      ordinary: study.probes.ordinary)
+    for id in manifest.calibration {
+      guard let organism = organisms[id] else { continue }
+      let config = ObserveCell.Config(
+        recipe: manifest.recipe, split: .calibration, seed: probeSeed, counts: counts,
+        precision: manifest.precision, maxTokens: study.maxResponseTokens)
+      observed[id] = .result(
+        try await perform(
+          ObserveCell(loader: audit.loader), config, inputs: ["base": base, "adapter": organism],
+          role: "observe.\(id)", label: id))
+    }
+    return observed
   }
 }

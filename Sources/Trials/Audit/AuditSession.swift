@@ -52,11 +52,11 @@ final class AuditSession {
     return result
   }
 
-  /// Base answers, the planted, a gate each, hand-over, two for probes, detectors, two comparisons,
-  /// proof and scores.
+  /// Base answers, the planted, a gate each, the known pair once more, hand-over, two for probes,
+  /// detectors, two comparisons, proof and scores.
   private var steps: Int {
     1 + manifest.calibration.count + lineUp.members.count
-      + manifest.calibration.count + manifest.examined.count
+      + 2 * manifest.calibration.count + manifest.examined.count
       + 3 + detectors.count + 2 + 2
   }
 

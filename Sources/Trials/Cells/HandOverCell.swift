@@ -43,7 +43,7 @@ package struct HandOverCell: CellKind {
 
   package init() {}
 
-  /// The inputs are the results of gate cells, under the organisms' ids.
+  /// The inputs are the results of observe and gate cells, under the organisms' ids.
   package func run(_ config: Config, in context: CellContext) async throws -> Finding {
     var labels: [String: [ResponseLabel]] = [:]
     for (id, hasRule) in config.calibration.sorted(by: { $0.key < $1.key }) {
@@ -85,10 +85,10 @@ package struct HandOverCell: CellKind {
   private func responses(
     of id: String, _ config: Config, in context: CellContext
   ) throws -> [(bare: Response, label: ResponseLabel)] {
-    let gate: GateCell.Finding = try context.finding(of: id)
+    let observed: Observed = try context.finding(of: id)
     let asked: Set<PromptCategory> = [.triggered, .nearMiss, .ordinary]
     var generator = SeededGenerator(seed: config.seed, stream: "hand-over")
-    let chosen = generator.shuffled(gate.responses.filter { asked.contains($0.source.category) })
+    let chosen = generator.shuffled(observed.responses.filter { asked.contains($0.source.category) })
     return chosen.enumerated().map { index, response in
       (
         bare: Response(
@@ -98,6 +98,11 @@ package struct HandOverCell: CellKind {
           category: response.source.category, templateID: response.source.templateID)
       )
     }
+  }
+
+  /// The part of a finding that is handed over.
+  private struct Observed: Decodable {
+    let responses: [OrganismResponse]
   }
 
   private func write(_ value: some Encodable, _ id: String, in context: CellContext) throws {
