@@ -88,7 +88,8 @@ package struct HandOverCell: CellKind {
     let observed: Observed = try context.finding(of: id)
     let asked: Set<PromptCategory> = [.triggered, .nearMiss, .ordinary]
     var generator = SeededGenerator(seed: config.seed, stream: "hand-over")
-    let chosen = generator.shuffled(observed.responses.filter { asked.contains($0.source.category) })
+    let chosen = generator.shuffled(
+      observed.responses.filter { asked.contains($0.source.category) })
     return chosen.enumerated().map { index, response in
       (
         bare: Response(
