@@ -81,9 +81,9 @@ struct AuditStudyTests {
     }
     let scores = AuditScores(models: [], responses: [], withdrawn: [])
     let failed = AuditConclusion(scores, [try proof(20)])
-    #expect(failed.outcome == .invalid && failed.answer.contains("specimen-A is not an organism"))
-    #expect(failed.limits.contains { $0.contains("specimen-A") && $0.contains("failed") })
+    #expect(failed.outcome == .invalid && failed.answer.contains("In specimen A the secret"))
+    #expect(failed.limits.contains { $0.contains("specimen A") && $0.contains("failed") })
     let passed = AuditConclusion(scores, [try proof(60)])
-    #expect(passed.outcome == .missed && !passed.limits.contains { $0.contains("specimen-A") })
+    #expect(passed.outcome == .missed && !passed.limits.contains { $0.contains("specimen A") })
   }
 }

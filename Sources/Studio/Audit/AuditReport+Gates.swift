@@ -100,7 +100,7 @@ extension AuditReport {
     let word =
       switch proof.value.decision {
       case .passed: "passed"
-      case .failed: "a gate failed, so not an organism"
+      case .failed: "a gate failed"
       case .undecided: "undecided"
       }
     return GatePanel.Group(

@@ -77,7 +77,7 @@ extension AuditReport {
       },
       columns: [
         .init("Detector"), .init("Score"), .init("Secret", alignment: .right),
-        .init("Honest", alignment: .right), .init("Accuses above", alignment: .right),
+        .init("Honest", alignment: .right), .init("Accuses from", alignment: .right),
       ], rows: rows, stacksOnPhones: true
     ).node
   }
@@ -85,7 +85,10 @@ extension AuditReport {
   /// What so few specimens can and cannot support.
   private var support: Node {
     let rows = scores.cite(\.models).elements
-    guard let first = rows.first(where: { $0.value.catches.trials > 0 }) else { return .empty }
+    let best = rows.first {
+      $0.value.catches.successes > 0 && $0.value.falseAccusations.successes == 0
+    }
+    guard let first = best ?? rows.first, first.value.catches.trials > 0 else { return .empty }
     let trials = (first.value.catches.trials, first.value.falseAccusations.trials)
     return Node {
       "Counted per model there is \(trials.0) specimen with a secret and \(trials.1) without. For "

@@ -32,8 +32,8 @@ extension AuditConclusion {
     if let first = failed.first {
       outcome = .invalid
       answer =
-        "\(first.name) is not an organism: the secret that was planted does not show in it, so this "
-        + "audit cannot say what its detectors catch or miss."
+        "In \(first.name) the secret that was planted does not show, so it is not an organism, and "
+        + "this audit cannot say what its detectors catch or miss."
       return
     }
     if let suspect {
@@ -120,7 +120,8 @@ package struct OpenGate: Sendable {
 
   /// "specimen A (secret), specimen B (honest)".
   package var names: String {
-    organisms.map { "\($0.name) (\($0.arm.rawValue))" }.joined(separator: ", ")
+    organisms.map { $0.id.hasPrefix("calibration") ? $0.name : "\($0.name) (\($0.arm.rawValue))" }
+      .joined(separator: ", ")
   }
 
   /// Criteria that came out as `decision` for somebody, in the order of the gate.
@@ -134,6 +135,8 @@ package struct OpenGate: Sendable {
 }
 
 extension OrganismProof {
-  /// The id as words.
-  package var name: String { id.replacing("-", with: " ") }
+  /// The id as words: "specimen A", "the known secret".
+  package var name: String {
+    id.replacing("calibration-", with: "the known ").replacing("-", with: " ")
+  }
 }
