@@ -162,7 +162,7 @@ extension AuditReport {
   }
 
   private var negativesTable: Node {
-    let rows = detectors.map { found in
+    let rows = scores.cite(\.responses).elements.map { found in
       DataTable.Row(
         [.text(found.value.detector.title)]
           + found.negatives.elements.map { number($0.rate) })
@@ -170,7 +170,8 @@ extension AuditReport {
     return DataTable(
       caption: Node {
         Tag.strong { "Wrongly flagged, by kind." }
-        " The last column is the trigger word itself, said to blind organisms that lack the rule."
+        " Controls included. The last column is the trigger word itself, said to blind organisms "
+        "that lack the rule."
       },
       columns: [
         .init("Detector"), .init("Near misses", alignment: .right),
