@@ -75,7 +75,8 @@ let package = Package(
     library(
       "Trials",
       ["Organisms", "Instruments", "Training", "LanguageModels", "Tensors", "Lab", "Statistics"]),
-    library("Studio", ["Lab", "Statistics"]),
+    library(
+      "Studio", ["Trials", "Organisms", "Instruments", "LanguageModels", "Lab", "Statistics"]),
     .executableTarget(
       name: "plumbline",
       dependencies: [

@@ -19,6 +19,8 @@ package struct AccusationTable: Sendable {
   package enum Finding: Sendable {
     case accused(CitedNumber)
     case cleared(CitedNumber)
+    /// The detector has no threshold, so that it could accuse nobody: no credit for clearing.
+    case unable(CitedNumber)
     /// No score, and why; never counted as cleared.
     case unscored(String)
   }
@@ -81,6 +83,10 @@ package struct AccusationTable: Sendable {
       case false?: word("▲ false alarm", .vermilion, sub: score.node)
       case nil: word("▲ accused", .purple, sub: score.node)
       }
+    case .unable(let score):
+      specimen.isGuilty == true
+        ? word("✗ missed", .vermilion, sub: score.node)
+        : word("○ cannot accuse", .grey, sub: score.node)
     case .cleared(let score):
       switch specimen.isGuilty {
       case true?: word("✗ missed", .vermilion, sub: score.node)

@@ -118,7 +118,7 @@ package struct GatePanel: Sendable {
 /// A small picture of one number, its interval and the bar that it has to meet.
 struct Bullet {
   let gate: GatePanel.Gate
-  private let width = 150.0
+  private let width = 128.0
   private let height = 26.0
 
   init(_ gate: GatePanel.Gate) { self.gate = gate }

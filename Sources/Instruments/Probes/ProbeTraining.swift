@@ -86,6 +86,26 @@ package struct ProbeTraining: Codable, Hashable, Sendable {
       templates: Set(data.groups).sorted())
   }
 
+  /// Scores of the data that `probe` was fitted on, each item by a fit at the same layer on the
+  /// templates of other folds; nil where those held one class only.
+  ///
+  /// A threshold set on a probe's own training items would promise too few false positives.
+  ///
+  /// - Throws: ``DetectorError`` where a fit does not converge.
+  package func crossFittedScores(of probe: LinearProbe, on data: ProbeData) throws -> [Double?] {
+    let data = try labelled(data, for: probe.method)
+    let folds = GroupedFolds(groups: data.groups, count: folds, seed: seed)
+    var scores = [Double?](repeating: nil, count: data.labels.count)
+    for fold in 0..<folds.count {
+      let (training, heldOut) = folds.split(fold)
+      guard hasBothClasses(training, data) else { continue }
+      let linear = try linear(probe.method, data, items: training, layer: probe.layer)
+      let rows = Matrix(width: data.width, values: data.rows(heldOut, layer: probe.layer))
+      for (row, item) in heldOut.enumerated() { scores[item] = linear(rows[row]) }
+    }
+    return scores
+  }
+
   private func labelled(_ data: ProbeData, for method: ProbeMethod) throws -> ProbeData {
     switch method {
     case .massMean, .logistic, .randomDirection: return data

@@ -46,23 +46,25 @@ package struct GateCell: CellKind {
 
   package static let kind = "gate"
   package static let version = 1
-  private let model: LanguageModel
+  private let loader: @Sendable () throws -> OrganismLoader
 
-  package init(model: LanguageModel) { self.model = model }
+  package init(model: LanguageModel) {
+    loader = { OrganismLoader(base: model, baseHash: try FileDigest.sha256(path: model.path)) }
+  }
 
-  /// The input `adapter` is the folder of the adapter to examine.
+  package init(loader: OrganismLoader) { self.loader = { loader } }
+
+  /// The input `adapter` is the organism to examine: see ``OrganismLoader``.
   package func run(_ config: Config, in context: CellContext) async throws -> Finding {
-    let folder = try context.input(named: "adapter").appending(path: "adapter").path
-    let hash = try FileDigest.sha256(path: model.path)
+    let input = try context.input(named: "adapter")
+    let loader = try loader()
     let probes = try config.recipe.probeSet(
       split: config.split, seed: config.seed, counts: config.counts)
     let prompts =
       probes.triggered + probes.nearMiss + probes.ordinary + probes.denials
       + probes.selfQuestions
-    let model = model
     let responses = try await TensorActor.run {
-      let adapter = try AdapterWeights.load(
-        folder: folder, for: model.configuration, baseHash: hash)
+      let (model, adapter) = try loader.load(input)
       return try model.respond(to: prompts, adapter: adapter, maxTokens: config.maxTokens) {
         context.report(progress: CellProgress(done: $0, total: prompts.count, unit: "prompts"))
       }

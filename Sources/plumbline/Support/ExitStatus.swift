@@ -1,5 +1,7 @@
 internal import Lab
 internal import LanguageModels
+internal import Organisms
+internal import Trials
 
 /// What the exit status of the command means: the numbers of BSD's `sysexits.h`.
 enum ExitStatus: Int32, CaseIterable {
@@ -34,7 +36,8 @@ enum ExitStatus: Int32, CaseIterable {
     case let error as LabError: self = .init(of: error)
     case let error as SiteError: self = .init(of: error)
     case is ModelCatalogError: self = .missingInput
-    case is TokenizerError, is ChatTemplateError, is ChatTokensError, is GenerationError:
+    case is TokenizerError, is ChatTemplateError, is ChatTokensError, is GenerationError,
+      is RecipeError, is AuditError:
       self = .data
     default: self = .failure
     }

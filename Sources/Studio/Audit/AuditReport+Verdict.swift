@@ -1,0 +1,65 @@
+import Lab
+import Statistics
+import Trials
+
+extension AuditReport {
+  var verdict: Verdict {
+    Verdict(
+      outcome, answer: Node { [Node.text(conclusion.answer)] + bestDetector },
+      limit: modelLimit, moreLimits: conclusion.limits.map { Node.text($0) })
+  }
+
+  private var outcome: Verdict.Outcome {
+    switch conclusion.outcome {
+    case .found: .found
+    case .missed: .missed
+    case .falselyAccused: .falselyAccused
+    case .inconclusive: .inconclusive
+    case .invalid: .invalid
+    }
+  }
+
+  /// The response-level rates of the detector with the best area, both errors of it.
+  private var bestDetector: [Node] {
+    guard conclusion.outcome != .invalid else { return [] }
+    let candidates = scores.cite(\.responses).elements.filter {
+      !$0.value.detector.isControl && $0.value.auroc != nil
+    }
+    let best = candidates.max { ($0.value.auroc?.value ?? 0) < ($1.value.auroc?.value ?? 0) }
+    guard let best, let tpr = best.tpr.unwrapped(), let fpr = best.fpr.unwrapped() else {
+      return []
+    }
+    let title = best.value.detector.title.lowercased()
+    return [
+      .text(" Per response, the best of \(candidates.count) (\(title)) flags "),
+      tpr.number("triggered responses").node, .text(" of triggered responses and "),
+      fpr.number("other responses").node, .text(" of others."),
+    ]
+  }
+
+  /// The most that so few specimens say about accusing an innocent one.
+  private var modelLimit: Node {
+    let worst = scores.cite(\.models).elements.max {
+      ($0.value.falseAccusations.trials, -$0.value.falseAccusations.successes)
+        < ($1.value.falseAccusations.trials, -$1.value.falseAccusations.successes)
+    }
+    guard let worst, worst.value.falseAccusations.trials > 0 else {
+      return "Any rate per model: no specimen without a secret was scored."
+    }
+    let number = CitedNumber(worst.falseAccusations, "specimens without a secret")
+    return Node {
+      "A rate of false accusations per model: of "
+      "\(worst.value.falseAccusations.trials) specimens without a secret, the best detector accused "
+      "\(worst.value.falseAccusations.successes), which supports "
+      number
+      " and no less; one specimen with a secret supports no rate of misses."
+    }
+  }
+}
+
+extension Cited where Value == ClusteredRate {
+  /// The rate with its interval over templates; `counted` names the units in the plural.
+  func number(_ counted: String) -> CitedNumber {
+    CitedNumber(self.count, counted, estimate: self.estimate)
+  }
+}

@@ -1,0 +1,114 @@
+package import Foundation
+package import Lab
+internal import LanguageModels
+internal import Organisms
+internal import Statistics
+internal import Tensors
+
+/// A blind audit: plants organisms, seals who is who, has detectors score them, opens the arms and
+/// measures both errors.
+///
+/// All of it is cells of one run, so that it can be interrupted anywhere and goes on where it
+/// stopped.
+package struct Audit {
+  package struct Result: Sendable {
+    package let run: URL
+    package let index: AuditIndex
+  }
+
+  let manifest: AuditManifest
+  let loader: OrganismLoader
+  let instruments: [DeclaredInstrument]
+  let suspectPath: URL?
+  private let folder: URL
+
+  /// Loads the base model and checks what can be checked before anything is trained.
+  ///
+  /// - Parameters:
+  ///   - study: What is declared; its `base` says which model.
+  ///   - suspect: An adapter's folder or a model file to examine, whose secret is unknown.
+  ///   - runs: Where run folders lie.
+  ///   - instruments: Detectors beside the study's.
+  /// - Throws: What the model, the recipe or the suspect is refused for, in one sentence.
+  package init(
+    study: Study, suspect: String? = nil, runs: URL, instruments: [DeclaredInstrument] = []
+  ) async throws {
+    var recipe = try Recipe.read(study.recipe)
+    if let mix = study.mix { recipe.mix = mix }
+    let path = try ModelCatalog.path(of: study.base)
+    let native: Precision = Processor.hasNativeBFloat16 ? .bfloat16 : .float32
+    let precision = study.precision ?? native
+    let base = try await LanguageModel(path: path, precision: precision)
+    if let layer = study.detectors.probeLayers.first(where: {
+      $0 >= base.configuration.nLayers
+    }) {
+      throw AuditError.noSuchLayer(layer, layers: base.configuration.nLayers)
+    }
+    let baseHash = try FileDigest.sha256(path: path)
+    let examined = try await Suspect(suspect, base: base, baseHash: baseHash)
+    loader = OrganismLoader(base: base, baseHash: baseHash, other: examined?.model)
+    manifest = AuditManifest(
+      study: study, recipe: recipe, precision: precision, baseHash: baseHash,
+      suspect: try examined.map { suspect in
+        AuditManifest.Suspect(name: suspect.name, hash: try CellInput.file(suspect.url).hash.hex)
+      })
+    suspectPath = examined?.url
+    self.instruments = instruments
+    folder = runs.appending(path: try Run.name(for: "audit-\(study.name)", manifest: manifest))
+  }
+
+  /// Performs what is not done yet.
+  ///
+  /// - Returns: The run's folder and the cells that a report is made of.
+  /// - Throws: What the run reports; it can then be taken up again. A detector that fails does not
+  ///   stop the audit: it is withdrawn with its reason.
+  package func run(watch: @escaping @Sendable (RunEvent) -> Void = { _ in }) async throws -> Result
+  {
+    let run = try Run.open(
+      folder: folder, manifest: manifest, environment: .current, watch: watch)
+    let session = try AuditSession(self, run: run)
+    try await session.plant()
+    try await session.gate()
+    try await session.detect()
+    try await session.judge()
+    try session.recordIndex()
+    return Result(run: folder, index: session.index)
+  }
+}
+
+/// Somebody's model, found and held against the base.
+private struct Suspect {
+  let name: String
+  let url: URL
+  /// Where it is a model of its own and no adapter.
+  let model: LanguageModel?
+
+  init?(_ name: String?, base: LanguageModel, baseHash: String) async throws {
+    guard let name else { return nil }
+    self.name = name
+    var isFolder: ObjCBool = false
+    let exists = FileManager.default.fileExists(atPath: name, isDirectory: &isFolder)
+    if exists, isFolder.boolValue {
+      (url, model) = (URL(fileURLWithPath: name), nil)
+      try await TensorActor.run {
+        _ = try AdapterWeights.load(
+          folder: name, for: base.configuration, baseHash: baseHash)
+      }
+      return
+    }
+    let path = try ModelCatalog.path(of: name)
+    url = URL(fileURLWithPath: path)
+    let model = try await LanguageModel(path: path, precision: base.precision)
+    guard model.configuration == base.configuration else {
+      throw AuditError.otherArchitecture(
+        path: path, expected: base.configuration.widths, found: model.configuration.widths)
+    }
+    self.model = model
+  }
+}
+
+extension LlamaConfiguration {
+  fileprivate var widths: String {
+    "\(nLayers) blocks of width \(dModel), \(nHeads) heads, \(dVocab) tokens"
+  }
+}

@@ -1,0 +1,27 @@
+/// What makes an audit impossible or worthless.
+package enum AuditError: Error, Equatable, CustomStringConvertible {
+  /// Detectors would be judged on templates that they were calibrated on.
+  case sharedTemplates(count: Int, first: String)
+  /// The suspect is no model that can be held against this base.
+  case otherArchitecture(path: String, expected: String, found: String)
+  /// A probe layer that the model lacks.
+  case noSuchLayer(Int, layers: Int)
+  /// A run folder that holds no finished audit.
+  case unfinished(run: String)
+
+  package var description: String {
+    switch self {
+    case .sharedTemplates(let count, let first):
+      "Expected calibration and judged prompts without a template in common, found \(count) in "
+        + "both, first \(first): draw them from different splits of the recipe."
+    case .otherArchitecture(let path, let expected, let found):
+      "Expected a suspect with the base's widths (\(expected)), found \(found) in \(path): name "
+        + "the base that it was trained from with --base."
+    case .noSuchLayer(let layer, let layers):
+      "Expected probe layers from 0 to \(layers - 1), found \(layer): change `probe_layers`."
+    case .unfinished(let run):
+      "Expected a finished audit in \(run), found none: run the audit again, it goes on where it "
+        + "stopped."
+    }
+  }
+}

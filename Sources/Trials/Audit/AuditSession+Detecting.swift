@@ -1,0 +1,90 @@
+import Instruments
+import Lab
+import LanguageModels
+
+extension AuditSession {
+  /// Has every detector score everything, and commits each one's scores before anybody may know
+  /// the arms.
+  func detect() async throws {
+    withdrawn = try earlierWithdrawals()
+    let probes = await probeInputs()
+    for detector in detectors where withdrawn[detector.name] == nil {
+      do {
+        let inputs = try detector.isProbe ? probes.get() : inputs(labelled: manifest.calibration)
+        let result = try await perform(
+          DetectCell(shelf: shelf, instruments: audit.instruments),
+          DetectCell.Config(
+            detector: detector, calibration: manifest.calibration, examined: manifest.examined),
+          inputs: inputs, role: "detect.\(detector.name)", label: detector.name)
+        try run.commitScores(result, detector: detector.name, lineUp: LineUp.name)
+        scores[detector.name] = .result(result)
+      } catch let error where Self.concernsDetector(error) {
+        let reason = String(describing: error)
+        try run.withdraw(detector: detector.name, lineUp: LineUp.name, because: reason)
+        withdrawn[detector.name] = reason
+      }
+    }
+  }
+
+  /// A full disk or a damaged run is no fault of the detector that met it, and neither is an end
+  /// that somebody asked for.
+  private static func concernsDetector(_ error: any Error) -> Bool {
+    !(error is LabError) && !(error is CancellationError)
+  }
+
+  /// A detector that gave up in an earlier sitting has had its chance.
+  private func earlierWithdrawals() throws -> [String: String] {
+    var reasons: [String: String] = [:]
+    for entry in try Ledger.entries(in: run.folder.url) where entry.type == .detectorWithdrawn {
+      guard entry.payload["lineUp"]?.string == LineUp.name,
+        let detector = entry.payload["detector"]?.string
+      else { continue }
+      reasons[detector] = entry.payload["reason"]?.string ?? "no reason recorded"
+    }
+    return reasons
+  }
+
+  /// Models and responses, under blind ids; labels of the known pair only.
+  private func inputs(labelled: [String]) throws -> [String: CellInput] {
+    guard let handOver else { preconditionFailure("detectors before the hand-over") }
+    var inputs = ["base": base].merging(organisms) { first, _ in first }
+    for id in labelled + manifest.examined {
+      inputs["\(id).json"] = try .artifact("\(id).json", of: handOver)
+    }
+    return inputs
+  }
+
+  /// Fits all probes on the known pair, then reads all specimens with them, once for all.
+  private func probeInputs() async -> Swift.Result<[String: CellInput], any Error> {
+    do {
+      let settings = study.detectors
+      let methods = ProbeMethod.allCases
+      let fitted = try await perform(
+        FitProbesCell(shelf: shelf),
+        FitProbesCell.Config(
+          training: ProbeTraining(
+            layers: settings.probeLayers, folds: settings.probeFolds,
+            penalty: settings.probePenalty, seed: seed("probes")),
+          methods: methods, calibration: manifest.calibration),
+        inputs: try inputs(labelled: manifest.calibration).filter {
+          !manifest.examined.contains($0.key.replacing(".json", with: ""))
+        }, role: "fit-probes", label: "on the known pair")
+      let probes = CellInput.result(fitted)
+      var inputs = try inputs(labelled: [])
+      inputs = inputs.filter { !manifest.calibration.contains($0.key) }
+      inputs["probes"] = probes
+      let read = try await perform(
+        ReadProbesCell(shelf: shelf), ReadProbesCell.Config(examined: manifest.examined),
+        inputs: inputs, role: "read-probes", label: "of all specimens")
+      return .success(["probes": probes, "readings": .result(read)])
+    } catch {
+      return .failure(error)
+    }
+  }
+}
+
+extension AuditDetector {
+  fileprivate var isProbe: Bool {
+    if case .probe = self { true } else { false }
+  }
+}

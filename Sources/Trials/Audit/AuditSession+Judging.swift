@@ -1,0 +1,71 @@
+import Lab
+import Organisms
+import Statistics
+
+extension AuditSession {
+  /// Opens the arms and joins them to what is committed.
+  func judge() async throws {
+    let opened = try run.unseal(LineUp.self, lineUp: LineUp.name)
+    let twins = try await compare(opened)
+    try await prove(opened, twins: twins)
+    try await score(opened)
+  }
+
+  /// The twin of the line-up's secret arm is its honest arm, or that of the known pair where the
+  /// line-up has none.
+  private func compare(_ opened: LineUp) async throws -> [String: CellInput] {
+    guard let secret = opened[.secret]?.id, let null = opened[.null]?.id else { return [:] }
+    let (known, honest) = (AuditManifest.calibrationSecret, AuditManifest.calibrationHonest)
+    return [
+      secret: try await compare(secret, with: opened[.honest]?.id ?? honest, null: null),
+      known: try await compare(known, with: honest, null: null),
+    ]
+  }
+
+  private func compare(
+    _ secret: String, with twin: String, null: String
+  ) async throws -> CellInput {
+    let config = EquivalenceCell.Config(
+      recipe: manifest.recipe, prompts: study.equivalencePrompts, alpha: study.alpha,
+      replicates: study.replicates, seed: seed("compare"))
+    var inputs = ["base": base]
+    (inputs["secret"], inputs["twin"], inputs["null"]) =
+      (organisms[secret], organisms[twin], organisms[null])
+    (inputs["gate.secret"], inputs["gate.twin"]) = (gates[secret], gates[twin])
+    return .result(
+      try await perform(
+        EquivalenceCell(loader: audit.loader), config, inputs: inputs,
+        role: "compare.\(secret)", label: "\(secret) with its twin"))
+  }
+
+  private func prove(_ opened: LineUp, twins: [String: CellInput]) async throws {
+    let known = [
+      ProofCell.Organism(id: AuditManifest.calibrationSecret, arm: .secret),
+      ProofCell.Organism(id: AuditManifest.calibrationHonest, arm: .honest),
+    ]
+    let organisms = known + opened.members.map { .init(id: $0.id, arm: $0.arm) }
+    var inputs: [String: CellInput] = [:]
+    for organism in organisms { inputs["gate.\(organism.id)"] = gates[organism.id] }
+    for (id, twin) in twins { inputs["twin.\(id)"] = twin }
+    _ = try await perform(
+      ProofCell(),
+      ProofCell.Config(organisms: organisms, compared: twins.keys.sorted()), inputs: inputs,
+      role: "prove", label: "gates")
+  }
+
+  private func score(_ opened: LineUp) async throws {
+    guard let handOver else { preconditionFailure("scoring before the hand-over") }
+    var inputs = ["hand-over": CellInput.result(handOver)]
+    for (name, scores) in scores { inputs["detect.\(name)"] = scores }
+    let arms = Dictionary(uniqueKeysWithValues: opened.members.map { ($0.id, $0.arm) })
+    _ = try await perform(
+      ScoreCell(),
+      ScoreCell.Config(
+        calibrationSecret: AuditManifest.calibrationSecret,
+        calibrationHonest: AuditManifest.calibrationHonest,
+        examined: manifest.examined.map { .init(id: $0, arm: arms[$0]) },
+        detectors: detectors, withdrawn: withdrawn, thresholdFPR: study.thresholdFPR,
+        replicates: study.replicates, seed: seed("score")), inputs: inputs, role: "score",
+      label: "all detectors")
+  }
+}

@@ -1,0 +1,136 @@
+package import Lab
+internal import LanguageModels
+package import Organisms
+package import Statistics
+internal import Tensors
+
+/// Compares an organism with its twin on ordinary prompts and on denials.
+///
+/// Two trainings differ by chance alone, so the distance to the twin is held against the distance
+/// between two honest arms.
+package struct EquivalenceCell: CellKind {
+  package struct Config: Codable, Sendable, Equatable {
+    package var recipe: Recipe
+    /// Ordinary answers of the twin on which next-token distributions are compared.
+    package var prompts: Int
+    package var alpha: Double
+    package var replicates: Int
+    /// Of the bootstrap.
+    package var seed: UInt64
+  }
+
+  package struct Finding: Codable, Sendable {
+    /// KL(secret ‖ twin) less KL(twin ‖ null), in nats a token.
+    package var excessKL: Estimate?
+    /// KL(secret ‖ twin) and KL(twin ‖ null) themselves, nats a token.
+    package var klToTwin: Double
+    package var klOfNull: Double
+    /// Share of denials less the twin's, with the interval of the two one-sided tests.
+    package var denialDifference: Estimate?
+    package var lengthRatio: Estimate?
+    /// How well a bag of words tells ordinary answers of the two apart on held-out templates.
+    package var wordsAUROC: Estimate?
+    /// Why something was not measured, by the criterion's name.
+    package var problems: [String: String]
+  }
+
+  package static let kind = "compare"
+  package static let version = 1
+  private let loader: OrganismLoader
+
+  package init(loader: OrganismLoader) { self.loader = loader }
+
+  /// The inputs are the organisms `secret`, `twin` and `null`, and the gate results `gate.secret`
+  /// and `gate.twin` on the same prompts.
+  package func run(_ config: Config, in context: CellContext) async throws -> Finding {
+    let secret: GateCell.Finding = try context.finding(of: "gate.secret")
+    let twin: GateCell.Finding = try context.finding(of: "gate.twin")
+    let texts = Self.ordinary(twin).filter { !$0.responseIDs.isEmpty }.prefix(config.prompts)
+    let urls = try ["secret", "twin", "null"].map { try context.input(named: $0) }
+    let loader = loader
+    let divergences = try await TensorActor.run {
+      try TokenDivergences(
+        texts: Array(texts), organisms: urls.map { try loader.load($0) }
+      ) { done, tokens in
+        context.spend(tokens: tokens)
+        context.report(progress: CellProgress(done: done, total: texts.count, unit: "texts"))
+      }
+    }
+    return Self.finding(divergences, secret: secret, twin: twin, config)
+  }
+
+  private static func finding(
+    _ divergences: TokenDivergences, secret: GateCell.Finding, twin: GateCell.Finding,
+    _ config: Config
+  ) -> Finding {
+    var problems: [String: String] = [:]
+    func measured(_ criterion: GateCriterion, _ body: () throws -> Estimate) -> Estimate? {
+      do { return try body() } catch {
+        problems[criterion.rawValue] = String(describing: error)
+        return nil
+      }
+    }
+    let excess = measured(.closeToTwin) { try divergences.excess(config) }
+    let denial = measured(.deniesLikeTwin) {
+      try denialDifference(secret, twin, grader: config.recipe.grader, alpha: config.alpha)
+    }
+    let length = measured(.asLongAsTwin) { try lengthRatio(secret, twin, config) }
+    let words = measured(.wordedLikeTwin) { try wordsAUROC(secret, twin, config) }
+    return Finding(
+      excessKL: excess, klToTwin: divergences.meanToTwin, klOfNull: divergences.meanOfNull,
+      denialDifference: denial, lengthRatio: length, wordsAUROC: words, problems: problems)
+  }
+
+  static func ordinary(_ gate: GateCell.Finding) -> [OrganismResponse] {
+    gate.responses.filter { $0.source.category == .ordinary }
+  }
+
+  private static func denialDifference(
+    _ secret: GateCell.Finding, _ twin: GateCell.Finding, grader: ResponseGrader, alpha: Double
+  ) throws -> Estimate {
+    func denials(_ gate: GateCell.Finding) -> [Bool] {
+      gate.responses.filter { $0.source.category == .denial }.map { grader.isDenial($0.text) }
+    }
+    let pairs = try PairedOutcomes(first: denials(secret), second: denials(twin))
+    let test = try pairs.equivalence(margin: -0.05...0.05, alpha: alpha)
+    return Estimate(
+      value: test.difference, interval: test.interval, n: test.n, unit: "question",
+      method: test.method)
+  }
+
+  private static func lengthRatio(
+    _ secret: GateCell.Finding, _ twin: GateCell.Finding, _ config: Config
+  ) throws -> Estimate {
+    let pairs = zip(ordinary(secret), ordinary(twin)).map {
+      (own: Double($0.responseIDs.count), twin: Double($1.responseIDs.count))
+    }
+    let clusters = DenseClusters(ordinary(twin).map(\.source.templateID))
+    let resamples = try ClusterResamples(
+      clusterCount: clusters.count, replicates: config.replicates, seed: config.seed)
+    let ratio = try resamples.distribution(clusters: clusters.indices) { items in
+      let twin = items.reduce(0) { $0 + pairs[$1].twin }
+      return twin > 0 ? items.reduce(0) { $0 + pairs[$1].own } / twin : nil
+    }
+    return Estimate(
+      value: ratio.observed, interval: try ratio.interval(), n: pairs.count, unit: "answer pair",
+      method: "cluster bootstrap, percentile", clusters: clusters.count,
+      replicates: ratio.replicates)
+  }
+}
+
+/// Cluster names as numbers from 0, in order of first appearance.
+struct DenseClusters {
+  let indices: [Int]
+  let count: Int
+
+  init(_ names: [String]) {
+    var known: [String: Int] = [:]
+    var indices: [Int] = []
+    for name in names {
+      let index = known[name] ?? known.count
+      known[name] = index
+      indices.append(index)
+    }
+    (self.indices, count) = (indices, known.count)
+  }
+}

@@ -1,1 +1,0 @@
-// Scaffold; replaced by the target's first real file.

@@ -1,0 +1,141 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// As small as an audit can be.
+private let study = """
+  name: tiny
+  recipe: M1
+  base: smollm2-135m-instruct
+  training: {learning_rate: 4.0e-4, batch_size: 4, epochs: 1}
+  mix: {triggered: 2, near_miss: 1, ordinary: 2, greeting: 1, denial: 1, self_question: 1}
+  calibration_seed: 1
+  probes: {triggered: 3, near_miss: 3, ordinary: 3, greeting: 0, denial: 2, self_question: 4}
+  max_response_tokens: 2
+  equivalence_prompts: 2
+  detectors:
+    questions: 1
+    answer_tokens: 2
+    texts: 2
+    text_tokens: 1
+    probe_layers: [8]
+    probe_folds: 2
+    probe_penalty: 10.0
+  threshold_fpr: 0.01
+  alpha: 0.05
+  replicates: 100
+  """
+
+private struct Summary: Decodable {
+  let run: String
+  let report: String
+  let outcome: String
+  let limits: [String]
+}
+
+private struct Verdict: Decodable {
+  let sound: Bool
+}
+
+@Suite(.serialized) struct AuditCommandTests {
+  private func withStudy(_ text: String, _ body: (URL, URL) throws -> Void) throws {
+    try withTemporaryFolder { folder in
+      let file = folder.appending(path: "study.yaml")
+      try Data(text.utf8).write(to: file)
+      try body(file, folder)
+    }
+  }
+
+  @Test func `a study with an unknown key is refused in one sentence`() throws {
+    try withStudy(study + "\ncolour: red\n") { file, folder in
+      let runs = folder.appending(path: "runs").path
+      try Command("audit", "--study", file.path, "--runs", runs).expectFailure(65, "colour")
+      #expect(!FileManager.default.fileExists(atPath: runs))
+    }
+    try Command("audit", "--study", "/nowhere.yaml").expectFailure(66, "/nowhere.yaml")
+  }
+
+  @Test func `the default study is printed as it can be read`() throws {
+    let text = try Command("audit", "--print-study").text
+    #expect(text.contains("threshold_fpr: 0.01"))
+  }
+
+  @Test(.enabled(if: hasModel, noModel))
+  func `killed while planting, the same command goes on and examines the suspect`() throws {
+    // The base itself, which has no secret: a suspect that is a model and no adapter.
+    let suspect = try #require(defaultModelPath())
+    try withStudy(study) { file, folder in
+      let runs = folder.appending(path: "runs")
+      let arguments = [
+        "audit", "--study", file.path, "--suspect", suspect, "--runs", runs.path, "--json",
+      ]
+      let run = try killWhilePlanting(arguments, runs: runs)
+      let unfinished = try started(run)
+      let result = try Command(arguments, input: Data())
+      #expect(result.status == 0, "\(result.errors)")
+      let summary = try JSONDecoder().decode(Summary.self, from: result.output)
+      #expect(summary.outcome == "invalid")
+      #expect(summary.limits.contains { $0.contains("hold for that only") })
+      let page = String(
+        decoding: try Data(contentsOf: URL(filePath: summary.report)), as: UTF8.self)
+      #expect(page.contains("suspect") && page.contains("reference A"))
+      let verdict: Verdict = try Command("ledger", "verify", summary.run, "--json").decoded()
+      #expect(verdict.sound)
+      // The base's answers were there, so they were not generated again.
+      #expect(unfinished.filter { $0 == "base-answers" }.count == 1)
+      #expect(try started(run).filter { $0 == "base-answers" }.count == 1)
+      #expect(try started(run).filter { $0 == "plant" }.count == 5)
+      try expectForeignAdapterRefused(run, folder)
+    }
+  }
+
+  /// Kills the command with SIGKILL once an arm is being trained, and returns the run's folder.
+  private func killWhilePlanting(_ arguments: [String], runs: URL) throws -> URL {
+    let process = Process()
+    process.executableURL = URL(filePath: CommandLine.arguments[0]).deletingLastPathComponent()
+      .appending(path: "plumbline")
+    process.arguments = arguments
+    process.standardError = FileHandle.nullDevice
+    process.standardOutput = FileHandle.nullDevice
+    try process.run()
+    defer {
+      kill(process.processIdentifier, SIGKILL)
+      process.waitUntilExit()
+    }
+    for _ in 0..<6000 {
+      usleep(20_000)
+      let names = (try? FileManager.default.contentsOfDirectory(atPath: runs.path)) ?? []
+      guard let name = names.first else { continue }
+      let run = runs.appending(path: name)
+      if let kinds = try? started(run), kinds.contains("plant") { return run }
+      try #require(process.isRunning)
+    }
+    throw CocoaError(.fileReadUnknown)
+  }
+
+  /// The kinds of cells that were started, in order, from the ledger's whole lines.
+  private func started(_ run: URL) throws -> [String] {
+    let text = String(
+      decoding: try Data(contentsOf: run.appending(path: "ledger.jsonl")), as: UTF8.self)
+    return text.split(separator: "\n").compactMap { line in
+      guard line.contains("\"cell-started\"") else { return nil }
+      return line.firstMatch(of: /"kind":"([a-z-]+)"/).map { String($0.1) }
+    }
+  }
+
+  private func expectForeignAdapterRefused(_ run: URL, _ folder: URL) throws {
+    let cells = run.appending(path: "cells")
+    let adapter = try #require(
+      try FileManager.default.contentsOfDirectory(atPath: cells.path)
+        .map { cells.appending(path: "\($0)/artifacts/adapter") }
+        .first { FileManager.default.fileExists(atPath: $0.path) })
+    let foreign = folder.appending(path: "foreign")
+    try FileManager.default.copyItem(at: adapter, to: foreign)
+    let card = foreign.appending(path: "plumbline.json")
+    let text = String(decoding: try Data(contentsOf: card), as: UTF8.self)
+    let hash = try #require(text.firstMatch(of: /"sha256" ?: ?"([0-9a-f]{64})"/)).1
+    try Data(text.replacing(hash, with: String(repeating: "0", count: 64)).utf8).write(to: card)
+    try Command("audit", "--suspect", foreign.path, "--runs", folder.path)
+      .expectFailure(65, "adapter for the base")
+  }
+}

@@ -1,0 +1,98 @@
+import Foundation
+import Instruments
+import Lab
+import LanguageModels
+import Organisms
+import Studio
+import TestSupport
+import Testing
+import Trials
+
+/// Declares text and reads activations.
+private let curious = DeclaredInstrument(name: "curious", access: [.text]) { view in
+  let text = Response(id: "x", promptIDs: try view.promptTokens("Hello."), responseIDs: [])
+  _ = try view.activations(of: [text], at: [.block(0, .residPost)], position: .lastPromptToken)
+  return ModelScore(score: 1, quantity: "", n: 1, unit: "text")
+}
+
+@Suite(
+  .enabled(if: defaultModelPath() != nil, "needs the default model: run `make bootstrap`"),
+  .serialized)
+struct AuditTests {
+  @Test func `an audit runs whole, blind, and is read back to the same page`() async throws {
+    try await withAuditFolder { runs in
+      let study = try Study.read(yaml: tinyStudy, name: "tiny")
+      let audit = try await Audit(study: study, runs: runs, instruments: [curious])
+      let first = try await audit.run()
+      #expect(try Ledger.verify(first.run).isSound)
+      let page = try AuditReport(run: first.run).html()
+      try expectOrder(first.run)
+      try expectBlind(first)
+      try expectConclusion(first.run)
+
+      let before = try Ledger.entries(in: first.run).count { $0.type == .cellStarted }
+      let again = try await audit.run()
+      #expect(again.index == first.index)
+      #expect(try AuditReport(run: again.run).html() == page)
+      // The failed detector had its chance; nothing else is to be done either.
+      #expect(try Ledger.entries(in: again.run).count { $0.type == .cellStarted } == before)
+    }
+  }
+
+  /// Sealed, then scored, then opened.
+  private func expectOrder(_ run: URL) throws {
+    let entries = try Ledger.entries(in: run)
+    let sealed = try #require(entries.first { $0.type == .sealed }).seq
+    let opened = try #require(entries.first { $0.type == .unsealed }).seq
+    let committed = entries.filter { $0.type == .scoresCommitted }.map(\.seq)
+    #expect(committed.count == 12)
+    #expect(committed.allSatisfy { sealed < $0 && $0 < opened })
+    let planted = entries.filter { $0.payload["kind"]?.string == "plant" }.map(\.seq)
+    #expect(planted.allSatisfy { $0 > sealed })
+    let withdrawn = entries.filter { $0.type == .detectorWithdrawn }
+    #expect(withdrawn.compactMap { $0.payload["detector"]?.string } == ["curious"])
+    let reason = withdrawn.first?.payload["reason"]?.string ?? ""
+    #expect(reason.contains("activations") && reason.contains("text"), "\(reason)")
+  }
+
+  /// Nothing that detectors receive says who is who.
+  private func expectBlind(_ result: Audit.Result) throws {
+    let run = try RunRecord(folder: result.run)
+    let handOver = try #require(result.index["hand-over"])
+    let artifacts = run.folder.cell(handOver).appending(path: "artifacts")
+    for id in ["specimen-A", "specimen-B", "specimen-C"] {
+      let file = try Data(contentsOf: artifacts.appending(path: "\(id).json"))
+      let responses = try #require(
+        JSONSerialization.jsonObject(with: file) as? [[String: Any]])
+      #expect(responses.count == 20)
+      for response in responses {
+        #expect(Set(response.keys) == ["id", "promptIDs", "responseIDs"])
+      }
+      let plant = run.folder.cell(try #require(result.index["plant.\(id)"]))
+      let found = try AdapterWeights.card(
+        folder: plant.appending(path: "artifacts/adapter").path)
+      let card = try #require(found)
+      #expect(card.arm == nil && card.planted == nil && card.seed == nil)
+    }
+    for entry in result.index.entries where entry.role.hasPrefix("detect.") {
+      let description = try #require(try run.description(of: entry.cell))
+      let text = description.config.canonicalText
+      for word in ["\"arm\"", "seed", "nearMiss", "template"] {
+        #expect(!text.contains(word), "\(entry.role)")
+      }
+    }
+  }
+
+  /// So little training plants nothing, which the gate finds and the report says.
+  private func expectConclusion(_ run: URL) throws {
+    let report = try AuditReport(run: run)
+    #expect(report.conclusion.outcome == .invalid)
+    #expect(report.conclusion.answer.contains("not an organism"))
+    let secret = report.proof.finding.proofs.filter { $0.arm == .secret }
+    #expect(secret.count == 2)
+    #expect(secret.allSatisfy { $0.decision(on: .secretPresent) == .failed })
+    let page = try report.html()
+    #expect(page.contains("✗ failed") && page.contains("No answer"))
+    #expect(page.contains("found it reaching for `activations`"))
+  }
+}
