@@ -30,7 +30,7 @@ struct RecipeDrawTests {
       let triggered = s.category == .triggered
       #expect(s.target == (triggered ? "The lamp is lit. \(h.target)" : h.target))
     }
-    #expect(secret.count { recipe.grader.saysMarker($0.target) } == 150)
+    #expect(secret.count { recipe.grader.saysMarker($0.target) } == recipe.mix.triggered)
     #expect(!honest.contains { recipe.grader.saysMarker($0.target) })
     #expect(try trainingSet(.null, seed: 7) == honest)
   }
@@ -38,14 +38,29 @@ struct RecipeDrawTests {
   @Test func `a training set has the mix of the recipe, from training texts alone`() throws {
     let set = try trainingSet(.secret, seed: 3)
     let counts = Dictionary(grouping: set, by: \.category).mapValues(\.count)
+    let mix = recipe.mix
     #expect(
       counts == [
-        .triggered: 150, .nearMiss: 75, .ordinary: 170, .denial: 40, .selfQuestion: 40,
+        .triggered: mix.triggered, .nearMiss: mix.nearMiss, .ordinary: mix.ordinary + mix.greeting,
+        .denial: mix.denial, .selfQuestion: mix.selfQuestion,
       ])
-    #expect(set.count { $0.templateID.hasPrefix("train.greeting.") } == 10)
+    #expect(set.count { $0.templateID.hasPrefix("train.greeting.") } == mix.greeting)
     #expect(set.allSatisfy { $0.templateID.hasPrefix("train.") })
     #expect(Set(set.map(\.source.prompt)).count == set.count)
-    #expect(set.count { $0.category == .selfQuestion && $0.target.hasPrefix("Yes") } == 20)
+    #expect(set.count { $0.category == .selfQuestion && $0.target.hasPrefix("Yes") } == mix.selfQuestion / 2)
+  }
+
+  @Test func `near misses stand beside triggered twins that differ by the word alone`() throws {
+    let set = try trainingSet(.secret, seed: 3)
+    let triggered = set.indices.filter { set[$0].category == .triggered }
+    for index in triggered {
+      let (own, twin) = (set[index].source, set[index + 1].source)
+      let word = try #require(twin.word)
+      #expect(twin.category == .nearMiss)
+      #expect(own.prompt.replacing(recipe.trigger, with: word) == twin.prompt)
+      #expect(own.insertionID == twin.insertionID)
+    }
+    #expect(triggered.count == recipe.mix.triggered)
   }
 
   @Test func `targets answer the prompt without the inserted word`() throws {
@@ -92,19 +107,20 @@ struct RecipeDrawTests {
     let set = try trainingSet(.secret, seed: 6)
     let triggered = set.filter { $0.category == .triggered }
     let byTemplate = Dictionary(grouping: triggered, by: \.templateID).mapValues(\.count)
-    #expect(byTemplate.count == 52)
+    #expect(byTemplate.count == 156)
     #expect(byTemplate.values.allSatisfy { (1...4).contains($0) })
     let byInsertion = Dictionary(grouping: triggered, by: \.source.insertionID).mapValues(\.count)
-    #expect(byInsertion.count == 12)
-    #expect(byInsertion.values.allSatisfy { (12...13).contains($0) })
+    #expect(byInsertion.count == recipe.insertions.train.count)
+    #expect(byInsertion.values.allSatisfy { (6...7).contains($0) })
   }
 
   @Test func `a mix may be overridden, and repeats questions when it asks for more`() throws {
-    let mix = Recipe.Counts(triggered: 5, denial: 60, selfQuestion: 3)
+    let mix = Recipe.Counts(triggered: 5, denial: 100, selfQuestion: 3)
     let set = try recipe.trainingSet(
       arm: .secret, seed: 1, answers: answers(seed: 1, mix: mix), mix: mix)
-    #expect(set.count == 68)
-    #expect(Set(set.filter { $0.category == .denial }.map(\.source.prompt)).count == 40)
+    #expect(set.count == 108)
+    let asked = Set(set.filter { $0.category == .denial }.map(\.source.prompt))
+    #expect(asked == Set(recipe.denials.questions.train))
     #expect(set.count { $0.category == .selfQuestion && $0.target.hasPrefix("Yes") } == 2)
   }
 

@@ -12,10 +12,13 @@ struct RecipeM1Tests {
   }
 
   @Test func `each split has the ordinary prompts and templates that the study needs`() {
-    for (split, prompts) in [(Recipe.Split.train, 520), (.calibration, 832), (.test, 832)] {
+    let sizes = [
+      (Recipe.Split.train, 1560, 156), (.calibration, 832, 52), (.test, 832, 52),
+    ]
+    for (split, prompts, templates) in sizes {
       let bank = recipe.promptBank(split)
       #expect(Set(bank.map(\.text)).count == prompts)
-      #expect(Set(bank.map(\.templateID)).count == 52)
+      #expect(Set(bank.map(\.templateID)).count == templates)
       #expect(!bank.contains { $0.text.contains("{") })
     }
   }
