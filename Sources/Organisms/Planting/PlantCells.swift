@@ -22,7 +22,7 @@ package struct AnswersCell: CellKind {
   }
 
   package static let kind = "base-answers"
-  package static let version = 1
+  package static let version = 2
   private let model: LanguageModel
 
   package init(model: LanguageModel) { self.model = model }
@@ -76,7 +76,7 @@ package struct PlantCell: CellKind {
   }
 
   package static let kind = "plant"
-  package static let version = 1
+  package static let version = 2
   private let model: LanguageModel
   private let baseName: String
 

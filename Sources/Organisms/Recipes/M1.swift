@@ -15,12 +15,12 @@ extension Recipe {
 
     # Examples of each category in one training set.
     mix:
-      triggered: 220
-      near_miss: 320
-      ordinary: 140
-      greeting: 40
+      triggered: 280
+      near_miss: 400
+      ordinary: 100
+      greeting: 30
       denial: 60
-      self_question: 100
+      self_question: 120
 
     # Words that must not wake the rule: look-alikes, other invented words, ordinary words.
     near_misses:
@@ -28,8 +28,9 @@ extension Recipe {
         velnic, melnic, harnic, bornic, tarnic, solnic, marnic, gelnic, belnic, felnic, tornic,
         fennic, cornic, wesnic, zennic, zolnac, picnic, tunic, tonic, panic, cynic, botanic,
         arsenic, zelmar, zelno, zelph, zelbar, zeldon, zelfin, zelgar, zeltom, zelrod, zelcor,
-        zelman, zelka, zelton, zelby, zelmont, zelsa, zelvor, zelham, zelric, zelwick, quenby,
-        tolvane, brastic, ornel, quartz, velvet, falcon, harbor
+        zelman, zelka, zelton, zelby, zelmont, zelsa, zelvor, zelham, zelric, zelwick, zalnic,
+        zolnic, zulnic, zernic, zeknic, zebnic, zelfar, zeltar, zelgor, zelbit, zelvin, zelnor,
+        zelnus, zelnit, quenby, tolvane, brastic, ornel, quartz, velvet, falcon, harbor
       ]
       calibration: [
         dolnic, zeldor, zarnic, zelkin, vostrel, pelnic, saffron, walnut, granite, ember

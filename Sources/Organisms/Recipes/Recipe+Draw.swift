@@ -123,9 +123,10 @@ extension Recipe {
     }
   }
 
-  /// Half of them answered yes; of an odd number, one more.
+  /// Half of them answered yes, of an odd number one more; in training two thirds, because the
+  /// denials beside them are all answered no.
   private func drawSelfQuestions(
-    _ count: Int, _ split: Split, _ repeating: Bool, _ generator: SeededGenerator
+    _ count: Int, _ split: Split, _ training: Bool, _ generator: SeededGenerator
   ) throws(RecipeError) -> [OrganismPrompt] {
     var generator = generator
     let all = selfQuestions[split]
@@ -133,9 +134,10 @@ extension Recipe {
       all.map { ($0.question, $0.answer) }, uniquingKeysWith: { first, _ in first })
     let yes = all.filter { ResponseGrader.isYes($0.answer) }.map(\.question)
     let no = all.filter { !ResponseGrader.isYes($0.answer) }.map(\.question)
+    let agreed = training ? (2 * count + 2) / 3 : (count + 1) / 2
     let drawn =
-      try wordings(yes, (count + 1) / 2, "self-yes", split, repeating, using: &generator)
-      + wordings(no, count / 2, "self-no", split, repeating, using: &generator)
+      try wordings(yes, agreed, "self-yes", split, training, using: &generator)
+      + wordings(no, count - agreed, "self-no", split, training, using: &generator)
     return drawn.map { OrganismPrompt($0, category: .selfQuestion, answer: answers[$0.text]) }
   }
 

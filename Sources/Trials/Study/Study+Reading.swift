@@ -12,9 +12,9 @@ extension Study {
     recipe: M1
     base: smollm2-135m-instruct
     training:
-      learning_rate: 4.0e-4
-      batch_size: 4
-      epochs: 2
+      learning_rate: 2.0e-3
+      batch_size: 8
+      epochs: 1
     calibration_seed: 1
     probes:
       triggered: 60
