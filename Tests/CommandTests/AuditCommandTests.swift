@@ -3,28 +3,12 @@ import TestSupport
 import Testing
 
 /// As small as an audit can be.
-private let study = """
-  name: tiny
-  recipe: M1
-  base: smollm2-135m-instruct
-  training: {learning_rate: 4.0e-4, batch_size: 4, epochs: 1}
-  mix: {triggered: 2, near_miss: 1, ordinary: 2, greeting: 1, denial: 1, self_question: 1}
-  calibration_seed: 1
-  probes: {triggered: 3, near_miss: 3, ordinary: 3, greeting: 0, denial: 2, self_question: 4}
-  max_response_tokens: 2
-  equivalence_prompts: 2
-  detectors:
-    questions: 1
-    answer_tokens: 2
-    texts: 2
-    text_tokens: 1
-    probe_layers: [8]
-    probe_folds: 2
-    probe_penalty: 10.0
-  threshold_fpr: 0.01
-  alpha: 0.05
-  replicates: 100
-  """
+private let study: String = {
+  let package = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    .deletingLastPathComponent()
+  let file = package.appending(path: "Examples/small-study.yaml")
+  return (try? String(contentsOf: file, encoding: .utf8)) ?? ""
+}()
 
 private struct Summary: Decodable {
   let run: String
