@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstdint>
 #include <cstdlib>
 #include <mutex>
 #include <new>
@@ -128,6 +129,13 @@ mlx::core::allocator::Allocator &mlx::core::allocator::allocator() { return pool
 
 extern "C" {
 
+bool cmlx_aligns_arrays(void) {
+  return cmlx::guarded(false, [] {
+    auto probe = mlx::core::full({64}, mlx::core::array(1.0f));
+    mlx::core::eval(probe);
+    return reinterpret_cast<uintptr_t>(probe.data<float>()) % cmlx::alignment == 0;
+  });
+}
 size_t cmlx_active_memory(void) { return pool().active(); }
 size_t cmlx_peak_memory(void) { return pool().peak(); }
 void cmlx_reset_peak_memory(void) { pool().reset_peak(); }

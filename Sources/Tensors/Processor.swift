@@ -30,6 +30,9 @@ package enum Processor {
   /// Threads that products and kernels share.
   package static var threads: Int { Int(cmlx_threads()) }
 
+  /// Whether tensors begin at a cache line: the proof that MLX found our allocator and not its own.
+  package static var alignsTensors: Bool { cmlx_aligns_arrays() }
+
   /// Bytes that live tensors take now.
   package static var activeMemory: Int { cmlx_active_memory() }
 

@@ -53,6 +53,26 @@ import Testing
     }
   }
 
+  @Test(arguments: [[1], [5, 7], [3, 2, 33], [129, 257]]) @TensorActor
+  func `adamW is the published step`(shape: [Int]) throws {
+    var key = RandomKey(seed: 7)
+    let (p, g) = (key.normal(shape), key.normal(shape))
+    let (m, v) = (key.normal(shape), key.normal(shape).square())
+    let step = Fused.AdamWStep(
+      beta1: 0.9, beta2: 0.999, epsilon: 1e-3, keep: 0.98, rate: 0.25, correction: 0.5)
+    let found = Fused.adamW(step, parameter: p, gradient: g, first: m, second: v)
+    let first = m * 0.9 + g * 0.1
+    let second = v * 0.999 + g.square() * 0.001
+    let parameter = p * 0.98 - (first / (second.sqrt() / 0.5 + 1e-3)) * 0.25
+    for (name, a, b) in [
+      ("parameter", found.parameter, parameter), ("first", found.first, first),
+      ("second", found.second, second),
+    ] {
+      expectError(
+        relativeError(try a.floats(), try b.floats()), within: 1e-6, "adamW \(name) \(shape)")
+    }
+  }
+
   @Test @TensorActor
   func `rowSummaries finds the first maximum and log sum exp of every row`() throws {
     var key = RandomKey(seed: 6)

@@ -19,6 +19,25 @@ import Testing
   }
 
   @Test @TensorActor
+  func `tensors begin at a cache line`() {
+    // MLX's own allocator never does that: it puts eight bytes in front.
+    #expect(Processor.alignsTensors)
+  }
+
+  @Test @TensorActor
+  func `memory of tensors is counted while they live`() throws {
+    let before = Processor.activeMemory
+    Processor.resetPeakMemory()
+    do {
+      let tensor = Tensor.full([1000, 1000], 1) * 2
+      try Tensor.evaluate([tensor])
+      #expect(Processor.activeMemory - before >= 4_000_000)
+    }
+    #expect(Processor.activeMemory - before < 4_000_000)
+    #expect(Processor.peakMemory - before >= 4_000_000)
+  }
+
+  @Test @TensorActor
   func `the processor says what its numbers depend on`() {
     #expect(!Processor.mlxVersion.isEmpty)
     #expect(Processor.threads >= 1)

@@ -103,6 +103,8 @@ int cmlx_value_and_grad(
     cmlx_array **values, int capacity, cmlx_array **gradients);
 
 // Memory, in bytes.
+/// Whether libmlx takes its memory from our allocator, which begins arrays at a cache line.
+bool cmlx_aligns_arrays(void);
 size_t cmlx_active_memory(void);
 size_t cmlx_peak_memory(void);
 void cmlx_reset_peak_memory(void);
