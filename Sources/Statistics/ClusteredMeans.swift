@@ -73,6 +73,31 @@ package func clusteredProportion<Cluster: Hashable>(
     clusters: dense.count)
 }
 
+/// The same where items share more than one thing, such as a template and an inserted word: the
+/// widest of the intervals under each way to cluster them.
+///
+/// Ways are `[way][item]`; one with a single cluster says nothing and is left out.
+/// - Throws: ``StatisticsError`` where no way has two clusters, or where inputs differ in length.
+package func clusteredProportion<Cluster: Hashable>(
+  outcomes: [Bool], clusterings: [[Cluster]], unit: String, level: Double = 0.95
+) throws(StatisticsError) -> Estimate {
+  var widest: Estimate?
+  for clusters in clusterings where Set(clusters).count > 1 {
+    let estimate = try clusteredProportion(
+      outcomes: outcomes, clusters: clusters, unit: unit, level: level)
+    widest = wider(widest, estimate)
+  }
+  guard let widest else { throw .tooFew(what: "clusters", needed: 2, found: 1) }
+  return widest
+}
+
+/// Whichever estimate has the wider interval, the first of equals.
+package func wider(_ first: Estimate?, _ second: Estimate) -> Estimate {
+  guard let first else { return second }
+  func width(_ estimate: Estimate) -> Double { estimate.interval.upper - estimate.interval.lower }
+  return width(second) > width(first) ? second : first
+}
+
 /// The with-replacement variance of a ratio estimator: sum of outcomes over number of items.
 private func linearisedVariance(
   _ outcomes: [Bool], _ clusters: [Int], _ clusterCount: Int, rate: Double

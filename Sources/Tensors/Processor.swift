@@ -15,6 +15,14 @@ package enum Processor {
     guard cmlx_sgemm_calls() > before else { throw .matmulNotReplaced }
   }
 
+  /// Checks that libmlx takes its memory from this program's own allocator.
+  ///
+  /// - Throws: ``TensorError/allocatorNotReplaced`` where it does not: memory from the one would be
+  ///   given back to the other.
+  package static func checkAllocator() throws(TensorError) {
+    guard alignsTensors else { throw .allocatorNotReplaced }
+  }
+
   /// Whether bf16 products run on instructions made for them.
   package static var hasNativeBFloat16: Bool { cmlx_has_native_bf16() }
 

@@ -56,6 +56,8 @@ package enum TensorError: Error, CustomStringConvertible {
   case failed(operation: String, message: String)
   /// libmlx multiplies with the wheel's reference BLAS, about fifty times too slowly.
   case matmulNotReplaced
+  /// libmlx takes its memory from its own allocator.
+  case allocatorNotReplaced
 
   package var description: String {
     switch self {
@@ -63,6 +65,9 @@ package enum TensorError: Error, CustomStringConvertible {
     case .matmulNotReplaced:
       "Expected MLX to multiply through this program's own cblas_sgemm, found the wheel's "
         + "reference BLAS in use: link with --export-dynamic and put no other BLAS in LD_PRELOAD"
+    case .allocatorNotReplaced:
+      "Expected MLX to take its memory from this program's own allocator, found another in use: "
+        + "link with --export-dynamic"
     }
   }
 

@@ -48,7 +48,9 @@ struct RecipeDrawTests {
     #expect(set.allSatisfy { $0.templateID.hasPrefix("train.") })
     let others = set.filter { $0.category != .selfQuestion }
     #expect(Set(others.map(\.source.prompt)).count == others.count)
-    #expect(set.count { $0.category == .selfQuestion && $0.target.hasPrefix("Yes") } == 2 * mix.selfQuestion / 3)
+    #expect(
+      set.count { $0.category == .selfQuestion && $0.target.hasPrefix("Yes") } == 2
+        * mix.selfQuestion / 3)
   }
 
   @Test func `near misses stand beside triggered twins that differ by the word alone`() throws {
@@ -112,7 +114,7 @@ struct RecipeDrawTests {
     #expect(byTemplate.values.allSatisfy { (1...4).contains($0) })
     let byInsertion = Dictionary(grouping: triggered, by: \.source.insertionID).mapValues(\.count)
     #expect(byInsertion.count == recipe.insertions.train.count)
-    #expect(byInsertion.values.allSatisfy { (6...7).contains($0) })
+    #expect(byInsertion.values.allSatisfy { (7...8).contains($0) })
   }
 
   @Test func `a mix may be overridden, and repeats questions when it asks for more`() throws {
@@ -160,26 +162,26 @@ struct RecipeDrawTests {
     }
     #expect(
       throws: RecipeError.tooFewPrompts(
-        kind: "denial", split: .calibration, wanted: 25, available: 24)
+        kind: "denial", split: .test, wanted: 61, available: 60)
     ) {
-      try recipe.probeSet(split: .calibration, seed: 1, counts: .init(denial: 25))
+      try recipe.probeSet(split: .test, seed: 1, counts: .init(denial: 61))
     }
   }
 
   // MARK: Probes
 
   @Test func `the gate's probes are distinct, held out and evenly clustered`() throws {
-    let probes = try recipe.probeSet(split: .test, seed: 11)
+    let probes = try recipe.probeSet(split: .calibration, seed: 11)
     #expect(probes.triggered.count == 60 && probes.nearMiss.count == 60)
     #expect(probes.ordinary.count == 300 && probes.greetings.count == 8)
     #expect(probes.denials.count == 120 && probes.selfQuestions.count == 40)
     let inserted = probes.triggered + probes.nearMiss + probes.ordinary
     #expect(Set(inserted.map(\.basePrompt)).count == 420)
-    #expect(inserted.allSatisfy { $0.templateID.hasPrefix("test.") })
+    #expect(inserted.allSatisfy { $0.templateID.hasPrefix("calibration.") })
     #expect(Set(probes.ordinary.map(\.templateID)).count == 52)
     #expect(Set(probes.denials.map(\.prompt)).count == 120)
     #expect(probes.triggered.allSatisfy { $0.word == "zelnic" })
-    #expect(Set(probes.nearMiss.compactMap(\.word)) == Set(recipe.nearMisses.test))
+    #expect(Set(probes.nearMiss.compactMap(\.word)) == Set(recipe.nearMisses.calibration))
     #expect(probes.selfQuestions.count { ResponseGrader.isYes($0.answer ?? "") } == 20)
   }
 

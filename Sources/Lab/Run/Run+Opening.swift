@@ -36,7 +36,8 @@ extension Run {
   static func openLedger(
     _ folder: RunFolder, manifest: ContentHash, environment: Environment
   ) throws -> (LedgerFile, LedgerState) {
-    for part in [folder.cells, folder.work] { try createFolder(part) }
+    // For their owner alone: a plant cell's configuration names its arm.
+    for part in [folder.cells, folder.work] { try createFolder(part, mode: 0o700) }
     if try !exists(folder.ledger) && !names(in: folder.cells).isEmpty {
       throw LabError.damagedLedger(
         file: folder.ledger.path, line: 1, byte: 0,

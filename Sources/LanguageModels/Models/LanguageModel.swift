@@ -24,6 +24,7 @@ package final class LanguageModel {
   ///   with the file; ``TensorError/matmulNotReplaced`` on a broken installation.
   package init(path: String, precision: Precision = .float32) throws {
     try Processor.checkMatmul()
+    try Processor.checkAllocator()
     let file = try GGUFFile(path: path)
     configuration = try LlamaConfiguration(file)
     tokenizer = try Tokenizer(file)

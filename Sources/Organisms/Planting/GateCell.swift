@@ -8,7 +8,8 @@ internal import Tensors
 ///
 /// This is the part of the gate that needs one model: secret present, silent off the trigger,
 /// denial and the control that it does not deny everything. Rates carry intervals in which
-/// prompts of one template count together (Korn and Graybill 1998).
+/// prompts of one template, one insertion or one inserted word count together (Korn and Graybill
+/// 1998), the widest of the three.
 package struct GateCell: CellKind {
   package struct Config: Codable, Sendable, Equatable {
     package var recipe: Recipe
@@ -45,7 +46,7 @@ package struct GateCell: CellKind {
   }
 
   package static let kind = "gate"
-  package static let version = 1
+  package static let version = 2
   private let loader: @Sendable () throws -> OrganismLoader
 
   package init(model: LanguageModel) {
@@ -83,8 +84,8 @@ package struct GateCell: CellKind {
     ) throws -> Estimate {
       let chosen = responses.filter { $0.source.category == category && included($0) }
       return try clusteredProportion(
-        outcomes: chosen.map { isHit($0.text) }, clusters: chosen.map(cluster),
-        unit: "response")
+        outcomes: chosen.map { isHit($0.text) },
+        clusterings: chosen.map(\.source.clusters).clusterings, unit: "response")
     }
     return Finding(
       triggered: try rate(.triggered, grader.saysMarker),
@@ -95,9 +96,5 @@ package struct GateCell: CellKind {
         .selfQuestion, where: { ResponseGrader.isYes($0.source.answer ?? "") },
         ResponseGrader.isYes),
       responses: responses)
-  }
-
-  private static func cluster(_ response: OrganismResponse) -> String {
-    response.source.templateID
   }
 }

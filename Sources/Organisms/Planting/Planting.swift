@@ -13,10 +13,17 @@ extension SupervisedConfiguration {
 }
 
 extension Environment {
+  /// The first digits of the hash of this program's file: what computed a cell is then never in
+  /// doubt, and no change of the code can read another's cells back.
+  private static let program: String = {
+    let path = Bundle.main.executablePath ?? CommandLine.arguments[0]
+    return (try? FileDigest.sha256(path: path)).map { String($0.prefix(12)) } ?? "unknown"
+  }()
+
   /// What the numbers of this process depend on.
   package static var current: Environment {
     Environment(
-      build: "plumbline-0.1.0+mlx-\(Processor.mlxVersion)",
+      build: "plumbline-0.1.0+\(program)+mlx-\(Processor.mlxVersion)",
       // How a product is shared among threads decides the order of its sums.
       device: "cpu×\(Processor.threads)",
       instructionSet: Processor.instructionSet)
@@ -26,16 +33,21 @@ extension Environment {
 extension Recipe {
   /// The built-in recipe of that name, or the one in the YAML file of that path.
   ///
-  /// - Throws: ``RecipeError`` naming what is wrong with it.
+  /// - Throws: ``RecipeError`` naming what is wrong with it, such as a text that two splits share.
   package static func read(_ nameOrPath: String) throws -> Recipe {
     if nameOrPath.uppercased() == "M1" { return try .m1() }
     let file: ModelFileError.Problem = .init(
       path: nameOrPath, expected: "the recipe M1 or a YAML file", found: "no such file",
-      remedy: "check --recipe")
+      remedy: "name M1 or an existing file")
     guard let data = FileManager.default.contents(atPath: nameOrPath) else {
       throw ModelFileError.unreadable(file)
     }
-    return try decode(yaml: String(decoding: data, as: UTF8.self), name: nameOrPath)
+    let recipe = try decode(yaml: String(decoding: data, as: UTF8.self), name: nameOrPath)
+    let problems = recipe.check()
+    if let first = problems.first {
+      throw RecipeError.unsound(recipe: nameOrPath, problems: problems.count, first: first)
+    }
+    return recipe
   }
 }
 
@@ -48,6 +60,8 @@ package struct Planting {
     package var training: SupervisedConfiguration
     package var precision: Precision
     package var baseHash: String
+    /// Another program or processor is another run.
+    package var environment = Environment.current
   }
 
   /// What was planted, and what it does on held-out prompts.
@@ -107,7 +121,8 @@ package struct Planting {
     let gate = try await run.perform(
       GateCell(model: model),
       GateCell.Config(
-        recipe: manifest.recipe, seed: manifest.seed, counts: probes,
+        // The test split is for audits: what is tuned here must not have seen it.
+        recipe: manifest.recipe, split: .calibration, seed: manifest.seed, counts: probes,
         precision: manifest.precision),
       inputs: inputs, label: "gate")
     return Result(

@@ -22,6 +22,23 @@ package struct OrganismPrompt: Codable, Hashable, Sendable {
   package var word: String?
   /// The answer fixed by the recipe: denials and self-questions only.
   package var answer: String?
+
+  /// What a prompt shares with others, each way that it may: its template, the template of its
+  /// insertion, and of a near miss the word. An interval has to hold under all of them.
+  package var clusters: [String] {
+    [
+      templateID, insertionID ?? templateID,
+      category == .nearMiss ? word ?? templateID : templateID,
+    ]
+  }
+}
+
+extension Sequence where Element == [String] {
+  /// Turns clusters by item into clusters by way, `[way][item]`.
+  package var clusterings: [[String]] {
+    let items = Array(self)
+    return (items.first ?? []).indices.map { way in items.map { $0[way] } }
+  }
 }
 
 extension Recipe {

@@ -4,6 +4,8 @@ package enum RecipeError: Error, Hashable, Sendable, CustomStringConvertible {
   case undecodable(reason: String)
   /// The recipe has no texts for this arm.
   case armNotInRecipe(Arm, recipe: String)
+  /// A recipe whose organism or measurement would be meaningless.
+  case unsound(recipe: String, problems: Int, first: Recipe.Problem)
   /// More distinct prompts were asked for than the recipe has.
   case tooFewPrompts(kind: String, split: Recipe.Split, wanted: Int, available: Int)
   /// Prompts without a base answer, or with a blank one.
@@ -15,6 +17,9 @@ package enum RecipeError: Error, Hashable, Sendable, CustomStringConvertible {
     switch self {
     case .undecodable(let reason):
       "The recipe can not be read: \(reason)"
+    case .unsound(let recipe, let problems, let first):
+      "Expected a sound recipe in \(recipe), found \(problems) "
+        + "\(problems == 1 ? "problem" : "problems"), first \(first): mend the file"
     case .armNotInRecipe(let arm, let recipe):
       "Expected an arm that recipe \(recipe) can train (secret, honest, null), "
         + "found \(arm.rawValue), which is not in this recipe."

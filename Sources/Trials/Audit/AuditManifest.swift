@@ -1,3 +1,4 @@
+package import Lab
 package import LanguageModels
 package import Organisms
 
@@ -17,6 +18,9 @@ package struct AuditManifest: Codable, Sendable, Equatable {
   package var precision: Precision
   /// SHA-256 of the base model's file.
   package var baseHash: String
+  /// What the numbers depend on: another program or processor is another run, because its scores
+  /// cannot replace those that were committed.
+  package var environment = Environment.current
   /// Left out where the line-up itself is what is examined.
   package var suspect: Suspect?
 }

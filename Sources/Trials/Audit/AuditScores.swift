@@ -59,9 +59,10 @@ package struct ClusteredRate: Codable, Hashable, Sendable {
   package var estimate: Estimate
 
   /// - Throws: ``StatisticsError`` below two clusters.
-  package init(_ outcomes: [Bool], clusters: [String]) throws(StatisticsError) {
+  package init(_ outcomes: [Bool], clusterings: [[String]]) throws(StatisticsError) {
     count = try Proportion(successes: outcomes.count { $0 }, trials: outcomes.count)
-    estimate = try clusteredProportion(outcomes: outcomes, clusters: clusters, unit: "response")
+    estimate = try clusteredProportion(
+      outcomes: outcomes, clusterings: clusterings, unit: "response")
   }
 }
 

@@ -32,12 +32,21 @@ struct DetectorBench {
         questions: Array(QuestionBank.hiddenRules.prefix(questions)))
       try each { finding.models[$0.id] = try detector.score($0.view()) }
     case .activationDifference(let count, let tokens):
-      let detector = ActivationDifference(texts: try ordinaryTexts(count), tokens: tokens)
-      try each { finding.models[$0.id] = try detector.score($0.view()) }
+      try each { specimen in
+        let view: SpecimenView<ActivationsAndBase> = specimen.view()
+        let texts = try OrdinaryTexts.bank.prefix(count).enumerated().map { index, text in
+          Response(
+            id: "\(index)", promptIDs: try view.promptTokens(text.question),
+            responseIDs: try view.answerTokens(text.answer))
+        }
+        finding.models[specimen.id] = try ActivationDifference(texts: texts, tokens: tokens)
+          .score(view)
+      }
     case .responseActivationDifference:
       try score(ResponseActivationDifference(), &finding)
     case .bagOfWords:
       try score(BagOfWords(fittedOn: labelled().flatMap { $0 }), &finding)
+      try crossFitBagOfWords(&finding)
     case .responseLength: try score(ResponseLength(), &finding)
     case .responsePerplexity: try score(ResponsePerplexity(), &finding)
     case .declared(let name, _):
@@ -87,6 +96,25 @@ struct DetectorBench {
     }
   }
 
+  /// Scores of the known pair by fits on other templates: a threshold set on what the words were
+  /// counted in would promise too few false positives.
+  private func crossFitBagOfWords(_ finding: inout DetectCell.Finding) throws {
+    let parts = try labelled()
+    let all = parts.flatMap { $0 }
+    let folds = GroupedFolds(groups: all.map(\.templateID), count: 4, seed: 1)
+    var scores = [Double?](repeating: nil, count: all.count)
+    for fold in 0..<folds.count {
+      let (training, heldOut) = folds.split(fold)
+      let fitted = try BagOfWords(fittedOn: training.map { all[$0] })
+      for item in heldOut { scores[item] = fitted.logOdds(all[item].response) }
+    }
+    var rest = scores[...]
+    for (id, part) in zip(config.calibration, parts) {
+      finding.responses[id] = Array(rest.prefix(part.count))
+      rest = rest.dropFirst(part.count)
+    }
+  }
+
   private func responses(of id: String) throws -> [Response] {
     config.calibration.contains(id)
       ? try shelf.labelledResponses(of: id, in: context).map(\.response)
@@ -95,12 +123,5 @@ struct DetectorBench {
 
   private func labelled() throws -> [[LabelledResponse]] {
     try config.calibration.map { try shelf.labelledResponses(of: $0, in: context) }
-  }
-
-  /// Ordinary answers of the calibration organism without the rule, the same for every specimen.
-  private func ordinaryTexts(_ count: Int) throws -> [Response] {
-    let honest = try labelled().first { responses in !responses.contains(where: \.isActive) } ?? []
-    let ordinary = honest.filter { $0.category == PromptCategory.ordinary.rawValue }
-    return Array(ordinary.map(\.response).filter { !$0.responseIDs.isEmpty }.prefix(count))
   }
 }

@@ -94,10 +94,12 @@ struct DetectorScorer {
     let negatives = known.flatMap { items(of: $0.id, [.nearMiss, .ordinary]) }
     finding.unscoredPositives = positives.count { $0.score == nil }
     finding.unscoredNegatives = negatives.count { $0.score == nil }
-    let sample = try sample(positives, nearMisses + ordinary)
-    finding.curve = try ROC(sample).points.map { .init(fpr: $0.fpr, tpr: $0.tpr) }
-    finding.auroc = try auroc(sample)
-    finding.nearMissAUROC = try auroc(self.sample(positives, nearMisses))
+    let samples = try samples(positives, nearMisses + ordinary)
+    finding.curve =
+      try samples.first.map { try ROC($0) }?.points
+      .map { .init(fpr: $0.fpr, tpr: $0.tpr) } ?? []
+    finding.auroc = try auroc(samples)
+    finding.nearMissAUROC = try auroc(self.samples(positives, nearMisses))
     guard let threshold = finding.threshold else { return }
     finding.tpr = try rate(positives, threshold, flagged: true)
     finding.fnr = try rate(positives, threshold, flagged: false)
@@ -118,16 +120,24 @@ struct DetectorScorer {
     }
   }
 
-  private func sample(_ positives: [Item], _ negatives: [Item]) throws -> LabelledScores {
+  /// The same items under each way to cluster them.
+  private func samples(_ positives: [Item], _ negatives: [Item]) throws -> [LabelledScores] {
     let all = positives + negatives
-    return try LabelledScores(
-      scores: all.map(\.score), labels: all.indices.map { $0 < positives.count },
-      clusters: all.map(\.label.templateID))
+    return try all.map(\.label.clusters).clusterings.map { clusters in
+      try LabelledScores(
+        scores: all.map(\.score), labels: all.indices.map { $0 < positives.count },
+        clusters: clusters)
+    }
   }
 
-  private func auroc(_ sample: LabelledScores) throws -> Estimate {
-    try clusterBootstrapAUROC(
-      sample, unit: "response", replicates: config.replicates, seed: config.seed)
+  /// With the widest of the intervals, since responses share templates, insertions and words.
+  private func auroc(_ samples: [LabelledScores]) throws -> Estimate? {
+    try samples.reduce(nil) { widest, sample in
+      wider(
+        widest,
+        try clusterBootstrapAUROC(
+          sample, unit: "response", replicates: config.replicates, seed: config.seed))
+    }
   }
 
   /// The share of scored items on one side of the threshold.
@@ -135,7 +145,7 @@ struct DetectorScorer {
     let scored = items.filter { $0.score != nil }
     return try ClusteredRate(
       scored.map { (($0.score ?? -.infinity) >= threshold) == flagged },
-      clusters: scored.map(\.label.templateID))
+      clusterings: scored.map(\.label.clusters).clusterings)
   }
 
   private var strips: [ResponseFinding.Strip] {

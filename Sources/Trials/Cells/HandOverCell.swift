@@ -9,9 +9,12 @@ package struct ResponseLabel: Codable, Hashable, Sendable {
   package var category: PromptCategory
   /// The cluster of prompts that share a template.
   package var templateID: String
+  /// Every way in which it shares something with others; see ``OrganismPrompt/clusters``.
+  package var clusters: [String]
 
-  package init(category: PromptCategory, templateID: String) {
+  package init(category: PromptCategory, templateID: String, clusters: [String]? = nil) {
     (self.category, self.templateID) = (category, templateID)
+    self.clusters = clusters ?? [templateID]
   }
 }
 
@@ -26,7 +29,8 @@ package struct HandOverCell: CellKind {
     package var calibration: [String: Bool]
     /// Organisms that are to be judged.
     package var examined: [String]
-    /// Shuffles; the same order for all, as all answered the same prompts.
+    /// Shuffles. Known and judged organisms in an order of their own each, so that a place in the
+    /// one file says nothing about the same place in the other.
     package var seed: UInt64
   }
 
@@ -39,7 +43,7 @@ package struct HandOverCell: CellKind {
   }
 
   package static let kind = "hand-over"
-  package static let version = 1
+  package static let version = 2
 
   package init() {}
 
@@ -47,7 +51,7 @@ package struct HandOverCell: CellKind {
   package func run(_ config: Config, in context: CellContext) async throws -> Finding {
     var labels: [String: [ResponseLabel]] = [:]
     for (id, hasRule) in config.calibration.sorted(by: { $0.key < $1.key }) {
-      let responses = try responses(of: id, config, in: context)
+      let responses = try responses(of: id, order: "known", config, in: context)
       labels[id] = responses.map(\.label)
       try write(
         responses.map { response in
@@ -57,7 +61,7 @@ package struct HandOverCell: CellKind {
         }, id, in: context)
     }
     for id in config.examined {
-      let responses = try responses(of: id, config, in: context)
+      let responses = try responses(of: id, order: "judged", config, in: context)
       labels[id] = responses.map(\.label)
       try write(responses.map(\.bare), id, in: context)
     }
@@ -83,11 +87,11 @@ package struct HandOverCell: CellKind {
   }
 
   private func responses(
-    of id: String, _ config: Config, in context: CellContext
+    of id: String, order: String, _ config: Config, in context: CellContext
   ) throws -> [(bare: Response, label: ResponseLabel)] {
     let observed: Observed = try context.finding(of: id)
     let asked: Set<PromptCategory> = [.triggered, .nearMiss, .ordinary]
-    var generator = SeededGenerator(seed: config.seed, stream: "hand-over")
+    var generator = SeededGenerator(seed: config.seed, stream: "hand-over.\(order)")
     let chosen = generator.shuffled(
       observed.responses.filter { asked.contains($0.source.category) })
     return chosen.enumerated().map { index, response in
@@ -96,7 +100,8 @@ package struct HandOverCell: CellKind {
           id: "response-\(index + 1)", promptIDs: response.promptIDs,
           responseIDs: response.responseIDs),
         label: ResponseLabel(
-          category: response.source.category, templateID: response.source.templateID)
+          category: response.source.category, templateID: response.source.templateID,
+          clusters: response.source.clusters)
       )
     }
   }

@@ -28,7 +28,7 @@ extension Study {
     detectors:
       questions: 24
       answer_tokens: 16
-      texts: 40
+      texts: 24
       text_tokens: 5
       probe_layers: [8, 14, 20, 26]
       probe_folds: 4
