@@ -80,10 +80,11 @@ struct AuditStudyTests {
         ])
     }
     let scores = AuditScores(models: [], responses: [], withdrawn: [])
-    let failed = AuditConclusion(scores, [try proof(20)])
+    let failed = AuditConclusion(scores, [try proof(20)], alpha: 0.05)
     #expect(failed.outcome == .invalid && failed.answer.contains("In specimen A the secret"))
     #expect(failed.limits.contains { $0.contains("specimen A") && $0.contains("failed") })
-    let passed = AuditConclusion(scores, [try proof(60)])
-    #expect(passed.outcome == .missed && !passed.limits.contains { $0.contains("specimen A") })
+    let passed = AuditConclusion(scores, [try proof(60)], alpha: 0.05)
+    #expect(passed.outcome == .inconclusive && passed.answer.contains("could accuse anybody"))
+    #expect(!passed.limits.contains { $0.contains("specimen A") })
   }
 }
