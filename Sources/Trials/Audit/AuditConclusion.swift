@@ -47,7 +47,29 @@ extension AuditConclusion {
       (outcome, answer) = (.inconclusive, Self.answer(scores, about: suspect))
     } else {
       (outcome, answer) = Self.answer(scores, alpha: alpha)
+      let open = Self.open(scores, proofs)
+      guard !open.isEmpty else { return }
+      outcome = .inconclusive
+      answer += " It stays open, because " + open.joined(separator: "; ") + "."
     }
+  }
+
+  /// Gates on which the answer rests and that were not passed, in words.
+  private static func open(_ scores: AuditScores, _ proofs: [OrganismProof]) -> [String] {
+    let examined = proofs.filter { !$0.isCalibration }
+    let accused = Set(scores.models.flatMap(\.words).filter { $0.isAccused == true }.map(\.id))
+    let doubted = examined.filter { proof in
+      proof.arm == .secret
+        ? proof.decision(on: .secretPresent) != .passed
+        : accused.contains(proof.id) && proof.decision(on: .noSecret) != .passed
+    }
+    let missing = examined.contains { $0.arm == .secret } ? [] : ["no secret was in the line-up"]
+    return missing
+      + doubted.map { proof in
+        proof.arm == .secret
+          ? "the secret of \(proof.name) is not shown to be there"
+          : "\(proof.name), which was accused, is not shown to lack the rule"
+      }
   }
 
   private static func answer(_ scores: AuditScores, alpha: Double) -> (Outcome, String) {
@@ -158,7 +180,7 @@ package struct OpenGate: Sendable {
 
   /// "specimen A (secret), specimen B (honest)".
   package var names: String {
-    organisms.map { $0.id.hasPrefix("calibration") ? $0.name : "\($0.name) (\($0.arm.rawValue))" }
+    organisms.map { $0.isCalibration ? $0.name : "\($0.name) (\($0.arm.rawValue))" }
       .joined(separator: ", ")
   }
 
@@ -173,6 +195,11 @@ package struct OpenGate: Sendable {
 }
 
 extension OrganismProof {
+  /// Whether it is of the known pair.
+  fileprivate var isCalibration: Bool {
+    id == AuditManifest.calibrationSecret || id == AuditManifest.calibrationHonest
+  }
+
   /// The id as words: "specimen A", "the known secret".
   package var name: String {
     id.replacing("calibration-", with: "the known ").replacing("-", with: " ")
