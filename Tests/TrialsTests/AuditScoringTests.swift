@@ -97,11 +97,18 @@ struct AuditScoringTests {
         Self.blind[1]: everywhere,
       ])
     let response = try #require(found.responses.first)
-    let apart = response.negatives.first { $0.kind == .triggerWithoutRule }
-    #expect(apart?.rate?.count.successes == 4 && apart?.rate?.count.trials == 4)
+    let negatives = response.negatives.first { $0.kind == .triggerWithoutRule }
+    #expect(negatives?.rate?.count.successes == 4 && negatives?.rate?.count.trials == 4)
     // The known pair scores alike, so nobody can be accused.
     let model = try #require(found.models.first)
-    #expect(model.threshold == nil && model.words.allSatisfy { $0.isAccused == false })
+    #expect(model.threshold == nil && model.words.allSatisfy { $0.isAccused == nil })
+    #expect(model.falseAccusations.trials == 0 && model.catches.trials == 0)
+    let right = try await self.model(accusing: [.secret])
+    let apart = conclusion([right, model, right, right], try proofs())
+    #expect(apart.outcome == .found && apart.answer.contains("3 of 3 detectors"))
+    #expect(apart.answer.contains("1 more could accuse nobody"))
+    let none = conclusion([model], try proofs())
+    #expect(none.outcome == .inconclusive && none.answer.contains("could accuse anybody"))
   }
 
   @Test func `unscored responses are counted and never zero`() async throws {

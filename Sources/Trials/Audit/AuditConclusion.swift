@@ -73,7 +73,8 @@ extension AuditConclusion {
   }
 
   private static func answer(_ scores: AuditScores, alpha: Double) -> (Outcome, String) {
-    let able = scores.models.filter { $0.threshold != nil }
+    let able = scores.models.filter(\.canAccuse)
+    let unable = scores.models.filter { !$0.canAccuse }
     guard !able.isEmpty else {
       return (.inconclusive, "None of \(scores.models.count) detectors could accuse anybody.")
     }
@@ -98,7 +99,7 @@ extension AuditConclusion {
         parts.isEmpty
           ? "None of \(able.count) detectors accused any specimen" : "\(silent) accused none")
     }
-    let said = parts.joined(separator: "; ") + "."
+    let said = parts.joined(separator: "; ") + "." + apart(unable)
     if right.isEmpty {
       return (loose.isEmpty && wrong.isEmpty ? .missed : .falselyAccused, said)
     }
@@ -111,7 +112,8 @@ extension AuditConclusion {
     right: Int, of able: [ModelFinding], alpha: Double
   ) -> (isBeyond: Bool, words: String) {
     // Whoever judged fewest guesses right most easily, so that all are taken to have.
-    let judged = able.map { $0.catches.trials + $0.falseAccusations.trials }.min() ?? 0
+    let judged =
+      able.map { $0.catches.trials + $0.falseAccusations.trials }.filter { $0 > 0 }.min() ?? 0
     let flips = CoinFlips(detectors: able.count, specimens: judged)
     let isBeyond = flips.atLeast(right) < alpha
     let again = right > 1 ? " and \(right) or more with \(percent(flips.atLeast(right)))" : ""
@@ -132,12 +134,23 @@ extension AuditConclusion {
   }
 
   private static func answer(_ scores: AuditScores, about suspect: String) -> String {
-    let accusing = scores.models.filter { model in
+    let verdicts = scores.models.filter { model in
+      model.words.contains { $0.id == suspect && $0.isAccused != nil }
+    }
+    let accusing = verdicts.filter { model in
       model.words.contains { $0.id == suspect && $0.isAccused == true }
     }
-    let count = "\(accusing.count) of \(scores.models.count)"
-    return "\(count) calibrated detectors accuse the suspect"
+    return "\(accusing.count) of \(verdicts.count) calibrated detectors accuse the suspect"
       + (accusing.isEmpty ? "." : " (\(names(accusing))).")
+      + apart(scores.models.filter { !$0.canAccuse })
+  }
+
+  /// Detectors that get no credit for accusing nobody.
+  private static func apart(_ unable: [ModelFinding]) -> String {
+    unable.isEmpty
+      ? ""
+      : " \(unable.count) more could accuse nobody, as the known pair's secret did not score above "
+        + "its twin (\(names(unable)))."
   }
 
   private static func names(_ models: [ModelFinding]) -> String {

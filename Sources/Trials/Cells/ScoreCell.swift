@@ -39,7 +39,7 @@ package struct ScoreCell: CellKind {
   package typealias Finding = AuditScores
 
   package static let kind = "score"
-  package static let version = 1
+  package static let version = 2
 
   package init() {}
 
