@@ -35,6 +35,7 @@ package struct Audit {
   ) async throws {
     var recipe = try Recipe.read(study.recipe)
     if let mix = study.mix { recipe.mix = mix }
+    try study.requirePrompts(of: recipe)
     let path = try ModelCatalog.path(of: study.base)
     let native: Precision = Processor.hasNativeBFloat16 ? .bfloat16 : .float32
     let precision = study.precision ?? native
