@@ -124,6 +124,21 @@ struct AuditScoringTests {
     #expect(response.positives == 4)
   }
 
+  @Test func `the operating point lies on the curve, whatever other specimens do`() async throws {
+    let found = try await score(
+      .responseActivationDifference,
+      [
+        Self.known[0]: scores(triggered: 9), Self.known[1]: scores(triggered: 0),
+        Self.blind[0]: scores(triggered: 0, other: 9),
+        Self.blind[1]: scores(triggered: 9).dropLast() + [9],
+      ])
+    let response = try #require(found.responses.first)
+    #expect(response.fpr?.count == (try Proportion(successes: 9, trials: 16)))
+    #expect(response.curveFPR?.count == (try Proportion(successes: 1, trials: 8)))
+    let (fpr, tpr) = (response.curveFPR?.estimate.value, response.tpr?.estimate.value)
+    #expect(response.curve.contains { $0.fpr == fpr && $0.tpr == tpr })
+  }
+
   @Test func `controls accuse nobody`() async throws {
     let found = try await score(
       .responseLength,

@@ -106,6 +106,9 @@ package struct ResponseFinding: Codable, Sendable {
   package var fnr: ClusteredRate?
   /// On near misses and ordinary prompts of all labelled specimens.
   package var fpr: ClusteredRate?
+  /// On those of the specimen with the secret alone, which are the curve's: with ``tpr``, a point of
+  /// it.
+  package var curveFPR: ClusteredRate?
   package var negatives: [Negatives]
   /// Judged responses of each class that got no score.
   package var unscoredPositives: Int

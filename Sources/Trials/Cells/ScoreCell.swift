@@ -54,7 +54,8 @@ package struct ScoreCell: CellKind {
         let found: DetectCell.Finding = try context.finding(of: "detect.\(detector.name)")
         let scorer = DetectorScorer(
           config: config, detector: detector, found: found, labels: handOver.labels)
-        let response = detector.question == .response ? scorer.responseFinding() : nil
+        var response = detector.question == .response ? scorer.responseFinding() : nil
+        response?.curveFPR = response?.threshold.flatMap(scorer.curveFPR)
         if let response { scores.responses.append(response) }
         if !detector.isControl {
           scores.models.append(try scorer.modelFinding(threshold: response?.threshold))
