@@ -55,7 +55,9 @@ struct AuditStudyTests {
     ("questions: 2", "questions: 2\n  volume: 3", "volume"),
     ("alpha: 0.05", "alpha: 0.7", "`alpha`"),
     ("name: tiny", "name: ../escape", "`name`"),
-    ("probe_layers: [4, 20]", "probe_layers: []", "`detectors`"),
+    ("probe_layers: [4, 20]", "probe_layers: []", "found `probe_layers` []"),
+    ("questions: 2", "questions: 0", "found `questions` 0"),
+    ("self_question: 4}", "self_question: 3}", "found 3"),
     ("equivalence_prompts: 3", "equivalence_prompts: 9", "`equivalence_prompts`"),
   ])
   func `a study that says something else is refused in one sentence`(
