@@ -112,7 +112,8 @@ extension AuditReport {
   private func gate(_ outcome: Cited<GateOutcome>) -> GatePanel.Gate {
     let value = outcome.value
     return GatePanel.Gate(
-      value.criterion.title, requirement: requirement(value), measured: number(outcome), bar: value.criterion.bar.picture, outcome: result(value))
+      value.criterion.title, requirement: requirement(value), measured: number(outcome),
+      bar: value.criterion.bar.picture, outcome: result(value))
   }
 
   /// Two one-sided tests at alpha are read off the interval of level 1 - 2 alpha.
