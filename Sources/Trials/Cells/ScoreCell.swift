@@ -55,7 +55,9 @@ package struct ScoreCell: CellKind {
         let scorer = DetectorScorer(
           config: config, detector: detector, found: found, labels: handOver.labels)
         var response = detector.question == .response ? scorer.responseFinding() : nil
-        response?.curveFPR = response?.threshold.flatMap(scorer.curveFPR)
+        if let threshold = response?.threshold {
+          response?.curveFPR = scorer.curveFPR(threshold: threshold)
+        }
         if let response { scores.responses.append(response) }
         if !detector.isControl {
           scores.models.append(try scorer.modelFinding(threshold: response?.threshold))
