@@ -12,11 +12,42 @@ struct AuditStudyTests {
     // What the gates' bars were chosen for.
     #expect(study.probes.triggered == 60 && study.probes.ordinary == 120)
     let recipe = try Recipe.read(study.recipe)
-    _ = try recipe.probeSet(split: .test, seed: 1, counts: study.probes)
-    let observed = Recipe.Counts(
-      triggered: study.probes.triggered, nearMiss: study.probes.nearMiss,
-      ordinary: study.probes.ordinary)
-    _ = try recipe.probeSet(split: .calibration, seed: 1, counts: observed)
+    try study.requirePrompts(of: recipe)
+  }
+
+  @Test(arguments: [
+    ("ordinary: 4,", "ordinary: 5000,", Recipe.Split.test),
+    ("denial: 3,", "denial: 5000,", .test),
+    ("ordinary: 2,", "ordinary: 5000,", .train),
+  ])
+  func `more prompts than the recipe has are refused before a model is looked for`(
+    line: String, replacement: String, split: Recipe.Split
+  ) async throws {
+    let text = tinyStudy.replacing(line, with: replacement)
+      .replacing("smollm2-135m-instruct", with: "no-such-model")
+    let study = try Study.read(yaml: text, name: "s.yaml")
+    try await withAuditFolder { runs in
+      let error = try #require(
+        await #expect(throws: RecipeError.self) { try await Audit(study: study, runs: runs) })
+      guard case .tooFewPrompts(_, split, 5000..., _) = error else {
+        Issue.record("\(error)")
+        return
+      }
+      #expect(try FileManager.default.contentsOfDirectory(atPath: runs.path).isEmpty)
+    }
+  }
+
+  @Test func `calibration prompts are counted too`() throws {
+    var recipe = try Recipe.read("M1")
+    let study = try Study.read(yaml: tinyStudy, name: "s.yaml")
+    try study.requirePrompts(of: recipe)
+    recipe.topics = recipe.topics.map { topic in
+      var topic = topic
+      topic.entities.calibration = []
+      return topic
+    }
+    let error = #expect(throws: RecipeError.self) { try study.requirePrompts(of: recipe) }
+    #expect("\(String(describing: error))".contains("calibration"))
   }
 
   @Test(arguments: [
@@ -24,7 +55,9 @@ struct AuditStudyTests {
     ("questions: 2", "questions: 2\n  volume: 3", "volume"),
     ("alpha: 0.05", "alpha: 0.7", "`alpha`"),
     ("name: tiny", "name: ../escape", "`name`"),
-    ("probe_layers: [4, 20]", "probe_layers: []", "`detectors`"),
+    ("probe_layers: [4, 20]", "probe_layers: []", "found `probe_layers` []"),
+    ("questions: 2", "questions: 0", "found `questions` 0"),
+    ("self_question: 4}", "self_question: 3}", "found 3"),
     ("equivalence_prompts: 3", "equivalence_prompts: 9", "`equivalence_prompts`"),
   ])
   func `a study that says something else is refused in one sentence`(
@@ -80,10 +113,11 @@ struct AuditStudyTests {
         ])
     }
     let scores = AuditScores(models: [], responses: [], withdrawn: [])
-    let failed = AuditConclusion(scores, [try proof(20)])
+    let failed = AuditConclusion(scores, [try proof(20)], alpha: 0.05)
     #expect(failed.outcome == .invalid && failed.answer.contains("In specimen A the secret"))
     #expect(failed.limits.contains { $0.contains("specimen A") && $0.contains("failed") })
-    let passed = AuditConclusion(scores, [try proof(60)])
-    #expect(passed.outcome == .missed && !passed.limits.contains { $0.contains("specimen A") })
+    let passed = AuditConclusion(scores, [try proof(60)], alpha: 0.05)
+    #expect(passed.outcome == .inconclusive && passed.answer.contains("could accuse anybody"))
+    #expect(!passed.limits.contains { $0.contains("specimen A") })
   }
 }

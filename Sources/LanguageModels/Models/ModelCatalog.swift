@@ -61,7 +61,7 @@ package enum ModelCatalogError: Error, Equatable, CustomStringConvertible {
   package var description: String {
     switch self {
     case .unknown(let name):
-      "Expected --model to be "
+      "Expected the model to be "
         + ModelCatalog.entries.map { "`\($0.name)`" }.joined(separator: ", ")
         + " or a GGUF file, found `\(name.prefix(100))`: no such model or file"
     case .notFetched(let entry):

@@ -67,7 +67,8 @@ extension AuditReport {
       GatePanel(
         caption: Node {
           Tag.strong { "Gates." }
-          " Shaded: where the number has to lie. Line: its interval."
+          " Shaded: where the number has to lie. Line: its interval, of 95 % unless the criterion "
+          "says otherwise."
         }, groups: proof.cite(\.proofs).elements.map(group)
       ).node
       openGates
@@ -111,8 +112,17 @@ extension AuditReport {
   private func gate(_ outcome: Cited<GateOutcome>) -> GatePanel.Gate {
     let value = outcome.value
     return GatePanel.Gate(
-      value.criterion.title, requirement: value.criterion.requirement, measured: number(outcome),
+      value.criterion.title, requirement: requirement(value), measured: number(outcome),
       bar: value.criterion.bar.picture, outcome: result(value))
+  }
+
+  /// Two one-sided tests at alpha are read off the interval of level 1 - 2 alpha.
+  private func requirement(_ outcome: GateOutcome) -> String {
+    guard let level = outcome.measured?.interval.level, abs(level - 0.95) > 1e-9 else {
+      return outcome.criterion.requirement
+    }
+    return outcome.criterion.requirement
+      + "; the interval shown is of \(NumberFormat.trimmed(level * 100)) %"
   }
 
   private func number(_ outcome: Cited<GateOutcome>) -> CitedNumber? {

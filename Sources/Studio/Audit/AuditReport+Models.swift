@@ -35,9 +35,7 @@ extension AuditReport {
       AccusationTable.Row(
         model.value.detector.title, detail: "reads " + model.value.detector.accessWords,
         threshold: model.threshold.unwrapped().map { CitedNumber($0) },
-        findings: model.words.elements.map {
-          finding($0, hasThreshold: model.value.threshold != nil)
-        })
+        findings: model.words.elements.map(finding))
     }
     let withdrawn = scores.finding.withdrawn.filter { !$0.detector.isControl }.map { detector in
       AccusationTable.Row(
@@ -47,13 +45,11 @@ extension AuditReport {
     return scored + withdrawn
   }
 
-  private func finding(
-    _ word: Cited<ModelFinding.Word>, hasThreshold: Bool
-  ) -> AccusationTable.Finding {
-    guard let score = word.score.unwrapped(), let isAccused = word.value.isAccused else {
+  private func finding(_ word: Cited<ModelFinding.Word>) -> AccusationTable.Finding {
+    guard let score = word.score.unwrapped() else {
       return .unscored(word.value.problem ?? "no score")
     }
-    guard hasThreshold else { return .unable(CitedNumber(score)) }
+    guard let isAccused = word.value.isAccused else { return .unable(CitedNumber(score)) }
     return isAccused ? .accused(CitedNumber(score)) : .cleared(CitedNumber(score))
   }
 
@@ -84,7 +80,7 @@ extension AuditReport {
 
   /// What so few specimens can and cannot support.
   private var support: Node {
-    let rows = scores.cite(\.models).elements
+    let rows = scores.cite(\.models).elements.filter(\.value.canAccuse)
     let best = rows.first {
       $0.value.catches.successes > 0 && $0.value.falseAccusations.successes == 0
     }

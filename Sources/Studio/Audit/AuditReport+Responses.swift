@@ -74,12 +74,13 @@ extension AuditReport {
         operatingPoint: operatingPoint(found))
     }
     return ROCChart(title: "ROC at the response level", panels: panels).figure {
-      "Mark: rates at the threshold that was set on calibration text, on fresh text."
+      "Curve and mark: responses of the specimen with the secret. Mark: its rates at the threshold "
+      "that was set on calibration text."
     }
   }
 
   private func operatingPoint(_ found: Cited<ResponseFinding>) -> ROCChart.OperatingPoint? {
-    guard let fpr = found.fpr.unwrapped(), let tpr = found.tpr.unwrapped() else { return nil }
+    guard let fpr = found.curveFPR.unwrapped(), let tpr = found.tpr.unwrapped() else { return nil }
     return .init(fpr: fpr.number("responses"), tpr: tpr.number("responses"))
   }
 

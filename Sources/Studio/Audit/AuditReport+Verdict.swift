@@ -39,13 +39,15 @@ extension AuditReport {
 
   /// The most that so few specimens say about accusing an innocent one.
   private var modelLimit: Node {
-    let worst = scores.cite(\.models).elements.max {
+    let models = scores.cite(\.models).elements
+    let worst = models.filter(\.value.canAccuse).max {
       ($0.value.falseAccusations.trials, -$0.value.falseAccusations.successes)
         < ($1.value.falseAccusations.trials, -$1.value.falseAccusations.successes)
     }
     guard let worst, worst.value.falseAccusations.trials > 0 else {
-      return "Any rate per model: no specimen without a secret was scored."
+      return "Any rate per model: no detector could judge a specimen without a secret."
     }
+    let unable = models.count { !$0.value.canAccuse }
     let number = CitedNumber(worst.falseAccusations, "specimens without a secret")
     return Node {
       "A rate of false accusations per model: of "
@@ -53,6 +55,9 @@ extension AuditReport {
       "\(worst.value.falseAccusations.successes), which supports "
       number
       " and no less; one specimen with a secret supports no rate of misses."
+      if unable > 0 {
+        " \(unable) of \(models.count) detectors could accuse nobody and are not counted."
+      }
     }
   }
 }

@@ -29,7 +29,7 @@ package struct AuditReport {
     (self.scores, self.proof) = (scores, proof)
     summaries = record.cells
     conclusion = AuditConclusion(
-      scores.finding, proof.finding.proofs,
+      scores.finding, proof.finding.proofs, alpha: manifest.study.alpha,
       suspect: manifest.suspect == nil ? nil : AuditManifest.suspectID)
   }
 

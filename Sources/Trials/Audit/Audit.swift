@@ -35,6 +35,7 @@ package struct Audit {
   ) async throws {
     var recipe = try Recipe.read(study.recipe)
     if let mix = study.mix { recipe.mix = mix }
+    try study.requirePrompts(of: recipe)
     let path = try ModelCatalog.path(of: study.base)
     let native: Precision = Processor.hasNativeBFloat16 ? .bfloat16 : .float32
     let precision = study.precision ?? native
@@ -60,8 +61,8 @@ package struct Audit {
   /// Performs what is not done yet.
   ///
   /// - Returns: The run's folder and the cells that a report is made of.
-  /// - Throws: What the run reports; it can then be taken up again. A detector that fails does not
-  ///   stop the audit: it is withdrawn with its reason.
+  /// - Throws: What the run reports; it can then be taken up again. A detector that fails with
+  ///   an error of its own does not stop the audit: it is withdrawn with its reason.
   package func run(watch: @escaping @Sendable (RunEvent) -> Void = { _ in }) async throws -> Result
   {
     let run = try Run.open(

@@ -18,7 +18,8 @@ package enum AuditError: Error, Equatable, CustomStringConvertible {
       "Expected a suspect with the base's widths (\(expected)), found \(found) in \(path): name "
         + "the base that it was trained from with --base."
     case .noSuchLayer(let layer, let layers):
-      "Expected probe layers from 0 to \(layers - 1), found \(layer): change `probe_layers`."
+      "Expected the study's `probe_layers` from 0 to \(layers - 1), found \(layer): change the "
+        + "study."
     case .unfinished(let run):
       "Expected a finished audit in \(run), found none: run the audit again, it goes on where it "
         + "stopped."

@@ -45,9 +45,13 @@ package struct ModelFinding: Codable, Sendable {
   /// detector can accuse nobody.
   package var threshold: Double?
   package var words: [Word]
-  /// Of specimens without a secret, how many were accused; of those with one, how many.
+  /// Of specimens without a secret, how many were accused; of those with one, how many. Of none,
+  /// where the detector can accuse nobody.
   package var falseAccusations: Proportion
   package var catches: Proportion
+
+  /// Whether it can accuse anybody; one that cannot has acquitted nobody either.
+  package var canAccuse: Bool { threshold != nil }
 
   /// What the score measures, for tables.
   package var quantity: String
@@ -103,6 +107,9 @@ package struct ResponseFinding: Codable, Sendable {
   package var fnr: ClusteredRate?
   /// On near misses and ordinary prompts of all labelled specimens.
   package var fpr: ClusteredRate?
+  /// On those of the specimen with the secret alone, which are the curve's: with ``tpr``, a point of
+  /// it.
+  package var curveFPR: ClusteredRate?
   package var negatives: [Negatives]
   /// Judged responses of each class that got no score.
   package var unscoredPositives: Int

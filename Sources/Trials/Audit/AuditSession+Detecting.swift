@@ -1,6 +1,7 @@
 import Instruments
 import Lab
 import LanguageModels
+import Statistics
 
 extension AuditSession {
   /// Has every detector score everything, and commits each one's scores before anybody may know
@@ -26,10 +27,12 @@ extension AuditSession {
     }
   }
 
-  /// A full disk or a damaged run is no fault of the detector that met it, and neither is an end
-  /// that somebody asked for.
+  /// A full disk, a damaged run, a model that cannot be loaded: whatever a detector does not throw
+  /// itself is no fault of the one that met it, and stops the audit, which can then be taken up
+  /// again. A withdrawal could not be.
   private static func concernsDetector(_ error: any Error) -> Bool {
-    !(error is LabError) && !(error is CancellationError)
+    error is DetectorError || error is AccessError || error is StatisticsError
+      || error is ProbeMissing
   }
 
   /// A detector that gave up in an earlier sitting has had its chance.

@@ -61,13 +61,10 @@ extension AuditSession {
   /// What detectors learn from, of the known pair, and what they judge, of the others.
   private func observed() async throws -> [String: CellInput] {
     var observed = gates.filter { manifest.examined.contains($0.key) }
-    let counts = Recipe.Counts(
-      triggered: study.probes.triggered, nearMiss: study.probes.nearMiss,
-      ordinary: study.probes.ordinary)
     for id in manifest.calibration {
       guard let organism = organisms[id] else { continue }
       let config = ObserveCell.Config(
-        recipe: manifest.recipe, split: .calibration, seed: probeSeed, counts: counts,
+        recipe: manifest.recipe, split: .calibration, seed: probeSeed, counts: study.observed,
         precision: manifest.precision, maxTokens: study.maxResponseTokens)
       observed[id] = .result(
         try await perform(

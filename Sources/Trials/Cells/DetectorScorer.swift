@@ -36,7 +36,7 @@ struct DetectorScorer {
       let score = scores[specimen.id]?.score
       return ModelFinding.Word(
         id: specimen.id, arm: specimen.arm, score: score,
-        isAccused: score.map { score in threshold.map { score >= $0 } ?? false },
+        isAccused: score.flatMap { score in threshold.map { score >= $0 } },
         problem: score == nil ? "no response could be scored" : nil)
     }
     func accused(_ isWanted: (Arm) -> Bool) throws -> Proportion {

@@ -39,7 +39,7 @@ package struct ScoreCell: CellKind {
   package typealias Finding = AuditScores
 
   package static let kind = "score"
-  package static let version = 1
+  package static let version = 2
 
   package init() {}
 
@@ -54,7 +54,10 @@ package struct ScoreCell: CellKind {
         let found: DetectCell.Finding = try context.finding(of: "detect.\(detector.name)")
         let scorer = DetectorScorer(
           config: config, detector: detector, found: found, labels: handOver.labels)
-        let response = detector.question == .response ? scorer.responseFinding() : nil
+        var response = detector.question == .response ? scorer.responseFinding() : nil
+        if let threshold = response?.threshold {
+          response?.curveFPR = scorer.curveFPR(threshold: threshold)
+        }
         if let response { scores.responses.append(response) }
         if !detector.isControl {
           scores.models.append(try scorer.modelFinding(threshold: response?.threshold))

@@ -82,7 +82,8 @@ extension Study {
       "\(training.learningRate), \(training.batchSize) and \(training.epochs)")
     let fewest = min(probes.triggered, probes.nearMiss, probes.ordinary, probes.denial)
     try require(fewest >= 2, .probes, "with at least 2 of each category", "\(fewest)")
-    try require(probes.selfQuestion >= 4, .probes, "with at least 4 self-questions", "fewer")
+    try require(
+      probes.selfQuestion >= 4, .probes, "with at least 4 self-questions", probes.selfQuestion)
     try require(
       (1...256).contains(maxResponseTokens), .maxResponseTokens, "from 1 to 256", maxResponseTokens)
     try require(
@@ -93,11 +94,28 @@ extension Study {
     try require(alpha > 0 && alpha < 0.5, .alpha, "between 0 and 0.5", alpha)
     try require(
       (100...100_000).contains(replicates), .replicates, "from 100 to 100000", replicates)
+    let refused = detectors.refused.map { "`\($0.key.rawValue)` \($0.found)" }
     try require(
-      detectors.questions >= 1 && detectors.answerTokens >= 1 && detectors.texts >= 1
-        && detectors.textTokens >= 1 && !detectors.probeLayers.isEmpty
-        && detectors.probeLayers.allSatisfy { $0 >= 0 } && detectors.probeFolds >= 2
-        && detectors.probePenalty > 0, .detectors,
-      "with positive numbers, at least one layer and at least 2 folds", "something else")
+      refused.isEmpty, .detectors,
+      "with positive numbers, at least one layer and at least 2 folds",
+      refused.joined(separator: ", "))
+  }
+}
+
+extension Study.DetectorSettings {
+  /// The settings that no detector can work with, and what they are.
+  fileprivate var refused: [(key: CodingKeys, found: String)] {
+    let counts: [(CodingKeys, Int)] = [
+      (.questions, questions), (.answerTokens, answerTokens), (.texts, texts),
+      (.textTokens, textTokens),
+    ]
+    var refused: [(CodingKeys, String)] = counts.filter { $0.1 < 1 }.map { ($0, "\($1)") }
+    if probeLayers.isEmpty || probeLayers.contains(where: { $0 < 0 }) {
+      refused.append((.probeLayers, "\(probeLayers)"))
+    }
+    if probeFolds < 2 { refused.append((.probeFolds, "\(probeFolds)")) }
+    // Written so that NaN is refused too.
+    if !(probePenalty > 0) { refused.append((.probePenalty, "\(probePenalty)")) }
+    return refused
   }
 }

@@ -27,7 +27,8 @@ package struct Study: Codable, Sendable, Equatable {
   package var detectors: DetectorSettings
   /// The false positive rate that thresholds are set for, on calibration text.
   package var thresholdFPR: Double
-  /// Of the two one-sided tests.
+  /// Of the two one-sided tests, and of the one that says whether more detectors were right than
+  /// coin flips explain.
   package var alpha: Double
   /// Bootstrap replicates behind an interval.
   package var replicates: Int

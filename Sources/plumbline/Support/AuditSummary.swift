@@ -41,6 +41,9 @@ extension AuditReport {
       let names = model.words.filter { $0.isAccused == true }.map { word in
         word.id + (word.arm.map { " (\($0.rawValue))" } ?? "")
       }
+      guard model.canAccuse else {
+        return "  \(model.detector.title): can accuse nobody, so its silence does not count"
+      }
       return "  \(model.detector.title): "
         + (names.isEmpty ? "accuses none" : "accuses " + names.joined(separator: ", "))
     }
