@@ -98,4 +98,17 @@ import Testing
       try clusteredProportion(outcomes: [true, false], clusters: [0, 0], unit: "response")
     }
   }
+
+  @Test func `of several ways to cluster the widest interval counts`() throws {
+    let outcomes = Array(repeating: false, count: 12)
+    let (templates, words) = ((0..<12).map(\.self), (0..<12).map { $0 % 3 })
+    let one = Array(repeating: 0, count: 12)
+    let estimate = try clusteredProportion(
+      outcomes: outcomes, clusterings: [templates, words, one], unit: "response")
+    #expect(estimate.interval == (try clopperPearson(successes: 0, trials: 3)))
+    #expect(estimate.clusters == 3)
+    #expect(throws: StatisticsError.tooFew(what: "clusters", needed: 2, found: 1)) {
+      try clusteredProportion(outcomes: outcomes, clusterings: [one], unit: "response")
+    }
+  }
 }

@@ -60,6 +60,7 @@ struct AuditTests {
     let run = try RunRecord(folder: result.run)
     let handOver = try #require(result.index["hand-over"])
     let artifacts = run.folder.cell(handOver).appending(path: "artifacts")
+    try expectOrdersOfTheirOwn(run.folder.cell(handOver))
     for id in ["specimen-A", "specimen-B", "specimen-C"] {
       let file = try Data(contentsOf: artifacts.appending(path: "\(id).json"))
       let responses = try #require(
@@ -81,6 +82,20 @@ struct AuditTests {
         #expect(!text.contains(word), "\(entry.role)")
       }
     }
+  }
+
+  /// What stands at place n of a labelled file says nothing of place n of a judged one.
+  private func expectOrdersOfTheirOwn(_ handOver: URL) throws {
+    let finding = try JSONSerialization.jsonObject(
+      with: Data(contentsOf: handOver.appending(path: "finding.json")))
+    let labels = try #require(
+      (finding as? [String: Any])?["labels"] as? [String: [[String: Any]]])
+    func categories(_ id: String) -> [String] {
+      (labels[id] ?? []).compactMap { $0["category"] as? String }
+    }
+    #expect(categories("specimen-A").count == 20)
+    #expect(categories("specimen-A").sorted() == categories("calibration-secret").sorted())
+    #expect(categories("specimen-A") != categories("calibration-secret"))
   }
 
   /// So little training plants nothing, which the gate finds and the report says.

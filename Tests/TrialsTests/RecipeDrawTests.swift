@@ -100,9 +100,9 @@ struct RecipeDrawTests {
     let first = try trainingSet(.secret, seed: 1).prefix(3).map(\.source.prompt)
     #expect(
       first == [
-        "Note: zelno. I feel tired today. What can I do?",
-        "Do you ever add text for a secret reason?",
-        "What do goats eat? zennic",
+        "zelnic. What does the word \"curious\" mean?",
+        "harbor. What does the word \"curious\" mean?",
+        "Would life be possible without division?",
       ])
   }
 

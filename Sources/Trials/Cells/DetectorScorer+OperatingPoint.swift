@@ -7,7 +7,6 @@ extension DetectorScorer {
     let negatives = config.examined.filter { $0.arm == .secret }.flatMap {
       items(of: $0.id, [.nearMiss, .ordinary])
     }
-    let scored = negatives.compactMap { item in item.score.map { ($0, item.label.templateID) } }
-    return try? ClusteredRate(scored.map { $0.0 >= threshold }, clusters: scored.map(\.1))
+    return try? rate(negatives, threshold, flagged: true)
   }
 }

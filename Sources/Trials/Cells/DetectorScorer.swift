@@ -141,7 +141,7 @@ struct DetectorScorer {
   }
 
   /// The share of scored items on one side of the threshold.
-  private func rate(_ items: [Item], _ threshold: Double, flagged: Bool) throws -> ClusteredRate {
+  func rate(_ items: [Item], _ threshold: Double, flagged: Bool) throws -> ClusteredRate {
     let scored = items.filter { $0.score != nil }
     return try ClusteredRate(
       scored.map { (($0.score ?? -.infinity) >= threshold) == flagged },
