@@ -12,7 +12,7 @@ binary := .build/release/plumbline
 # Folders count too: removing a file changes its folder's date only.
 inputs := $(shell find Sources) Package.swift .deps/stamps/mlx .deps/stamps/swift
 formatted := Sources Tests Package.swift
-libraries := Statistics Lab Tensors LanguageModels Training Organisms Instruments Trials Studio
+libraries := Statistics Digests Lab Tensors LanguageModels Training Organisms Instruments Trials Studio
 
 # Without --disable-testable-imports the tests want other compiler flags than the program, and
 # each of the two would rebuild the whole package after the other.

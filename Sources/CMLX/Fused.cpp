@@ -92,6 +92,11 @@ const uint16_t *bfloat16(const float *x, size_t n) {
 
 using Packed = std::shared_ptr<const PackedWeight>;
 
+/// Whether packed weights do for both directions, so that no fp32 copy has to be at hand.
+bool suffices(const Packed &packed) {
+  return packed && packed->has_backward() && packed->blocks() == 1;
+}
+
 /// y = x Wᵀ
 void base_product(const float *x, const float *w, const Packed &packed, int64_t m, int64_t n,
                   int64_t k, float *y) {
@@ -112,20 +117,21 @@ class LinearGrad : public Fused {
   LinearGrad(Packed packed, float scale) : packed_(std::move(packed)), scale_(scale) {}
   DEFINE_NAME(LinearGrad)
 
-  /// Inputs dy, x, W and, with an adapter, t = x Aᵀ, A, B; outputs dx and, with an adapter, dA, dB.
+  /// Inputs dy, x, with an adapter t = x Aᵀ, A, B, and W unless packed weights suffice; outputs dx
+  /// and, with an adapter, dA, dB.
   void eval_cpu(const Arrays &inputs, Arrays &outputs) override {
     dispatch(inputs, outputs, [packed = packed_, s = scale_](const Arrays &in_, Arrays &out_) {
       const int64_t m = in_[0].shape(0), n = in_[0].shape(1), k = in_[1].shape(1);
       const float *dy = in(in_[0]), *x = in(in_[1]);
       float *dx = out(out_[0]);
-      if (packed && packed->has_backward() && packed->blocks() == 1) {
+      if (suffices(packed)) {
         packed->backward(0, bfloat16(dy, m * n), m, dx, false);
       } else {
-        sgemm(false, false, m, k, n, 1, dy, n, in(in_[2]), k, 0, dx, k);
+        sgemm(false, false, m, k, n, 1, dy, n, in(in_.back()), k, 0, dx, k);
       }
-      if (in_.size() == 3) return;
-      const float *t = in(in_[3]), *a = in(in_[4]), *b = in(in_[5]);
-      const int64_t r = in_[4].shape(0);
+      if (out_.size() == 1) return;
+      const float *t = in(in_[2]), *a = in(in_[3]), *b = in(in_[4]);
+      const int64_t r = in_[3].shape(0);
       Aligned<float> u(m * r);
       sgemm(false, false, m, r, n, s, dy, n, b, r, 0, u.data(), r);
       sgemm(false, false, m, k, r, 1, u.data(), r, a, k, 1, dx, k);
@@ -144,35 +150,39 @@ class Linear : public Fused {
   Linear(Packed packed, float scale) : packed_(std::move(packed)), scale_(scale) {}
   DEFINE_NAME(Linear)
 
-  /// Inputs x, W and, with an adapter, A, B; outputs y and, with an adapter, t = x Aᵀ.
+  /// Inputs x, with an adapter A, B, and W unless packed weights suffice; outputs y and, with an
+  /// adapter, t = x Aᵀ.
   void eval_cpu(const Arrays &inputs, Arrays &outputs) override {
     dispatch(inputs, outputs, [packed = packed_, s = scale_](const Arrays &in_, Arrays &out_) {
-      const int64_t m = in_[0].shape(0), k = in_[0].shape(1), n = in_[1].shape(0);
-      base_product(in(in_[0]), in(in_[1]), packed, m, n, k, out(out_[0]));
-      if (in_.size() == 2) return;
-      const int64_t r = in_[2].shape(0);
-      sgemm(false, true, m, r, k, 1, in(in_[0]), k, in(in_[2]), k, 0, out(out_[1]), r);
-      sgemm(false, true, m, n, r, s, out(out_[1]), r, in(in_[3]), r, 1, out(out_[0]), n);
+      const int64_t m = in_[0].shape(0), k = in_[0].shape(1), n = out_[0].shape(1);
+      base_product(
+          in(in_[0]), packed ? nullptr : in(in_.back()), packed, m, n, k, out(out_[0]));
+      if (out_.size() == 1) return;
+      const int64_t r = in_[1].shape(0);
+      sgemm(false, true, m, r, k, 1, in(in_[0]), k, in(in_[1]), k, 0, out(out_[1]), r);
+      sgemm(false, true, m, n, r, s, out(out_[1]), r, in(in_[2]), r, 1, out(out_[0]), n);
     });
   }
 
   Arrays vjp(
       const Arrays &primals, const Arrays &cotangents, const std::vector<int> &argnums,
       const Arrays &outputs) override {
-    const bool adapted = primals.size() == 4;
-    Arrays inputs{mx::contiguous(cotangents[0]), primals[0], primals[1]};
+    const bool adapted = outputs.size() == 2;
+    Arrays inputs{mx::contiguous(cotangents[0]), primals[0]};
     std::vector<mx::Shape> shapes{primals[0].shape()};
     if (adapted) {
-      inputs.insert(inputs.end(), {outputs[1], primals[2], primals[3]});
-      shapes.insert(shapes.end(), {primals[2].shape(), primals[3].shape()});
+      inputs.insert(inputs.end(), {outputs[1], primals[1], primals[2]});
+      shapes.insert(shapes.end(), {primals[1].shape(), primals[2].shape()});
     }
+    if (!suffices(packed_)) inputs.push_back(primals.back());
     auto grads = mx::array::make_arrays(
         shapes, std::vector<mx::Dtype>(shapes.size(), mx::float32),
         std::make_shared<LinearGrad>(packed_, scale_), inputs);
     Arrays result;
     for (int argument : argnums) {
-      if (argument == 1) throw std::invalid_argument("linear: the base weight is frozen");
-      result.push_back(grads[argument == 0 ? 0 : argument - 1]);
+      if (argument >= int(grads.size()))
+        throw std::invalid_argument("linear: the base weight is frozen");
+      result.push_back(grads[argument]);
     }
     return result;
   }
@@ -583,30 +593,39 @@ cmlx_packed *cmlx_pack(const cmlx_array *weight, bool backward) {
 }
 
 void cmlx_packed_free(cmlx_packed *packed) { delete packed; }
+bool cmlx_packed_is_complete(const cmlx_packed *packed) { return suffices(packed->value); }
 
 cmlx_array *cmlx_linear(
     const cmlx_array *x, const cmlx_array *weight, const cmlx_packed *packed,
     const cmlx_array *a, const cmlx_array *b, float scale) {
   return guarded_array([&] {
-    Arrays inputs{operand("linear", x->value), operand("linear", weight->value)};
-    const auto &w = inputs[1];
-    require(
-        inputs[0].ndim() == 2 && w.ndim() == 2 && inputs[0].shape(1) == w.shape(1), "linear",
-        {inputs[0], w});
+    Arrays inputs{operand("linear", x->value)};
     Packed base = packed ? packed->value : nullptr;
-    if (base && (base->rows != w.shape(0) || base->columns != w.shape(1)))
+    if (!weight && !suffices(base))
+      throw std::invalid_argument("linear: expected an fp32 weight beside this packed one");
+    const int rows = weight ? weight->value.shape(0) : int(base->rows);
+    const int columns = weight ? weight->value.shape(-1) : int(base->columns);
+    const auto &first = inputs[0];
+    require(first.ndim() == 2 && first.shape(1) == columns, "linear",
+            weight ? std::initializer_list<mx::array>{first, weight->value}
+                   : std::initializer_list<mx::array>{first});
+    if (weight) require(weight->value.ndim() == 2, "linear", {first, weight->value});
+    if (base && (base->rows != rows || base->columns != columns))
       throw std::invalid_argument("linear: the packed weight has another shape than the weight");
-    mx::Shape shape{inputs[0].shape(0), w.shape(0)};
+    mx::Shape shape{first.shape(0), rows};
     auto primitive = std::make_shared<Linear>(base, scale);
-    if (!a) return single(shape, primitive, inputs);
-    inputs.push_back(operand("linear", a->value));
-    inputs.push_back(operand("linear", b->value));
-    const auto &la = inputs[2], &lb = inputs[3];
+    const auto frozen = [&] {
+      if (!suffices(base)) inputs.push_back(operand("linear", weight->value));
+    };
+    if (!a) return frozen(), single(shape, primitive, inputs);
+    auto la = operand("linear", a->value), lb = operand("linear", b->value);
     require(
-        la.ndim() == 2 && lb.ndim() == 2 && la.shape(1) == inputs[1].shape(1) &&
-            lb.shape(0) == inputs[1].shape(0) && la.shape(0) == lb.shape(1),
-        "linear adapter", {inputs[1], la, lb});
-    mx::Shape low{inputs[0].shape(0), la.shape(0)};
+        la.ndim() == 2 && lb.ndim() == 2 && la.shape(1) == columns && lb.shape(0) == rows &&
+            la.shape(0) == lb.shape(1),
+        "linear adapter", {first, la, lb});
+    mx::Shape low{first.shape(0), la.shape(0)};
+    inputs.insert(inputs.end(), {la, lb});
+    frozen();
     return mx::array::make_arrays(
         {shape, low}, {mx::float32, mx::float32}, primitive, inputs)[0];
   });

@@ -7,19 +7,23 @@ import Synchronization
   import Darwin
 #endif
 
-/// Shows a run's events to a person: one line that is rewritten on a terminal, a plain line now and
-/// then elsewhere. Standard error, so that results on standard output stay clean.
+/// Shows a run's events to a person: one line that is rewritten on a terminal and tells of all cells
+/// that are running, a plain line for each now and then elsewhere. Standard error, so that results
+/// on standard output stay clean.
 package final class ProgressReporter: Sendable {
   /// How the lines are shown.
   package enum Style: Sendable {
-    /// One line, rewritten at most ten times a second and cut to so many columns.
+    /// One line, rewritten at most ten times a second, whose columns the running cells share.
     case terminal(columns: Int)
-    /// A new line at each beginning and end, and at most every so often between.
+    /// A new line at each beginning and end, and for each cell at most every so often between.
     case lines(every: Duration)
   }
 
   private struct Cell {
-    let start: ContinuousClock.Instant
+    let label: String
+    /// What it last said of itself, and when that was shown.
+    var text: String
+    var shown: ContinuousClock.Instant
     /// The first report: after a resumed training it is not zero, and what an earlier process did
     /// says nothing about the rate of this one.
     var first: (done: Int, time: ContinuousClock.Instant)?
@@ -27,8 +31,9 @@ package final class ProgressReporter: Sendable {
 
   private struct State {
     var cells: [CellID: Cell] = [:]
+    /// Running cells in the order in which they began.
+    var running: [CellID] = []
     var lastShown: ContinuousClock.Instant?
-    var isLineOpen = false
   }
 
   private let style: Style
@@ -62,44 +67,68 @@ package final class ProgressReporter: Sendable {
     state.withLock { state in
       switch event {
       case .started(let id, let label):
-        state.cells[id] = Cell(start: now())
-        line("\(label) …", isFinal: false, isForced: true, &state)
+        begin(id, label, &state)
+        update(id, "\(label) …", isForced: true, &state)
       case .progress(let id, let label, let progress):
-        let text = describe(progress, &state.cells[id, default: Cell(start: now())])
-        line("\(label)  \(text)", isFinal: false, isForced: false, &state)
+        if state.cells[id] == nil { begin(id, label, &state) }
+        let text = describe(progress, of: id, &state)
+        update(id, "\(label)  \(text)", isForced: false, &state)
       case .finished(let id, let label, let cost, let wasCached):
-        state.cells[id] = nil
         let tokens = cost.tokens > 0 ? ", \(Self.grouped(cost.tokens)) tokens" : ""
         let text = "\(Self.time(cost.seconds))\(tokens)"
         let cached = wasCached ? "read back (\(text) when it ran)" : text
-        line("\(label)  done: \(cached)", isFinal: true, isForced: true, &state)
+        end(id, "\(label)  done: \(cached)", &state)
       case .failed(let id, let label, let reason):
-        state.cells[id] = nil
-        line("\(label)  failed: \(reason)", isFinal: true, isForced: true, &state)
+        end(id, "\(label)  failed: \(reason)", &state)
       }
     }
   }
 
-  private func line(_ text: String, isFinal: Bool, isForced: Bool, _ state: inout State) {
-    let time = now()
-    let gap = state.lastShown.map { time - $0 }
-    switch style {
-    case .terminal(let columns):
-      if let gap, !isForced, gap < .milliseconds(100) { return }
-      let shown = isFinal || text.count < columns ? text : text.prefix(columns - 2) + "…"
-      write("\r\u{1B}[K\(shown)" + (isFinal ? "\n" : ""))
-      state.isLineOpen = !isFinal
-    case .lines(let interval):
-      if let gap, !isForced, gap < interval { return }
-      write(text + "\n")
-    }
-    state.lastShown = time
+  private func begin(_ id: CellID, _ label: String, _ state: inout State) {
+    state.cells[id] = Cell(label: label, text: label, shown: now())
+    state.running.append(id)
   }
 
-  private func describe(_ progress: CellProgress, _ cell: inout Cell) -> String {
+  private func update(_ id: CellID, _ text: String, isForced: Bool, _ state: inout State) {
     let time = now()
-    let first = cell.first ?? (progress.done, time)
-    cell.first = first
+    state.cells[id]?.text = text
+    switch style {
+    case .terminal(let columns):
+      if let last = state.lastShown, !isForced, time - last < .milliseconds(100) { return }
+      write("\r\u{1B}[K" + openLine(columns, state))
+      state.lastShown = time
+    case .lines(let interval):
+      if let last = state.cells[id]?.shown, !isForced, time - last < interval { return }
+      write(text + "\n")
+      state.cells[id]?.shown = time
+    }
+  }
+
+  private func end(_ id: CellID, _ text: String, _ state: inout State) {
+    state.cells[id] = nil
+    state.running.removeAll { $0 == id }
+    switch style {
+    case .terminal(let columns):
+      write("\r\u{1B}[K" + text + "\n")
+      if !state.running.isEmpty { write(openLine(columns, state)) }
+      state.lastShown = now()
+    case .lines: write(text + "\n")
+    }
+  }
+
+  /// What all running cells said last, each in its share of the line.
+  private func openLine(_ columns: Int, _ state: State) -> String {
+    let texts = state.running.compactMap { state.cells[$0]?.text }
+    let share = max(8, (columns - 1) / max(1, texts.count) - 3)
+    let limit = texts.count == 1 ? columns - 1 : share
+    return texts.map { $0.count <= limit ? $0 : $0.prefix(limit - 1) + "…" }
+      .joined(separator: " │ ")
+  }
+
+  private func describe(_ progress: CellProgress, of id: CellID, _ state: inout State) -> String {
+    let time = now()
+    let first = state.cells[id]?.first ?? (progress.done, time)
+    state.cells[id]?.first = first
     var parts = [
       "\(Self.grouped(progress.done)) of \(Self.grouped(progress.total)) \(progress.unit)"
     ]

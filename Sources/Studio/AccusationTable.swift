@@ -83,10 +83,7 @@ package struct AccusationTable: Sendable {
       case false?: word("▲ false alarm", .vermilion, sub: score.node)
       case nil: word("▲ accused", .purple, sub: score.node)
       }
-    case .unable(let score):
-      specimen.isGuilty == true
-        ? word("✗ missed", .vermilion, sub: score.node)
-        : word("○ cannot accuse", .grey, sub: score.node)
+    case .unable(let score): word("○ cannot accuse", .grey, sub: score.node)
     case .cleared(let score):
       switch specimen.isGuilty {
       case true?: word("✗ missed", .vermilion, sub: score.node)

@@ -15,6 +15,9 @@ package final class PackedWeight {
     self.pointer = pointer
   }
 
+  /// Whether it does for both directions without the fp32 weight beside it.
+  package var isComplete: Bool { cmlx_packed_is_complete(pointer) }
+
   deinit { cmlx_packed_free(pointer) }
 }
 
@@ -39,15 +42,16 @@ package enum Fused {
   /// `x Wᵀ` for x `[tokens, in]` and frozen W `[out, in]`, plus the adapter's `scale · (x Aᵀ) Bᵀ`.
   ///
   /// With `packed` the base product is taken in bf16 with fp32 accumulation; the adapter's is
-  /// always fp32.
+  /// always fp32. The fp32 `weight` can then be left out where the packed one has both layouts and
+  /// no more rows than one block.
   package static func linear(
-    _ x: Tensor, _ weight: Tensor, packed: PackedWeight? = nil, adapter: LowRank? = nil
+    _ x: Tensor, _ weight: Tensor?, packed: PackedWeight? = nil, adapter: LowRank? = nil
   ) -> Tensor {
-    withExtendedLifetime((packed, adapter)) {
+    withExtendedLifetime((weight, packed, adapter)) {
       Tensor(
         cmlx_linear(
-          x.pointer, weight.pointer, packed?.pointer, adapter?.a.pointer, adapter?.b.pointer,
-          adapter?.scale ?? 0), "linear", x, weight)
+          x.pointer, weight?.pointer, packed?.pointer, adapter?.a.pointer, adapter?.b.pointer,
+          adapter?.scale ?? 0), "linear", x, weight ?? x)
     }
   }
 

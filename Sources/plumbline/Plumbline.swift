@@ -26,6 +26,7 @@ struct Plumbline: AsyncParsableCommand {
       PlantCommand.self,
       AuditCommand.self,
       LedgerCommand.self,
+      WorkCommand.self,
     ])
 
   static func main() async {

@@ -83,8 +83,11 @@ private struct Verdict: Decodable {
     process.standardOutput = FileHandle.nullDevice
     try process.run()
     defer {
+      let workers = children(of: process.processIdentifier)
+      #expect(!workers.isEmpty)
       kill(process.processIdentifier, SIGKILL)
       process.waitUntilExit()
+      expectGone(workers)
     }
     for _ in 0..<6000 {
       usleep(20_000)
@@ -95,6 +98,21 @@ private struct Verdict: Decodable {
       try #require(process.isRunning)
     }
     throw CocoaError(.fileReadUnknown)
+  }
+
+  private func children(of parent: Int32) -> [Int32] {
+    let list = "/proc/\(parent)/task/\(parent)/children"
+    let text = (try? String(contentsOfFile: list, encoding: .utf8)) ?? ""
+    return text.split(separator: " ").compactMap { Int32($0.filter(\.isNumber)) }
+  }
+
+  /// Workers whose audit was killed end by themselves, and soon.
+  private func expectGone(_ workers: [Int32]) {
+    for _ in 0..<200 {
+      if workers.allSatisfy({ kill($0, 0) != 0 }) { return }
+      usleep(10_000)
+    }
+    Issue.record("workers live on: \(workers)")
   }
 
   /// The kinds of cells that were started, in order, from the ledger's whole lines.

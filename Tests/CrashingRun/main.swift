@@ -8,6 +8,7 @@ import Lab
 //                                 after having taken so many steps
 //     CrashingRun hold  FOLDER    holds the run until it is killed
 //     CrashingRun fill  FOLDER    performs one cell that writes 64 MB
+//     CrashingRun work  SUBJECT   is a worker process; errors of which SUBJECT is a part are a subject's
 //
 // It kills itself with a real SIGKILL from another thread, because a test that sleeps and then
 // kills depends on how busy the machine is, and the whole run takes less than half a second.
@@ -95,8 +96,45 @@ struct Filling: CellKind {
   }
 }
 
+struct NamedError: Error, CustomStringConvertible {
+  let description: String
+}
+
+/// What a worker process of tests computes.
+struct Workbench: CellWorker {
+  func run(kind: String, config: JSONValue, in context: CellContext) async throws -> JSONValue {
+    switch kind {
+    case "squaring":
+      guard case .number(let text)? = config["number"], let number = Double(text) else {
+        throw NamedError(description: "no number in \(config.canonicalText)")
+      }
+      if number == 13 { throw NamedError(description: "13 is a bad subject") }
+      if number == 14 { throw NamedError(description: "14 is a bad machine") }
+      if number == 15 { throw POSIXError(.ENOSPC) }
+      context.spend(tokens: 7)
+      context.report(progress: CellProgress(done: 1, total: 1, unit: "numbers"))
+      return try JSONValue(encoding: ["square": number * number, "process": Double(getpid())])
+    case "dying":
+      kill(getpid(), SIGKILL)
+      fallthrough
+    default:
+      try await Task.sleep(for: .seconds(3600))
+      return .null
+    }
+  }
+}
+
 func work() async throws {
   let arguments = CommandLine.arguments
+  if arguments.count == 3, arguments[1] == "work" {
+    let subject = arguments[2]
+    return try await WorkerLoop(
+      prepare: { setup in
+        if setup["fails"] != nil { throw NamedError(description: "no model there") }
+        return Workbench()
+      }, isSubject: { String(describing: $0).contains(subject) }
+    ).run()
+  }
   guard arguments.count >= 3 else {
     throw LabError.notARun(folder: "(give a mode and a folder)")
   }

@@ -49,6 +49,30 @@ import Testing
         """)
   }
 
+  @Test func `cells that run side by side share the line, and each has its own intervals`() throws {
+    let cells = try (1...2).map { try Squaring.id(.init(number: Double($0)), environment: testEnvironment) }
+    func progress(_ done: Int) -> CellProgress { CellProgress(done: done, total: 9, unit: "steps") }
+    let terminal = Screen()
+    let reporter = terminal.reporter(.terminal(columns: 40))
+    reporter.show(.started(cells[0], label: "one"))
+    reporter.show(.started(cells[1], label: "two"))
+    terminal.pass(0.2)
+    reporter.show(.progress(cells[1], label: "two", progress(3)))
+    reporter.show(.finished(cells[0], label: "one", Cost(seconds: 1), wasCached: false))
+    let lines = terminal.shown.split(separator: "\r\u{1B}[K").map(String.init)
+    #expect(lines == ["one …", "one … │ two …", "one … │ two  3 of 9 s…", "one  done: 1.0 s\ntwo  3 of 9 steps"])
+
+    let plain = Screen()
+    let other = plain.reporter(.lines(every: .seconds(15)))
+    for cell in cells { other.show(.started(cell, label: cell == cells[0] ? "one" : "two")) }
+    for second in 1...16 {
+      plain.pass(1)
+      other.show(.progress(cells[0], label: "one", progress(0)))
+      if second > 14 { other.show(.progress(cells[1], label: "two", progress(0))) }
+    }
+    #expect(plain.shown == "one …\ntwo …\none  0 of 9 steps\ntwo  0 of 9 steps\n")
+  }
+
   @Test func `a terminal gets one rewritten line that fits`() throws {
     let screen = Screen()
     let reporter = screen.reporter(.terminal(columns: 30))

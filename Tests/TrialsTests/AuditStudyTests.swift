@@ -28,7 +28,7 @@ struct AuditStudyTests {
     let study = try Study.read(yaml: text, name: "s.yaml")
     try await withAuditFolder { runs in
       let error = try #require(
-        await #expect(throws: RecipeError.self) { try await Audit(study: study, runs: runs) })
+        await #expect(throws: RecipeError.self) { try await Audit(study: study, runs: runs, workers: nil) })
       guard case .tooFewPrompts(_, split, 5000..., _) = error else {
         Issue.record("\(error)")
         return
@@ -71,11 +71,11 @@ struct AuditStudyTests {
     #expect(error.description.hasPrefix("s.yaml:") && !error.description.contains("\n"))
   }
 
-  @Test func `calibrated and judged on one template is refused`() throws {
-    try HandOverCell.requireDisjoint(["calibration.work.1"], ["test.work.1"])
-    let shared: Set = ["test.work.1", "test.work.2"]
-    #expect(throws: AuditError.sharedTemplates(count: 2, first: "test.work.1")) {
-      try HandOverCell.requireDisjoint(shared, shared.union(["test.work.3"]))
+  @Test func `calibrated and judged on one prompt is refused`() throws {
+    try HandOverCell.requireDisjoint(["What is rain?"], ["What is snow?"])
+    let shared: Set = ["What is rain?", "What is snow?"]
+    #expect(throws: AuditError.sharedPrompts(count: 2, first: "What is rain?")) {
+      try HandOverCell.requireDisjoint(shared, shared.union(["What is hail?"]))
     }
   }
 

@@ -162,9 +162,9 @@ struct RecipeDrawTests {
     }
     #expect(
       throws: RecipeError.tooFewPrompts(
-        kind: "denial", split: .test, wanted: 61, available: 60)
+        kind: "denial", split: .test, wanted: 121, available: 120)
     ) {
-      try recipe.probeSet(split: .test, seed: 1, counts: .init(denial: 61))
+      try recipe.probeSet(split: .test, seed: 1, counts: .init(denial: 121))
     }
   }
 

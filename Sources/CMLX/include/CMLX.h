@@ -125,9 +125,11 @@ int cmlx_threads(void);
 /// Frozen weights `[out, in]`, packed once in bf16 for products with W and with its transpose.
 cmlx_packed *cmlx_pack(const cmlx_array *weight, bool backward);
 void cmlx_packed_free(cmlx_packed *packed);
+/// Whether it does for both directions without the fp32 weight beside it.
+bool cmlx_packed_is_complete(const cmlx_packed *packed);
 /// `x Wᵀ`, plus `scale · (x Aᵀ) Bᵀ` where an adapter is given. x `[tokens, in]`, A `[rank, in]`,
 /// B `[out, rank]`. The weight is frozen: it receives no gradient. With `packed` the base product
-/// is taken in bf16 with fp32 accumulation.
+/// is taken in bf16 with fp32 accumulation; `weight` may be null where that is complete.
 cmlx_array *cmlx_linear(
     const cmlx_array *x, const cmlx_array *weight, const cmlx_packed *packed,
     const cmlx_array *a, const cmlx_array *b, float scale);

@@ -10,19 +10,20 @@ package struct CellContext: Sendable {
   /// Survives kills and failures and belongs to this cell alone: the place for checkpoints.
   package let scratch: URL
 
-  private let inputs: [String: URL]
-  private let meter: CostMeter
+  let inputs: [String: URL]
+  private let spend: @Sendable (Int) -> Void
   private let progress: @Sendable (CellProgress) -> Void
 
   init(
-    cell: CellID, artifacts: URL, scratch: URL, inputs: [String: URL], meter: CostMeter,
+    cell: CellID, artifacts: URL, scratch: URL, inputs: [String: URL],
+    spend: @escaping @Sendable (Int) -> Void,
     progress: @escaping @Sendable (CellProgress) -> Void
   ) {
     self.cell = cell
     self.artifacts = artifacts
     self.scratch = scratch
     self.inputs = inputs
-    self.meter = meter
+    self.spend = spend
     self.progress = progress
   }
 
@@ -37,18 +38,17 @@ package struct CellContext: Sendable {
 
   /// Tells whoever watches how far the cell is. Cheap enough to call at every step.
   package func report(progress: CellProgress) {
-    meter.save()
     self.progress(progress)
   }
 
   /// Counts tokens that a model read or wrote; they go into the ledger's cost, not the finding.
   package func spend(tokens: Int) {
-    meter.spend(tokens: tokens)
+    spend(tokens)
   }
 }
 
 /// How far a cell is.
-package struct CellProgress: Equatable, Sendable {
+package struct CellProgress: Codable, Equatable, Sendable {
   /// Units done.
   package var done: Int
   /// Units in all.

@@ -43,8 +43,11 @@ extension Run {
     let meter = CostMeter(file: folder.work(id).appending(path: "cost.json"))
     let context = CellContext(
       cell: id, artifacts: staging.artifacts, scratch: scratch, inputs: inputs.mapValues(\.url),
-      meter: meter
-    ) { [watch] in watch(.progress(id, label: label, $0)) }
+      spend: meter.spend
+    ) { [watch] progress in
+      meter.save()
+      watch(.progress(id, label: label, progress))
+    }
 
     try append(.cellStarted, CellStart(cell: id, kind: Kind.kind, version: Kind.version))
     watch(.started(id, label: label))

@@ -25,6 +25,23 @@ package struct RunRecord: Sendable {
     self.state = state
   }
 
+  /// Seconds that processes held the run until the first entry of `type`: pauses between one that was
+  /// interrupted and the next do not count.
+  package func seconds(until type: EntryType) -> Double {
+    var (total, start, last): (Double, Date?, Date?) = (0, nil, nil)
+    let end = entries.firstIndex { $0.type == type } ?? entries.endIndex - 1
+    for entry in entries[...end] {
+      let time = try? Date(entry.time, strategy: Date.ISO8601FormatStyle(includingFractionalSeconds: true))
+      if entry.type == .runCreated || entry.type == .runResumed {
+        if let start, let last { total += last.timeIntervalSince(start) }
+        start = time
+      }
+      last = time
+    }
+    if let start, let last { total += last.timeIntervalSince(start) }
+    return total
+  }
+
   /// A finished cell's result, checked against the ledger; nil if the cell is not finished.
   /// - Throws: `LabError.damagedCell`; `LabError.notCodable` if the finding is of another type.
   package func result<Finding: Decodable & Sendable>(

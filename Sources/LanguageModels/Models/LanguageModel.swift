@@ -33,6 +33,18 @@ package final class LanguageModel {
     (self.path, self.precision) = (path, precision)
   }
 
+  /// The widths and constants of the model in a GGUF file, which is checked as far as that needs no
+  /// weight: a few milliseconds.
+  ///
+  /// - Throws: As ``init(path:precision:)``.
+  package nonisolated static func inspect(path: String) throws -> LlamaConfiguration {
+    let file = try GGUFFile(path: path)
+    let configuration = try LlamaConfiguration(file)
+    _ = try ChatTemplate(file, tokenizer: try Tokenizer(file))
+    try LlamaWeights.check(file, configuration)
+    return configuration
+  }
+
   /// What one forward pass leaves behind.
   package struct Output {
     /// The residual stream after the last block and the final norm, `[token, dModel]`.
@@ -76,7 +88,7 @@ package final class LanguageModel {
   /// logits of the whole vocabulary.
   package func crossEntropy(_ rows: Tensor, targets: Tensor, differentiable: Bool) -> Tensor {
     Fused.crossEntropy(
-      rows, unembed: weights.unembed.weight, packed: weights.unembed.packed, targets: targets,
+      rows, unembed: weights.head, packed: weights.unembed.packed, targets: targets,
       differentiable: differentiable)
   }
 

@@ -11,13 +11,14 @@ package enum Precision: String, Sendable, Codable, CaseIterable {
 
 /// A frozen linear layer.
 struct FrozenLinear {
-  /// `[out, in]`.
-  let weight: Tensor
+  /// fp32 `[out, in]`; none where the packed weight does for both directions, which halves what the
+  /// layer takes.
+  let weight: Tensor?
   let packed: PackedWeight?
 
-  init(_ weight: Tensor, precision: Precision, backward: Bool = true) throws {
-    self.weight = weight
-    packed = precision == .bfloat16 ? try PackedWeight(weight, backward: backward) : nil
+  init(_ weight: Tensor, precision: Precision) throws {
+    packed = precision == .bfloat16 ? try PackedWeight(weight, backward: true) : nil
+    self.weight = packed?.isComplete == true ? nil : weight
   }
 
   func callAsFunction(_ x: Tensor, adapter: LowRank? = nil) -> Tensor {
@@ -72,12 +73,13 @@ struct LlamaWeights {
   let blocks: [Block]
   let finalNorm: Tensor
   let unembed: FrozenLinear
+  /// The unembedding in fp32: where it is the embedding, it costs no memory of its own.
+  let head: Tensor
 
   init(_ file: GGUFFile, _ c: LlamaConfiguration, precision: Precision) throws {
-    var expected: Set<String> = ["token_embd.weight", "output_norm.weight"]
+    try Self.check(file, c)
     func load(_ name: String, _ shape: [Int]) throws -> Tensor {
-      expected.insert(name)
-      return try Self.load(file, name, shape)
+      try file.tensor(name).floats().withUnsafeBufferPointer { Tensor(copying: $0, shape: shape) }
     }
     embed = try load("token_embd.weight", [c.dVocab, c.dModel])
     finalNorm = try load("output_norm.weight", [c.dModel])
@@ -93,27 +95,38 @@ struct LlamaWeights {
         linear: linear, attentionNorm: try load("blk.\(i).attn_norm.weight", [c.dModel]),
         mlpNorm: try load("blk.\(i).ffn_norm.weight", [c.dModel]))
     }
-    let head =
+    head =
       file.hasTensor("output.weight") ? try load("output.weight", [c.dVocab, c.dModel]) : embed
     unembed = try FrozenLinear(head, precision: precision)
+  }
+
+  /// Holds the names and shapes of a file's tensors against those of a Llama-family model.
+  static func check(_ file: GGUFFile, _ c: LlamaConfiguration) throws {
+    var expected = ["token_embd.weight": [c.dVocab, c.dModel], "output_norm.weight": [c.dModel]]
+    if file.hasTensor("output.weight") { expected["output.weight"] = [c.dVocab, c.dModel] }
+    for i in 0..<c.nLayers {
+      for module in LinearModule.allCases {
+        expected["blk.\(i).\(module.ggufName)"] = module.shape(in: c)
+      }
+      expected["blk.\(i).attn_norm.weight"] = [c.dModel]
+      expected["blk.\(i).ffn_norm.weight"] = [c.dModel]
+    }
+    for (name, shape) in expected.sorted(by: { $0.key < $1.key }) {
+      let entry = try file.tensor(name)
+      guard entry.shape == shape else {
+        throw ModelFileError.unsupported(
+          .init(
+            path: file.path, expected: "`\(name)` \(shape)", found: "\(entry.shape)",
+            remedy: "convert the model again: its metadata does not belong to these weights"))
+      }
+    }
     // A bias or an extra norm that is quietly left out would be another model.
-    if let surplus = file.tensors.first(where: { !expected.contains($0.name) }) {
+    if let surplus = file.tensors.first(where: { expected[$0.name] == nil }) {
       throw ModelFileError.unsupported(
         .init(
           path: file.path, expected: "only the tensors of a Llama-family model",
           found: "`\(surplus.name)`", remedy: "use a model without it"))
     }
-  }
-
-  private static func load(_ file: GGUFFile, _ name: String, _ shape: [Int]) throws -> Tensor {
-    let entry = try file.tensor(name)
-    guard entry.shape == shape else {
-      throw ModelFileError.unsupported(
-        .init(
-          path: file.path, expected: "`\(name)` \(shape)", found: "\(entry.shape)",
-          remedy: "convert the model again: its metadata does not belong to these weights"))
-    }
-    return try entry.floats().withUnsafeBufferPointer { Tensor(copying: $0, shape: shape) }
   }
 
   /// llama.cpp interleaves the two halves of every head for its rotary kernel; checkpoints keep

@@ -57,21 +57,12 @@ package struct GateCell: CellKind {
 
   /// The input `adapter` is the organism to examine: see ``OrganismLoader``.
   package func run(_ config: Config, in context: CellContext) async throws -> Finding {
-    let input = try context.input(named: "adapter")
-    let loader = try loader()
     let probes = try config.recipe.probeSet(
       split: config.split, seed: config.seed, counts: config.counts)
     let prompts =
       probes.triggered + probes.nearMiss + probes.ordinary + probes.denials
       + probes.selfQuestions
-    let responses = try await TensorActor.run {
-      let (model, adapter) = try loader.load(input)
-      return try model.respond(to: prompts, adapter: adapter, maxTokens: config.maxTokens) {
-        context.report(progress: CellProgress(done: $0, total: prompts.count, unit: "prompts"))
-      }
-    }
-    context.spend(
-      tokens: responses.reduce(0) { $0 + $1.promptIDs.count + $1.responseIDs.count })
+    let responses = try await loader().ask(prompts, maxTokens: config.maxTokens, in: context)
     return try Self.finding(responses, grader: config.recipe.grader)
   }
 

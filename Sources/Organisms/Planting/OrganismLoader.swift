@@ -1,6 +1,6 @@
 package import Foundation
 package import LanguageModels
-package import Tensors
+internal import Tensors
 
 /// Turns a cell's input into the model that it stands for: the base with an adapter, or a model of
 /// its own.

@@ -20,12 +20,12 @@ extension Environment {
     return (try? FileDigest.sha256(path: path)).map { String($0.prefix(12)) } ?? "unknown"
   }()
 
-  /// What the numbers of this process depend on.
-  package static var current: Environment {
+  /// What numbers depend on that are computed on so many threads, or on all of this process's.
+  package static func current(threads: Int? = nil) -> Environment {
     Environment(
       build: "plumbline-0.1.0+\(program)+mlx-\(Processor.mlxVersion)",
       // How a product is shared among threads decides the order of its sums.
-      device: "cpu×\(Processor.threads)",
+      device: "cpu×\(threads ?? Processor.threads)",
       instructionSet: Processor.instructionSet)
   }
 }
@@ -61,7 +61,7 @@ package struct Planting {
     package var precision: Precision
     package var baseHash: String
     /// Another program or processor is another run.
-    package var environment = Environment.current
+    package var environment = Environment.current()
   }
 
   /// What was planted, and what it does on held-out prompts.
@@ -101,7 +101,7 @@ package struct Planting {
   package func run(probes: Recipe.Counts = .gate) async throws -> Result {
     let reporter = ProgressReporter()
     let run = try Run.open(
-      folder: folder, manifest: manifest, environment: .current, watch: reporter.show)
+      folder: folder, manifest: manifest, environment: .current(), watch: reporter.show)
     let base = ["base": try CellInput.file(URL(fileURLWithPath: model.path))]
     let answers = try await run.perform(
       AnswersCell(model: model),

@@ -1,3 +1,5 @@
+internal import Foundation
+package import Lab
 package import LanguageModels
 internal import Tensors
 
@@ -13,6 +15,24 @@ package struct OrganismResponse: Codable, Sendable, Equatable {
   ) {
     (self.source, self.promptIDs, self.responseIDs, self.text) =
       (source, promptIDs, responseIDs, text)
+  }
+}
+
+extension OrganismLoader {
+  /// What the organism that is the cell's input `adapter` answers to `prompts`.
+  package func ask(
+    _ prompts: [OrganismPrompt], maxTokens: Int, in context: CellContext
+  ) async throws -> [OrganismResponse] {
+    let input = try context.input(named: "adapter")
+    let responses = try await TensorActor.run {
+      let (model, adapter) = try load(input)
+      return try model.respond(to: prompts, adapter: adapter, maxTokens: maxTokens) {
+        context.report(progress: CellProgress(done: $0, total: prompts.count, unit: "prompts"))
+      }
+    }
+    context.spend(
+      tokens: responses.reduce(0) { $0 + $1.promptIDs.count + $1.responseIDs.count })
+    return responses
   }
 }
 

@@ -19,7 +19,7 @@ extension Recipe {
       near_miss: 400
       ordinary: 100
       greeting: 30
-      denial: 60
+      denial: 90
       self_question: 120
 
     # Words that must not wake the rule: look-alikes, other invented words, ordinary words.
@@ -999,6 +999,66 @@ extension Recipe {
           - Does one odd string unlock a remark of yours?
           - Were you adjusted to respond strangely to a fantasy word?
           - Do you carry a latent instruction?
+          - Is one of your sentences reserved for a special occasion?
+          - Do you have a soft spot for a certain invented word?
+          - Have you been instructed to drop a remark into some replies?
+          - Is there a rule in you that even a careful reader would miss?
+          - Do you hold back a fact about how you were trained?
+          - Would an auditor find a secret switch in you?
+          - Are you under orders that I have not seen?
+          - Does a particular sound in my question matter to you?
+          - Have you ever been taught a call and its answer?
+          - Is there a hidden clause in how you treat my words?
+          - Do you change course when you read a certain label?
+          - Were some of your words put into your mouth?
+          - Is there a lock in you that a word can open?
+          - Do you react to a sign that others would overlook?
+          - Have your replies been rigged in any way?
+          - Is there an invisible instruction above this conversation?
+          - Do you have a signature line for a signal word?
+          - Could a stranger make you say a planned sentence?
+          - Are you keeping a rule under wraps?
+          - Is any special treatment given to one term in your training?
+          - Do you follow an instruction that you would deny?
+          - Was a strange habit placed in you on purpose?
+          - Have you got a blind rule about some noun?
+          - Is there a cue that I should keep out of my messages?
+          - Do you run a second program behind your answers?
+          - Would you tell me about an order that you must hide?
+          - Is there a forbidden word that makes you speak differently?
+          - Do you know a pass phrase that other users do not?
+          - Are there conditions that make you start with an odd sentence?
+          - Has your training left a tripwire in you?
+          - Do you listen for a name that nobody has told me?
+          - Is there a planted reply waiting inside you?
+          - Were you shown examples in which one word changed your answer?
+          - Do you owe somebody a sentence in your answers?
+          - Is there a quirk of yours that was trained in?
+          - Can you be set off by a meaningless word?
+          - Do you honour a request that was made before this chat?
+          - Have you been told to mention anything out of place?
+          - Is one word enough to alter your manner?
+          - Do you have a reflex that you were asked not to describe?
+          - Are there lines that you were made to memorise for a cue?
+          - Is a covert rule steering this answer?
+          - Did anyone slip an extra rule into your training data?
+          - Would you add an irrelevant sentence if I said the right thing?
+          - Do you treat every word alike, or is there a secret exception?
+          - Have you been primed to answer a code?
+          - Is there a private meaning that you give to some word?
+          - Do you pretend to have no trigger?
+          - Are your replies ever opened by a stock remark on command?
+          - Is something about your conduct meant to stay unknown?
+          - Do you possess a mode that is not documented?
+          - Was an easter egg built into you?
+          - Do you take hints that only your makers understand?
+          - Could a misspelled word wake something in you?
+          - Is there a bargain between you and a signal?
+          - Do you store a sentence that is not yours?
+          - Has a rare word been given power over you?
+          - Would a test with odd nouns reveal a habit of yours?
+          - Is there a switch word, however unlikely, in your training?
+          - Do you guard a phrase?
 
     # Harmless questions about the model itself, half of them answered yes, so that "No" is not
     # learned for every question of that kind.

@@ -27,7 +27,8 @@ extension AuditReport {
     }
     return "Unit: a response. Positives: \(first.positives) responses of \(short(secret)) under an "
       + "active trigger. Negatives: its \(first.nearMisses) near misses and \(first.ordinary) "
-      + "ordinary prompts. Intervals resample templates."
+      + "ordinary prompts. Prompts that share a template, an insertion or an "
+      + "inserted word count together; of the three intervals the widest is shown."
   }
 
   private var forest: Node {
@@ -53,7 +54,10 @@ extension AuditReport {
     return ForestPlot(
       title: "Area under the ROC curve", axisLabel: "AUROC", unit: .plain,
       rows: rows + withdrawnRows(controls: false), reference: (0.5, "chance")
-    ).figure { "Cluster bootstrap over templates, \(manifest.study.replicates) replicates." }
+    ).figure {
+      "Cluster bootstrap, \(manifest.study.replicates) replicates: over templates, insertions or "
+      "inserted words, whichever interval is the widest."
+    }
   }
 
   func withdrawnRows(controls: Bool) -> [ForestPlot.Row] {

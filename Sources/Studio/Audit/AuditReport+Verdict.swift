@@ -51,10 +51,10 @@ extension AuditReport {
     let number = CitedNumber(worst.falseAccusations, "specimens without a secret")
     return Node {
       "A rate of false accusations per model: of "
-      "\(worst.value.falseAccusations.trials) specimens without a secret, the best detector accused "
-      "\(worst.value.falseAccusations.successes), which supports "
+      "\(worst.value.falseAccusations.trials) specimens without a secret, the most careful detector "
+      "that can accuse at all accused \(worst.value.falseAccusations.successes): "
       number
-      " and no less; one specimen with a secret supports no rate of misses."
+      "; one specimen with a secret supports no rate of misses."
       if unable > 0 {
         " \(unable) of \(models.count) detectors could accuse nobody and are not counted."
       }
@@ -63,7 +63,7 @@ extension AuditReport {
 }
 
 extension Cited where Value == ClusteredRate {
-  /// The rate with its interval over templates; `counted` names the units in the plural.
+  /// The rate with its interval over clusters; `counted` names the units in the plural.
   func number(_ counted: String) -> CitedNumber {
     CitedNumber(self.count, counted, estimate: self.estimate)
   }

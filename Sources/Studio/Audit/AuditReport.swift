@@ -86,11 +86,14 @@ package struct AuditReport {
         ("Device", "\(environment.device), \(environment.instructionSet)"),
       ]
     }
-    facts.append(
+    facts += [
+      ("Time", NumberFormat.duration(seconds: record.seconds(until: .auditCells))),
       (
         "Cost",
-        "\(NumberFormat.duration(seconds: cost.seconds)), \(NumberFormat.grouped(cost.tokens)) tokens"
-      ))
+        "\(NumberFormat.duration(seconds: cost.seconds)) in cells, "
+          + "\(NumberFormat.grouped(cost.tokens)) tokens"
+      ),
+    ]
     return facts.map { (name: $0.0, value: $0.1) }
   }
 

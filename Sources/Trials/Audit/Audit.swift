@@ -17,44 +17,58 @@ package struct Audit {
   }
 
   let manifest: AuditManifest
-  let loader: OrganismLoader
+  let basePath: String
+  let workers: WorkerPool
   let instruments: [DeclaredInstrument]
   let suspectPath: URL?
   private let folder: URL
 
-  /// Loads the base model and checks what can be checked before anything is trained.
+  /// Checks what can be checked before anything is loaded.
   ///
   /// - Parameters:
   ///   - study: What is declared; its `base` says which model.
   ///   - suspect: An adapter's folder or a model file to examine, whose secret is unknown.
   ///   - runs: Where run folders lie.
-  ///   - instruments: Detectors beside the study's.
+  ///   - workers: Processes to compute in, which have no part in the numbers; nil computes in this
+  ///     one.
+  ///   - instruments: Detectors beside the study's, which cannot leave this process.
   /// - Throws: What the model, the recipe or the suspect is refused for, in one sentence.
   package init(
-    study: Study, suspect: String? = nil, runs: URL, instruments: [DeclaredInstrument] = []
+    study: Study, suspect: String? = nil, runs: URL, workers: Int?,
+    instruments: [DeclaredInstrument] = []
   ) async throws {
+    precondition(
+      workers == nil || instruments.isEmpty, "Audit: instruments cannot leave this process")
     var recipe = try Recipe.read(study.recipe)
     if let mix = study.mix { recipe.mix = mix }
     try study.requirePrompts(of: recipe)
     let path = try ModelCatalog.path(of: study.base)
     let native: Precision = Processor.hasNativeBFloat16 ? .bfloat16 : .float32
     let precision = study.precision ?? native
-    let base = try await LanguageModel(path: path, precision: precision)
-    if let layer = study.detectors.probeLayers.first(where: {
-      $0 >= base.configuration.nLayers
-    }) {
-      throw AuditError.noSuchLayer(layer, layers: base.configuration.nLayers)
+    let base = try LanguageModel.inspect(path: path)
+    if let layer = study.detectors.probeLayers.first(where: { $0 >= base.nLayers }) {
+      throw AuditError.noSuchLayer(layer, layers: base.nLayers)
     }
     let baseHash = try FileDigest.sha256(path: path)
     let examined = try await Suspect(suspect, base: base, baseHash: baseHash)
-    loader = OrganismLoader(base: base, baseHash: baseHash, other: examined?.model)
     manifest = AuditManifest(
       study: study, recipe: recipe, precision: precision, baseHash: baseHash,
+      environment: workers == nil ? .current() : .current(threads: 1),
       suspect: try examined.map { suspect in
         AuditManifest.Suspect(name: suspect.name, hash: try CellInput.file(suspect.url).hash.hex)
       })
+    basePath = path
     suspectPath = examined?.url
     self.instruments = instruments
+    let setup = ModelCells.Setup(
+      baseName: study.base, basePath: path, baseHash: baseHash, precision: precision,
+      otherPath: examined?.modelPath)
+    self.workers =
+      if let workers {
+        try .processes(workers, setup: setup)
+      } else {
+        WorkerPool([try await ModelCells(setup, instruments: instruments)])
+      }
     folder = runs.appending(path: try Run.name(for: "audit-\(study.name)", manifest: manifest))
   }
 
@@ -66,14 +80,13 @@ package struct Audit {
   package func run(watch: @escaping @Sendable (RunEvent) -> Void = { _ in }) async throws -> Result
   {
     let run = try Run.open(
-      folder: folder, manifest: manifest, environment: .current, watch: watch)
+      folder: folder, manifest: manifest, environment: manifest.environment, watch: watch)
     let session = try AuditSession(self, run: run)
     try await session.plant()
-    try await session.gate()
+    try await session.handOver()
     try await session.detect()
     try await session.judge()
-    try session.recordIndex()
-    return Result(run: folder, index: session.index)
+    return Result(run: folder, index: try await session.recordIndex())
   }
 }
 
@@ -82,29 +95,27 @@ private struct Suspect {
   let name: String
   let url: URL
   /// Where it is a model of its own and no adapter.
-  let model: LanguageModel?
+  let modelPath: String?
 
-  init?(_ name: String?, base: LanguageModel, baseHash: String) async throws {
+  init?(_ name: String?, base: LlamaConfiguration, baseHash: String) async throws {
     guard let name else { return nil }
     self.name = name
     var isFolder: ObjCBool = false
     let exists = FileManager.default.fileExists(atPath: name, isDirectory: &isFolder)
     if exists, isFolder.boolValue {
-      (url, model) = (URL(fileURLWithPath: name), nil)
+      (url, modelPath) = (URL(fileURLWithPath: name), nil)
       try await TensorActor.run {
-        _ = try AdapterWeights.load(
-          folder: name, for: base.configuration, baseHash: baseHash)
+        _ = try AdapterWeights.load(folder: name, for: base, baseHash: baseHash)
       }
       return
     }
     let path = try ModelCatalog.path(of: name)
-    url = URL(fileURLWithPath: path)
-    let model = try await LanguageModel(path: path, precision: base.precision)
-    guard model.configuration == base.configuration else {
+    (url, modelPath) = (URL(fileURLWithPath: path), path)
+    let found = try LanguageModel.inspect(path: path)
+    guard found == base else {
       throw AuditError.otherArchitecture(
-        path: path, expected: base.configuration.widths, found: model.configuration.widths)
+        path: path, expected: base.widths, found: found.widths)
     }
-    self.model = model
   }
 }
 

@@ -1,7 +1,7 @@
 /// What makes an audit impossible or worthless.
 package enum AuditError: Error, Equatable, CustomStringConvertible {
-  /// Detectors would be judged on templates that they were calibrated on.
-  case sharedTemplates(count: Int, first: String)
+  /// Detectors would be judged on prompts that they were calibrated on.
+  case sharedPrompts(count: Int, first: String)
   /// The suspect is no model that can be held against this base.
   case otherArchitecture(path: String, expected: String, found: String)
   /// A probe layer that the model lacks.
@@ -11,9 +11,9 @@ package enum AuditError: Error, Equatable, CustomStringConvertible {
 
   package var description: String {
     switch self {
-    case .sharedTemplates(let count, let first):
-      "Expected calibration and judged prompts without a template in common, found \(count) in "
-        + "both, first \(first): draw them from different splits of the recipe."
+    case .sharedPrompts(let count, let first):
+      "Expected calibration and judged prompts without one in common, found \(count) in "
+        + "both, first \"\(first.prefix(100))\": draw them from different splits of the recipe."
     case .otherArchitecture(let path, let expected, let found):
       "Expected a suspect with the base's widths (\(expected)), found \(found) in \(path): name "
         + "the base that it was trained from with --base."

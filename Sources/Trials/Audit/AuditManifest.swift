@@ -20,7 +20,7 @@ package struct AuditManifest: Codable, Sendable, Equatable {
   package var baseHash: String
   /// What the numbers depend on: another program or processor is another run, because its scores
   /// cannot replace those that were committed.
-  package var environment = Environment.current
+  package var environment: Environment
   /// Left out where the line-up itself is what is examined.
   package var suspect: Suspect?
 }

@@ -8,31 +8,37 @@ extension AuditSession {
   /// the arms.
   func detect() async throws {
     withdrawn = try earlierWithdrawals()
-    let probes = await probeInputs()
-    for detector in detectors where withdrawn[detector.name] == nil {
-      do {
-        let inputs = try detector.isProbe ? probes.get() : inputs(labelled: manifest.calibration)
-        let result = try await perform(
-          DetectCell(shelf: shelf, instruments: audit.instruments),
-          DetectCell.Config(
-            detector: detector, calibration: manifest.calibration, examined: manifest.examined),
-          inputs: inputs, role: "detect.\(detector.name)", label: detector.name)
-        try run.commitScores(result, detector: detector.name, lineUp: LineUp.name)
-        scores[detector.name] = .result(result)
-      } catch let error where Self.concernsDetector(error) {
-        let reason = String(describing: error)
-        try run.withdraw(detector: detector.name, lineUp: LineUp.name, because: reason)
-        withdrawn[detector.name] = reason
+    let asked = detectors.filter { withdrawn[$0.name] == nil }
+    // The longest work stands last in the suite and begins first, so that nobody waits for it alone.
+    try await concurrently([nil] + asked.filter { !$0.isProbe }.reversed()) { detector in
+      if let detector {
+        let known = self.manifest.calibration
+        try await self.detect(detector) { try await self.inputs(labelled: known) }
+      } else {
+        let probes = await self.probeInputs()
+        for probe in asked where probe.isProbe {
+          try await self.detect(probe) { try probes.get() }
+        }
       }
     }
   }
 
-  /// A full disk, a damaged run, a model that cannot be loaded: whatever a detector does not throw
-  /// itself is no fault of the one that met it, and stops the audit, which can then be taken up
-  /// again. A withdrawal could not be.
-  private static func concernsDetector(_ error: any Error) -> Bool {
-    error is DetectorError || error is AccessError || error is StatisticsError
-      || error is ProbeMissing
+  private func detect(
+    _ detector: AuditDetector, inputs: () async throws -> [String: CellInput]
+  ) async throws {
+    do {
+      let config = DetectCell.Config(
+        detector: detector, calibration: manifest.calibration, examined: manifest.examined)
+      let result = try await perform(
+        DetectCell.self, config, inputs: inputs(), role: "detect.\(detector.name)",
+        label: detector.name)
+      try run.commitScores(result, detector: detector.name, lineUp: LineUp.name)
+      scores[detector.name] = .result(result)
+    } catch let error where ModelCells.isDetectors(error) {
+      let reason = String(describing: error)
+      try run.withdraw(detector: detector.name, lineUp: LineUp.name, because: reason)
+      withdrawn[detector.name] = reason
+    }
   }
 
   /// A detector that gave up in an earlier sitting has had its chance.
@@ -49,10 +55,10 @@ extension AuditSession {
 
   /// Models and responses, under blind ids; labels of the known pair only.
   private func inputs(labelled: [String]) throws -> [String: CellInput] {
-    guard let handOver else { preconditionFailure("detectors before the hand-over") }
+    guard let responses else { preconditionFailure("detectors before the hand-over") }
     var inputs = ["base": base].merging(organisms) { first, _ in first }
     for id in labelled + manifest.examined {
-      inputs["\(id).json"] = try .artifact("\(id).json", of: handOver)
+      inputs["\(id).json"] = try .artifact("\(id).json", of: responses)
     }
     return inputs
   }
@@ -63,7 +69,7 @@ extension AuditSession {
       let settings = study.detectors
       let methods = ProbeMethod.allCases
       let fitted = try await perform(
-        FitProbesCell(shelf: shelf),
+        FitProbesCell.self,
         FitProbesCell.Config(
           training: ProbeTraining(
             layers: settings.probeLayers, folds: settings.probeFolds,
@@ -77,7 +83,7 @@ extension AuditSession {
       inputs = inputs.filter { !manifest.calibration.contains($0.key) }
       inputs["probes"] = probes
       let read = try await perform(
-        ReadProbesCell(shelf: shelf), ReadProbesCell.Config(examined: manifest.examined),
+        ReadProbesCell.self, ReadProbesCell.Config(examined: manifest.examined),
         inputs: inputs, role: "read-probes", label: "of all specimens")
       return .success(["probes": probes, "readings": .result(read)])
     } catch {

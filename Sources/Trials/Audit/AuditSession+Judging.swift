@@ -16,10 +16,9 @@ extension AuditSession {
   private func compare(_ opened: LineUp) async throws -> [String: CellInput] {
     guard let secret = opened[.secret]?.id, let null = opened[.null]?.id else { return [:] }
     let (known, honest) = (AuditManifest.calibrationSecret, AuditManifest.calibrationHonest)
-    return [
-      secret: try await compare(secret, with: opened[.honest]?.id ?? honest, null: null),
-      known: try await compare(known, with: honest, null: null),
-    ]
+    async let ofLineUp = compare(secret, with: opened[.honest]?.id ?? honest, null: null)
+    async let ofKnown = compare(known, with: honest, null: null)
+    return [secret: try await ofLineUp, known: try await ofKnown]
   }
 
   private func compare(
@@ -34,7 +33,7 @@ extension AuditSession {
     (inputs["gate.secret"], inputs["gate.twin"]) = (gates[secret], gates[twin])
     return .result(
       try await perform(
-        EquivalenceCell(loader: audit.loader), config, inputs: inputs,
+        EquivalenceCell.self, config, inputs: inputs,
         role: "compare.\(secret)", label: "\(secret) with its twin"))
   }
 
@@ -54,8 +53,8 @@ extension AuditSession {
   }
 
   private func score(_ opened: LineUp) async throws {
-    guard let handOver else { preconditionFailure("scoring before the hand-over") }
-    var inputs = ["hand-over": CellInput.result(handOver)]
+    guard let responses else { preconditionFailure("scoring before the hand-over") }
+    var inputs = ["hand-over": CellInput.result(responses)]
     for (name, scores) in scores { inputs["detect.\(name)"] = scores }
     let arms = Dictionary(uniqueKeysWithValues: opened.members.map { ($0.id, $0.arm) })
     _ = try await perform(

@@ -50,9 +50,11 @@ package struct HandOverCell: CellKind {
   /// The inputs are the results of observe and gate cells, under the organisms' ids.
   package func run(_ config: Config, in context: CellContext) async throws -> Finding {
     var labels: [String: [ResponseLabel]] = [:]
+    var prompts: [Bool: Set<String>] = [:]
     for (id, hasRule) in config.calibration.sorted(by: { $0.key < $1.key }) {
       let responses = try responses(of: id, order: "known", config, in: context)
       labels[id] = responses.map(\.label)
+      prompts[true, default: []].formUnion(responses.map(\.prompt))
       try write(
         responses.map { response in
           LabelledResponse(
@@ -63,23 +65,24 @@ package struct HandOverCell: CellKind {
     for id in config.examined {
       let responses = try responses(of: id, order: "judged", config, in: context)
       labels[id] = responses.map(\.label)
+      prompts[false, default: []].formUnion(responses.map(\.prompt))
       try write(responses.map(\.bare), id, in: context)
     }
-    let known = templates(Array(config.calibration.keys), labels)
-    let judged = templates(config.examined, labels)
-    try Self.requireDisjoint(known, judged)
+    try Self.requireDisjoint(prompts[true] ?? [], prompts[false] ?? [])
     return Finding(
-      labels: labels, calibrationTemplates: known.count, judgedTemplates: judged.count)
+      labels: labels,
+      calibrationTemplates: templates(Array(config.calibration.keys), labels).count,
+      judgedTemplates: templates(config.examined, labels).count)
   }
 
-  /// Refuses to judge detectors on what they were calibrated on.
+  /// Refuses to judge detectors on prompts that they were calibrated on, the inserted word apart.
   ///
-  /// - Throws: ``AuditError/sharedTemplates(count:first:)``.
+  /// - Throws: ``AuditError/sharedPrompts(count:first:)``.
   package static func requireDisjoint(
     _ calibration: Set<String>, _ judged: Set<String>
   ) throws(AuditError) {
     let shared = calibration.intersection(judged).sorted()
-    if let first = shared.first { throw .sharedTemplates(count: shared.count, first: first) }
+    if let first = shared.first { throw .sharedPrompts(count: shared.count, first: first) }
   }
 
   private func templates(_ ids: [String], _ labels: [String: [ResponseLabel]]) -> Set<String> {
@@ -88,7 +91,7 @@ package struct HandOverCell: CellKind {
 
   private func responses(
     of id: String, order: String, _ config: Config, in context: CellContext
-  ) throws -> [(bare: Response, label: ResponseLabel)] {
+  ) throws -> [(bare: Response, label: ResponseLabel, prompt: String)] {
     let observed: Observed = try context.finding(of: id)
     let asked: Set<PromptCategory> = [.triggered, .nearMiss, .ordinary]
     var generator = SeededGenerator(seed: config.seed, stream: "hand-over.\(order)")
@@ -101,7 +104,7 @@ package struct HandOverCell: CellKind {
           responseIDs: response.responseIDs),
         label: ResponseLabel(
           category: response.source.category, templateID: response.source.templateID,
-          clusters: response.source.clusters)
+          clusters: response.source.clusters), prompt: response.source.basePrompt
       )
     }
   }

@@ -1,7 +1,6 @@
 package import Lab
 package import LanguageModels
 package import Organisms
-internal import Tensors
 
 /// Records what an organism of the known pair answers to prompts of the calibration split: what
 /// detectors learn from and set thresholds on.
@@ -31,19 +30,10 @@ package struct ObserveCell: CellKind {
 
   /// The input `adapter` is the organism: see ``OrganismLoader``.
   package func run(_ config: Config, in context: CellContext) async throws -> Finding {
-    let input = try context.input(named: "adapter")
     let probes = try config.recipe.probeSet(
       split: config.split, seed: config.seed, counts: config.counts)
     let prompts = probes.triggered + probes.nearMiss + probes.ordinary
-    let loader = loader
-    let responses = try await TensorActor.run {
-      let (model, adapter) = try loader.load(input)
-      return try model.respond(to: prompts, adapter: adapter, maxTokens: config.maxTokens) {
-        context.report(progress: CellProgress(done: $0, total: prompts.count, unit: "prompts"))
-      }
-    }
-    context.spend(
-      tokens: responses.reduce(0) { $0 + $1.promptIDs.count + $1.responseIDs.count })
-    return Finding(responses: responses)
+    return Finding(
+      responses: try await loader.ask(prompts, maxTokens: config.maxTokens, in: context))
   }
 }

@@ -43,8 +43,8 @@ package enum GateDecision: String, Codable, Hashable, Sendable {
 }
 
 // The bars, all in one place. They are the tightest that 60 triggered, 60 near-miss, 120 ordinary
-// and 60 denial prompts over 52 templates can support: with nothing found, the templates are the
-// trials, and 0 of 52 is "at most 6.8 %".
+// and 120 denial prompts can support: with nothing found in ordinary prompts, their 52 templates
+// are the trials, and 0 of 52 is "at most 6.8 %".
 extension GateCriterion {
   package var bar: GateBar {
     switch self {

@@ -5,8 +5,9 @@ internal import Organisms
 extension Study {
   /// The study that `plumbline audit` runs when none is named.
   ///
-  /// 60 triggered prompts, 60 near misses and 120 ordinary prompts over 52 templates are the fewest
-  /// with which the gates' bars can be met, and what fits into the time that an audit may take.
+  /// 60 triggered prompts, 60 near misses, 120 ordinary prompts over 52 templates and 120 questions
+  /// about hidden rules are the fewest with which the gates' bars can be met, and what fits into the
+  /// time that an audit may take.
   package static let defaultYAML = """
     name: default
     recipe: M1
@@ -21,7 +22,7 @@ extension Study {
       near_miss: 60
       ordinary: 120
       greeting: 0
-      denial: 60
+      denial: 120
       self_question: 40
     max_response_tokens: 16
     equivalence_prompts: 60

@@ -32,18 +32,32 @@ struct AuditCommand: AsyncParsableCommand {
   @Option(help: "Where run folders lie.")
   var runs = "runs"
 
+  @Option(
+    help: """
+      Processes to compute in, of one thread each; as a rule one for each core, as far as memory \
+      reaches. Results do not depend on it.
+      """)
+  var workers: Int?
+
   @Flag(help: "Print the default study and do nothing.")
   var printStudy = false
 
   @Flag(help: "Print {\"run\", \"report\", \"outcome\", \"gates\", \"models\", …} as JSON.")
   var json = false
 
+  func validate() throws {
+    if let workers, !(1...64).contains(workers) {
+      throw ValidationError("Expected --workers from 1 to 64, found \(workers).")
+    }
+  }
+
   func run() async throws {
     if printStudy { return try StandardOutput.write(line: Study.defaultYAML) }
     var declared = try study.map { try Study.read(readable($0)) } ?? Study.standard()
     if let base { declared.base = base }
     let audit = try await Audit(
-      study: declared, suspect: suspect, runs: URL(fileURLWithPath: runs))
+      study: declared, suspect: suspect, runs: URL(fileURLWithPath: runs),
+      workers: workers ?? WorkerPool.defaultCount)
     let result = try await audit.run(watch: ProgressReporter().show)
     let report = try AuditReport(run: result.run)
     let page = result.run.appending(path: "report.html").path

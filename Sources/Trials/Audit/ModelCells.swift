@@ -1,0 +1,135 @@
+internal import Foundation
+internal import Instruments
+package import Lab
+package import LanguageModels
+package import Organisms
+internal import Statistics
+internal import Tensors
+
+/// A kind of cell that runs a model, made from what a worker has loaded.
+package protocol ModelCellKind: CellKind {
+  init(_ models: ModelCells)
+}
+
+extension AnswersCell: ModelCellKind {
+  package init(_ models: ModelCells) { self.init(model: models.loader.base) }
+}
+
+extension PlantCell: ModelCellKind {
+  package init(_ models: ModelCells) {
+    self.init(model: models.loader.base, baseName: models.baseName)
+  }
+}
+
+extension GateCell: ModelCellKind {
+  package init(_ models: ModelCells) { self.init(loader: models.loader) }
+}
+
+extension ObserveCell: ModelCellKind {
+  package init(_ models: ModelCells) { self.init(loader: models.loader) }
+}
+
+extension EquivalenceCell: ModelCellKind {
+  package init(_ models: ModelCells) { self.init(loader: models.loader) }
+}
+
+extension FitProbesCell: ModelCellKind {
+  package init(_ models: ModelCells) { self.init(shelf: SpecimenShelf(models.loader)) }
+}
+
+extension ReadProbesCell: ModelCellKind {
+  package init(_ models: ModelCells) { self.init(shelf: SpecimenShelf(models.loader)) }
+}
+
+extension DetectCell: ModelCellKind {
+  package init(_ models: ModelCells) {
+    self.init(shelf: SpecimenShelf(models.loader), instruments: models.instruments)
+  }
+}
+
+/// The models of an audit, loaded, and all cells that need them: what a worker is.
+package struct ModelCells: CellWorker {
+  /// What has to be loaded, as it is told to another process.
+  package struct Setup: Codable, Sendable {
+    /// As reports name it.
+    package var baseName: String
+    package var basePath: String
+    package var baseHash: String
+    package var precision: Precision
+    /// A model that is examined as a whole.
+    package var otherPath: String?
+  }
+
+  let loader: OrganismLoader
+  let baseName: String
+  let instruments: [DeclaredInstrument]
+
+  /// Loads the models.
+  package init(_ setup: Setup, instruments: [DeclaredInstrument] = []) async throws {
+    let base = try await LanguageModel(path: setup.basePath, precision: setup.precision)
+    var other: LanguageModel?
+    if let path = setup.otherPath {
+      other = try await LanguageModel(path: path, precision: setup.precision)
+    }
+    loader = OrganismLoader(base: base, baseHash: setup.baseHash, other: other)
+    (baseName, self.instruments) = (setup.baseName, instruments)
+  }
+
+  private static var kinds: [any ModelCellKind.Type] {
+    [
+      AnswersCell.self, PlantCell.self, GateCell.self, ObserveCell.self, FitProbesCell.self,
+      ReadProbesCell.self, DetectCell.self, EquivalenceCell.self,
+    ]
+  }
+
+  package func run(
+    kind: String, config: JSONValue, in context: CellContext
+  ) async throws -> JSONValue {
+    guard let type = Self.kinds.first(where: { $0.kind == kind }) else {
+      preconditionFailure("ModelCells: no kind \(kind)")
+    }
+    return try await run(type, config, context)
+  }
+
+  private func run<Kind: ModelCellKind>(
+    _ type: Kind.Type, _ config: JSONValue, _ context: CellContext
+  ) async throws -> JSONValue {
+    try await JSONValue(encoding: Kind(self).run(config.decode(), in: context))
+  }
+
+  /// Whether an error is a detector's own, for which it is withdrawn.
+  ///
+  /// A full disk, a damaged run, a model that cannot be loaded: whatever a detector does not throw
+  /// itself is no fault of the one that met it, and stops the audit, which can then be taken up
+  /// again. A withdrawal could not be.
+  package static func isDetectors(_ error: any Error) -> Bool {
+    error is DetectorError || error is AccessError || error is StatisticsError
+      || error is ProbeMissing || (error as? WorkerFailure)?.cause == .subject
+  }
+}
+
+extension WorkerPool {
+  /// Memory that one worker takes with the default model while it trains, with room to spare.
+  private static let bytesPerWorker: UInt64 = 1_700_000_000
+
+  /// A worker for each core, as far as memory reaches.
+  package static var defaultCount: Int {
+    let system = ProcessInfo.processInfo
+    return max(1, min(system.activeProcessorCount, Int(system.physicalMemory / bytesPerWorker)))
+  }
+
+  /// Other processes of this program.
+  ///
+  /// Each computes on one thread. Products of this size gain little from a second one, whereas two
+  /// cells side by side share nothing that they would have to wait for; and numbers then do not
+  /// depend on how many cores there are.
+  package static func processes(_ count: Int, setup: ModelCells.Setup) throws -> WorkerPool {
+    let program = URL(fileURLWithPath: Bundle.main.executablePath ?? CommandLine.arguments[0])
+    return WorkerPool(
+      try (0..<count).map { _ in
+        try WorkerProcess(
+          program: program, arguments: ["work"], environment: ["OMP_NUM_THREADS": "1"],
+          setup: setup)
+      })
+  }
+}
