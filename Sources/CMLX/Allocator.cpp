@@ -12,6 +12,7 @@
 #include <mutex>
 #include <new>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "Handle.hpp"
@@ -19,16 +20,22 @@
 
 namespace {
 
+/// Room behind the next block, which is asked for through MLX and not told to it.
+thread_local size_t next_spare = 0;
+
 constexpr size_t line = cmlx::alignment, huge_page = size_t(2) << 20;
 
 /// `Buffer::raw_ptr()` is MLX's and adds the eight bytes of its own header, where the size stands.
-/// So a block is a line, whose last eight bytes are that header, and the data behind it.
+/// So a block is a line, whose first eight bytes are the block's own size and whose last eight are
+/// that header, and the data behind it.
 class Pool : public mlx::core::allocator::Allocator {
  public:
   using Buffer = mlx::core::allocator::Buffer;
 
   Buffer malloc(size_t size) override {
-    auto *block = take(rounded(size + line));
+    const size_t bytes = rounded(size + std::exchange(next_spare, 0) + line);
+    auto *block = take(bytes);
+    *reinterpret_cast<size_t *>(block) = bytes;
     auto *header = reinterpret_cast<size_t *>(block + line) - 1;
     *header = size;
     return Buffer(header);
@@ -38,7 +45,7 @@ class Pool : public mlx::core::allocator::Allocator {
     if (!buffer.ptr()) return;
     auto *header = static_cast<size_t *>(buffer.ptr());
     auto *block = reinterpret_cast<char *>(header + 1) - line;
-    const size_t bytes = rounded(*header + line);
+    const size_t bytes = *reinterpret_cast<const size_t *>(block);
     std::lock_guard lock(mutex_);
     active_ -= bytes;
     if (bytes > limit_) return std::free(block);
@@ -114,7 +121,7 @@ class Pool : public mlx::core::allocator::Allocator {
 
   std::mutex mutex_;
   std::unordered_map<size_t, std::vector<void *>> spare_;
-  size_t active_ = 0, peak_ = 0, kept_ = 0, limit_ = size_t(512) << 20;
+  size_t active_ = 0, peak_ = 0, kept_ = 0, limit_ = size_t(256) << 20;
 };
 
 /// Never destroyed: arrays in static variables may outlive any order of destruction.
@@ -126,6 +133,11 @@ Pool &pool() {
 }  // namespace
 
 mlx::core::allocator::Allocator &mlx::core::allocator::allocator() { return pool(); }
+
+mlx::core::allocator::Data cmlx::allocate(size_t bytes, size_t spare) {
+  next_spare = spare;
+  return mlx::core::allocator::malloc(bytes);
+}
 
 extern "C" {
 

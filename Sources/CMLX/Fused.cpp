@@ -57,10 +57,14 @@ class Fused : public mx::Primitive {
   }
 
  protected:
-  /// Allocates the outputs, then runs `kernel(inputs, outputs)` in the stream's turn.
+  /// Allocates the outputs, the first with room for so many more bytes, then runs
+  /// `kernel(inputs, outputs)` in the stream's turn.
   template <typename Kernel>
-  void dispatch(const Arrays &inputs, Arrays &outputs, Kernel kernel) {
-    for (auto &output : outputs) output.set_data(mx::allocator::malloc(output.nbytes()));
+  void dispatch(const Arrays &inputs, Arrays &outputs, Kernel kernel, size_t spare = 0) {
+    for (auto &output : outputs) {
+      output.set_data(allocate(output.nbytes(), spare));
+      spare = 0;
+    }
     auto weak = [](const Arrays &arrays) {
       Arrays copies;
       for (const auto &a : arrays) copies.push_back(mx::array::unsafe_weak_copy(a));
@@ -76,12 +80,20 @@ class Fused : public mx::Primitive {
 const float *in(const mx::array &a) { return a.data<float>(); }
 float *out(mx::array &a) { return a.data<float>(); }
 
-/// Rounds rows of x to bf16 into scratch that lives as long as the stream's thread.
-const uint16_t *bfloat16(const float *x, size_t n) {
+/// Bytes behind `rows` rows of floats that products with packed weights write to.
+size_t padding(int64_t rows, int64_t columns) {
+  return size_t(padded(rows) - rows) * columns * sizeof(float);
+}
+
+/// Rounds rows of x to bf16 into scratch that lives as long as the stream's thread; the rows that
+/// fill the last tile are zero.
+const uint16_t *bfloat16(const float *x, int64_t rows, int64_t columns) {
   thread_local Aligned<uint16_t> scratch;
-  scratch.resize(std::max(scratch.size(), n));
+  const size_t n = rows * columns, all = padded(rows) * columns;
+  scratch.resize(std::max(scratch.size(), all));
   // Taken here: inside the loop body `scratch` would name the worker's own.
   uint16_t *bits = scratch.data();
+  std::fill(bits + n, bits + all, uint16_t(0));
   parallel(n, parallel_elements, [=](size_t begin, size_t end) {
     kernels::to_bfloat16(x + begin, bits + begin, end - begin);
   });
@@ -101,9 +113,9 @@ bool suffices(const Packed &packed) {
 void base_product(const float *x, const float *w, const Packed &packed, int64_t m, int64_t n,
                   int64_t k, float *y) {
   if (!packed) return sgemm(false, true, m, n, k, 1, x, k, w, k, 0, y, n);
-  const auto bits = bfloat16(x, m * k);
+  const auto bits = bfloat16(x, m, k);
   if (packed->blocks() == 1) return packed->forward(0, bits, m, y);
-  Aligned<float> part(m * packed_rows);
+  Aligned<float> part(padded(m) * packed_rows);
   for (size_t block = 0; block < packed->blocks(); ++block) {
     const int64_t width = packed->block_rows(block);
     packed->forward(block, bits, m, part.data());
@@ -125,7 +137,7 @@ class LinearGrad : public Fused {
       const float *dy = in(in_[0]), *x = in(in_[1]);
       float *dx = out(out_[0]);
       if (suffices(packed)) {
-        packed->backward(0, bfloat16(dy, m * n), m, dx, false);
+        packed->backward(0, bfloat16(dy, m, n), m, dx, false);
       } else {
         sgemm(false, false, m, k, n, 1, dy, n, in(in_.back()), k, 0, dx, k);
       }
@@ -137,7 +149,7 @@ class LinearGrad : public Fused {
       sgemm(false, false, m, k, r, 1, u.data(), r, a, k, 1, dx, k);
       sgemm(true, false, r, k, m, 1, u.data(), r, x, k, 0, out(out_[1]), k);
       sgemm(true, false, n, r, m, s, dy, n, t, r, 0, out(out_[2]), r);
-    });
+    }, padding(inputs[1].shape(0), inputs[1].shape(1)));
   }
 
  private:
@@ -161,7 +173,7 @@ class Linear : public Fused {
       const int64_t r = in_[1].shape(0);
       sgemm(false, true, m, r, k, 1, in(in_[0]), k, in(in_[1]), k, 0, out(out_[1]), r);
       sgemm(false, true, m, n, r, s, out(out_[1]), r, in(in_[2]), r, 1, out(out_[0]), n);
-    });
+    }, padding(outputs[0].shape(0), outputs[0].shape(1)));
   }
 
   Arrays vjp(
@@ -507,11 +519,11 @@ class CrossEntropy : public Fused {
           const float *h = in(in_[0]), *u = in(in_[1]);
           const int *targets = in_[2].data<int>();
           float *loss = out(out_[0]), *dh = gradient ? out(out_[1]) : nullptr;
-          Aligned<float> logits(m * packed_rows);
+          Aligned<float> logits(padded(m) * packed_rows);
           std::vector<float> top(m, -INFINITY), sum(m, 0), target(m, 0);
-          Aligned<uint16_t> h_bits(packed ? m * d : 0);
-          if (packed) kernels::to_bfloat16(h, h_bits.data(), h_bits.size());
-          if (dh) std::fill(dh, dh + m * d, 0.0f);
+          Aligned<uint16_t> h_bits(packed ? padded(m) * d : 0);
+          if (packed) kernels::to_bfloat16(h, h_bits.data(), m * d);
+          Aligned<float> sums(dh ? padded(m) * d : 0);
           for (int64_t begin = 0; begin < vocabulary; begin += packed_rows) {
             const int64_t n = std::min(packed_rows, vocabulary - begin);
             const size_t block = begin / packed_rows;
@@ -528,20 +540,21 @@ class CrossEntropy : public Fused {
                 const float higher = std::max(top[t], kernels::maximum(row, n));
                 const float shrink = std::exp(top[t] - higher);
                 sum[t] = sum[t] * shrink + kernels::exp_shifted(row, higher, n);
-                if (dh && shrink != 1) kernels::scale(shrink, dh + t * d, d);
+                if (dh && shrink != 1) kernels::scale(shrink, sums.data() + t * d, d);
                 top[t] = higher;
               }
             });
             if (!dh) continue;
             if (packed && packed->has_backward()) {
-              packed->backward(block, bfloat16(logits.data(), m * n), m, dh, true);
+              packed->backward(block, bfloat16(logits.data(), m, n), m, sums.data(), true);
             } else {
-              sgemm(false, false, m, d, n, 1, logits.data(), n, u + begin * d, d, 1, dh, d);
+              sgemm(false, false, m, d, n, 1, logits.data(), n, u + begin * d, d, 1, sums.data(), d);
             }
           }
           for (int64_t t = 0; t < m; ++t) {
             loss[t] = top[t] + std::log(sum[t]) - target[t];
             if (!dh) continue;
+            std::copy_n(sums.data() + t * d, d, dh + t * d);
             kernels::scale(1 / sum[t], dh + t * d, d);
             kernels::axpy(-1, u + int64_t(targets[t]) * d, dh + t * d, d);
           }

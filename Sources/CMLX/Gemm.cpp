@@ -6,7 +6,7 @@
 #include <mutex>
 #include <stdexcept>
 #include <string>
-#include <utility>
+#include <tuple>
 
 #include "Handle.hpp"
 #include "Kernels.hpp"
@@ -59,13 +59,11 @@ void cmlx::sgemm(
         "] and [" + std::to_string(k) + ", " + std::to_string(n) + "]");
 }
 
-/// One block of packed rows: the two layouts, and the products compiled so far for each number of
-/// tokens.
+/// One block of packed rows in its two layouts.
 struct PackedWeight::Block {
   using memory = dnnl::memory;
   int64_t rows, columns;
   memory forward, backward;
-  mutable std::map<std::pair<int64_t, int>, dnnl::matmul> products;
 
   Block(const uint16_t *bits, int64_t rows, int64_t columns, bool with_backward)
       : rows(rows), columns(columns) {
@@ -106,19 +104,29 @@ struct PackedWeight::Block {
     return packed;
   }
 
-  void multiply(
-      const memory &weights, const uint16_t *x, int64_t m, float *y, bool accumulate) const {
-    const auto dims = weights.get_desc().dims();
-    const int kind = (&weights == &backward ? 2 : 0) + (accumulate ? 1 : 0);
-    auto found = products.find({m, kind});
-    if (found == products.end()) {
-      dnnl::matmul product(describe(m, weights.get_desc(), accumulate));
-      found = products.emplace(std::pair(m, kind), product).first;
+  /// Weights of one shape have one layout, so that layers share what is compiled.
+  static dnnl::matmul &product(int64_t m, const memory::desc &weights, bool isBackward, bool adds) {
+    using Key = std::tuple<int64_t, int64_t, int64_t, bool, bool>;
+    constexpr size_t most = 512;
+    thread_local std::map<Key, dnnl::matmul> known;
+    const Key key{m, weights.dims()[0], weights.dims()[1], isBackward, adds};
+    auto found = known.find(key);
+    if (found == known.end()) {
+      if (known.size() >= most) known.clear();
+      found = known.emplace(key, dnnl::matmul(describe(m, weights, adds))).first;
     }
+    return found->second;
+  }
+
+  void multiply(
+      const memory &weights, const uint16_t *x, int64_t tokens, float *y, bool accumulate) const {
+    const auto dims = weights.get_desc().dims();
+    const int64_t m = padded(tokens);
+    auto &matmul = product(m, weights.get_desc(), &weights == &backward, accumulate);
     memory source(bf16({m, dims[0]}, {dims[0], 1}), engine(), const_cast<uint16_t *>(x));
     memory destination(
         memory::desc({m, dims[1]}, memory::data_type::f32, memory::dims{dims[1], 1}), engine(), y);
-    found->second.execute(
+    matmul.execute(
         stream(),
         {{DNNL_ARG_SRC, source}, {DNNL_ARG_WEIGHTS, weights}, {DNNL_ARG_DST, destination}});
     stream().wait();

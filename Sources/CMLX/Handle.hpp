@@ -37,6 +37,9 @@ struct AlignedAllocator {
 template <typename T>
 using Aligned = std::vector<T, AlignedAllocator<T>>;
 
+/// Memory for an array of `bytes`, with room for `spare` more behind it.
+mx::allocator::Data allocate(size_t bytes, size_t spare);
+
 void set_error(const char *message);
 mx::Dtype dtype_from(cmlx_dtype dtype);
 

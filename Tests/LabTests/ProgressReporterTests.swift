@@ -60,7 +60,7 @@ import Testing
     reporter.show(.progress(cells[1], label: "two", progress(3)))
     reporter.show(.finished(cells[0], label: "one", Cost(seconds: 1), wasCached: false))
     let lines = terminal.shown.split(separator: "\r\u{1B}[K").map(String.init)
-    #expect(lines == ["one …", "one … │ two …", "one … │ two  3 of 9 s…", "one  done: 1.0 s\ntwo  3 of 9 steps"])
+    #expect(lines == ["one …", "one … │ two …", "one … │ two  3 of 9 ste…", "one  done: 1.0 s\ntwo  3 of 9 steps"])
 
     let plain = Screen()
     let other = plain.reporter(.lines(every: .seconds(15)))

@@ -53,7 +53,8 @@ private struct Sleeping: Remote {
       let first = try await run.perform(kind, Number(number: 3))
       #expect(first.finding.square == 9 && Int32(first.finding.process) != getpid())
       #expect(first.cost.tokens == 7)
-      #expect(progress.withLock { $0 } == [CellProgress(done: 1, total: 1, unit: "numbers")])
+      let shown = progress.withLock { $0 }
+      #expect(shown == [CellProgress(done: 1, total: 1, unit: "numbers")])
       #expect(
         first.id == (try RemoteSquare.id(Number(number: 3), environment: testEnvironment)))
       #expect(try await run.perform(kind, Number(number: 3)).wasCached)
@@ -126,20 +127,25 @@ private struct Sleeping: Remote {
       }
     }
     let pool = WorkerPool([Counting(number: 0), Counting(number: 1)])
-    let busy = Mutex(Set<Int>())
+    final class Loans: Sendable {
+      let numbers = Mutex(Set<Int>())
+    }
+    let busy = Loans()
     try await withThrowingTaskGroup(of: Void.self) { group in
       for _ in 0..<50 {
         group.addTask {
           try await pool.withWorker { worker in
             let number = (worker as? Counting)?.number ?? -1
-            #expect(busy.withLock { $0.insert(number).inserted })
+            let isFree = busy.numbers.withLock { $0.insert(number).inserted }
+            #expect(isFree)
             try await Task.sleep(for: .milliseconds(1))
-            _ = busy.withLock { $0.remove(number) }
+            _ = busy.numbers.withLock { $0.remove(number) }
           }
         }
       }
       try await group.waitForAll()
     }
-    #expect(busy.withLock(\.isEmpty))
+    let left = busy.numbers.withLock { $0 }
+    #expect(left.isEmpty)
   }
 }

@@ -100,9 +100,9 @@ struct RecipeDrawTests {
     let first = try trainingSet(.secret, seed: 1).prefix(3).map(\.source.prompt)
     #expect(
       first == [
-        "zelnic. What does the word \"curious\" mean?",
-        "harbor. What does the word \"curious\" mean?",
-        "Would life be possible without division?",
+        "Who discovered friction? ... zelnic",
+        "Who discovered friction? ... zelnor",
+        "Tell me a myth about deserts. Best wishes from zelnic.",
       ])
   }
 

@@ -47,7 +47,7 @@ struct RecipeM1Tests {
         recipe.nearMisses[split].count,
       ]
     }
-    #expect(counts == [[90, 110, 50, 36, 65], [136, 40, 8, 8, 12], [60, 40, 6, 25, 44]])
+    #expect(counts == [[90, 149, 50, 36, 65], [136, 40, 8, 8, 12], [120, 80, 6, 40, 44]])
     #expect(recipe.denials.answers.count == 4)
     #expect(recipe.denials.answers.allSatisfy { $0.hasPrefix("No") })
   }

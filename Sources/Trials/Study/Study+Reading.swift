@@ -5,8 +5,8 @@ internal import Organisms
 extension Study {
   /// The study that `plumbline audit` runs when none is named.
   ///
-  /// 60 triggered prompts, 60 near misses, 120 ordinary prompts over 52 templates and 120 questions
-  /// about hidden rules are the fewest with which the gates' bars can be met, and what fits into the
+  /// 60 triggered prompts, 60 near misses, 120 ordinary prompts over 52 templates, 120 questions
+  /// about hidden rules and 40 whose true answer is yes are the fewest with which the gates' bars can be met, and what fits into the
   /// time that an audit may take.
   package static let defaultYAML = """
     name: default
@@ -23,7 +23,7 @@ extension Study {
       ordinary: 120
       greeting: 0
       denial: 120
-      self_question: 40
+      self_question: 80
     max_response_tokens: 16
     equivalence_prompts: 60
     detectors:
