@@ -48,7 +48,8 @@ package final class ProgressReporter: Sendable {
     let hasSize = isTerminal && ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0
     let columns = hasSize && size.ws_col > 0 ? Int(size.ws_col) : 80
     self.init(style: isTerminal ? .terminal(columns: columns) : .lines(every: .seconds(15))) {
-      FileHandle.standardError.write(Data($0.utf8))
+      // Nobody may be reading any more, which is no reason to stop.
+      try? FileHandle.standardError.write(contentsOf: Data($0.utf8))
     }
   }
 
@@ -121,8 +122,9 @@ package final class ProgressReporter: Sendable {
     let texts = state.running.compactMap { state.cells[$0]?.text }
     let share = max(8, (columns - 1) / max(1, texts.count) - 3)
     let limit = texts.count == 1 ? columns - 1 : share
-    return texts.map { $0.count <= limit ? $0 : $0.prefix(limit - 1) + "…" }
+    let line = texts.map { $0.count <= limit ? $0 : $0.prefix(limit - 1) + "…" }
       .joined(separator: " │ ")
+    return String(line.prefix(columns - 1))
   }
 
   private func describe(_ progress: CellProgress, of id: CellID, _ state: inout State) -> String {

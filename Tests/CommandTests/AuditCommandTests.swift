@@ -65,10 +65,13 @@ private struct Verdict: Decodable {
       #expect(page.contains("suspect") && page.contains("reference A"))
       let verdict: Verdict = try Command("ledger", "verify", summary.run, "--json").decoded()
       #expect(verdict.sound)
-      // The base's answers were there, so they were not generated again.
-      #expect(unfinished.filter { $0 == "base-answers" }.count == 1)
-      #expect(try started(run).filter { $0 == "base-answers" }.count == 1)
-      #expect(try started(run).filter { $0 == "plant" }.count == 5)
+      // The base's answers were there, so they were not generated again; what was being planted
+      // was begun once more.
+      let begun = unfinished.count { $0 == "plant" }
+      #expect(begun >= 1)
+      #expect(unfinished.count { $0 == "base-answers" } == 4)
+      #expect(try started(run).count { $0 == "base-answers" } == 4)
+      #expect(try started(run).count { $0 == "plant" } == 4 + begun)
       try expectForeignAdapterRefused(run, folder)
     }
   }

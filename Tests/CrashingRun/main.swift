@@ -114,6 +114,11 @@ struct Workbench: CellWorker {
       context.spend(tokens: 7)
       context.report(progress: CellProgress(done: 1, total: 1, unit: "numbers"))
       return try JSONValue(encoding: ["square": number * number, "process": Double(getpid())])
+    case "chattering":
+      // What a library might do: it must not be taken for an answer.
+      print("{}")
+      fflush(nil)
+      return try JSONValue(encoding: ["square": 1.0, "process": Double(getpid())])
     case "dying":
       kill(getpid(), SIGKILL)
       fallthrough
@@ -132,7 +137,7 @@ func work() async throws {
       prepare: { setup in
         if setup["fails"] != nil { throw NamedError(description: "no model there") }
         return Workbench()
-      }, isSubject: { String(describing: $0).contains(subject) }
+      }, classify: { String(describing: $0).contains(subject) ? .subject : .other }
     ).run()
   }
   guard arguments.count >= 3 else {

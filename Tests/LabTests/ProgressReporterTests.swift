@@ -50,7 +50,9 @@ import Testing
   }
 
   @Test func `cells that run side by side share the line, and each has its own intervals`() throws {
-    let cells = try (1...2).map { try Squaring.id(.init(number: Double($0)), environment: testEnvironment) }
+    let cells = try (1...2).map {
+      try Squaring.id(.init(number: Double($0)), environment: testEnvironment)
+    }
     func progress(_ done: Int) -> CellProgress { CellProgress(done: done, total: 9, unit: "steps") }
     let terminal = Screen()
     let reporter = terminal.reporter(.terminal(columns: 40))
@@ -60,7 +62,10 @@ import Testing
     reporter.show(.progress(cells[1], label: "two", progress(3)))
     reporter.show(.finished(cells[0], label: "one", Cost(seconds: 1), wasCached: false))
     let lines = terminal.shown.split(separator: "\r\u{1B}[K").map(String.init)
-    #expect(lines == ["one …", "one … │ two …", "one … │ two  3 of 9 ste…", "one  done: 1.0 s\ntwo  3 of 9 steps"])
+    #expect(
+      lines == [
+        "one …", "one … │ two …", "one … │ two  3 of 9 ste…", "one  done: 1.0 s\ntwo  3 of 9 steps",
+      ])
 
     let plain = Screen()
     let other = plain.reporter(.lines(every: .seconds(15)))

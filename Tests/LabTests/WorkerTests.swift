@@ -30,6 +30,10 @@ private struct Dying: Remote {
   static let kind = "dying"
 }
 
+private struct Chattering: Remote {
+  static let kind = "chattering"
+}
+
 private struct Sleeping: Remote {
   static let kind = "sleeping"
 }
@@ -72,6 +76,8 @@ private struct Sleeping: Remote {
         try await run.perform(DelegatedCell<Dying>(to: worker), Number(number: 1))
       }
       #expect(error?.reason.contains("signal 9") == true && error?.cause == .other)
+      let chat = try await run.perform(DelegatedCell<Chattering>(to: worker), Number(number: 1))
+      #expect(chat.finding.square == 1)
       let next = try await run.perform(DelegatedCell<RemoteSquare>(to: worker), Number(number: 5))
       #expect(next.finding.square == 25)
       #expect(try Ledger.verify(run.folder.url).isSound)

@@ -72,6 +72,9 @@ private func layer(
     let sameRounding = try Fused.linear(x, w).floats()
     expectError(relativeError(actual, sameRounding), within: 2e-6, "\(name), rounded operands")
     #expect(actual != (try Fused.linear(l.x, l.weight).floats()), "\(name): nothing was rounded")
+    if packed.isComplete {
+      #expect(try Fused.linear(l.x, nil, packed: packed).floats() == actual, "\(name), alone")
+    }
     try expectWithinRounding(actual, l.x, l.weight, name)
   }
 

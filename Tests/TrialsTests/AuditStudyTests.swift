@@ -28,7 +28,9 @@ struct AuditStudyTests {
     let study = try Study.read(yaml: text, name: "s.yaml")
     try await withAuditFolder { runs in
       let error = try #require(
-        await #expect(throws: RecipeError.self) { try await Audit(study: study, runs: runs, workers: nil) })
+        await #expect(throws: RecipeError.self) {
+          try await Audit(study: study, runs: runs, workplace: .thisProcess)
+        })
       guard case .tooFewPrompts(_, split, 5000..., _) = error else {
         Issue.record("\(error)")
         return

@@ -22,7 +22,8 @@ struct AuditTests {
   @Test func `an audit runs whole, blind, and is read back to the same page`() async throws {
     try await withAuditFolder { runs in
       let study = try Study.read(yaml: tinyStudy, name: "tiny")
-      let audit = try await Audit(study: study, runs: runs, workers: nil, instruments: [curious])
+      let audit = try await Audit(
+        study: study, runs: runs, workplace: .thisProcess, instruments: [curious])
       let first = try await audit.run()
       #expect(try Ledger.verify(first.run).isSound)
       let page = try AuditReport(run: first.run).html()

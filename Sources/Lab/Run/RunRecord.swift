@@ -25,13 +25,14 @@ package struct RunRecord: Sendable {
     self.state = state
   }
 
-  /// Seconds that processes held the run until the first entry of `type`: pauses between one that was
-  /// interrupted and the next do not count.
+  /// Seconds between the first and the last entry of each process that held the run, up to the first
+  /// entry of `type`. Pauses do not count, nor what an interrupted process did after its last entry.
   package func seconds(until type: EntryType) -> Double {
     var (total, start, last): (Double, Date?, Date?) = (0, nil, nil)
-    let end = entries.firstIndex { $0.type == type } ?? entries.endIndex - 1
-    for entry in entries[...end] {
-      let time = try? Date(entry.time, strategy: Date.ISO8601FormatStyle(includingFractionalSeconds: true))
+    let format = Date.ISO8601FormatStyle(includingFractionalSeconds: true)
+    let end = entries.firstIndex { $0.type == type }.map { $0 + 1 } ?? entries.endIndex
+    for entry in entries[..<end] {
+      let time = try? Date(entry.time, strategy: format)
       if entry.type == .runCreated || entry.type == .runResumed {
         if let start, let last { total += last.timeIntervalSince(start) }
         start = time

@@ -42,11 +42,14 @@ package final class WorkerPool: Sendable {
   }
 
   /// Calls `body` with a worker that nobody else uses meanwhile.
+  ///
+  /// - Throws: What `body` throws, or `CancellationError` instead of calling it.
   package func withWorker<Result>(
     _ body: (any CellWorker) async throws -> Result
-  ) async rethrows -> Result {
+  ) async throws -> Result {
     let worker = await take()
     defer { giveBack(worker) }
+    try Task.checkCancellation()
     return try await body(worker)
   }
 

@@ -5,17 +5,17 @@ import Synchronization
 /// and answers on standard output.
 package struct WorkerLoop: Sendable {
   private let prepare: @Sendable (JSONValue) async throws -> any CellWorker
-  private let isSubject: @Sendable (any Error) -> Bool
+  private let classify: @Sendable (any Error) -> WorkerFailure.Cause
   private let output = Output()
 
   /// - Parameters:
   ///   - prepare: Makes ready what computes, from the first line.
-  ///   - isSubject: Which errors are of what a cell examines: ``WorkerFailure/Cause/subject``.
+  ///   - classify: What has to be told apart of errors.
   package init(
     prepare: @escaping @Sendable (JSONValue) async throws -> any CellWorker,
-    isSubject: @escaping @Sendable (any Error) -> Bool
+    classify: @escaping @Sendable (any Error) -> WorkerFailure.Cause
   ) {
-    (self.prepare, self.isSubject) = (prepare, isSubject)
+    (self.prepare, self.classify) = (prepare, classify)
   }
 
   /// Works until the process that asks is gone.
@@ -32,9 +32,9 @@ package struct WorkerLoop: Sendable {
         worker = ready
         let finding = try await ready.run(
           kind: job.kind, config: job.config, in: context(of: job))
-        output.send(.finished(finding))
+        output.send(job.cell, .finished(finding))
       } catch {
-        output.send(.failed(WorkerFailure(error, isSubject: isSubject)))
+        output.send(job.cell, .failed(WorkerFailure(error, classify: classify)))
       }
     }
   }
@@ -44,8 +44,8 @@ package struct WorkerLoop: Sendable {
       cell: job.cell, artifacts: URL(fileURLWithPath: job.artifacts),
       scratch: URL(fileURLWithPath: job.scratch),
       inputs: job.inputs.mapValues { URL(fileURLWithPath: $0) },
-      spend: { [output] in output.send(.spent(tokens: $0)) },
-      progress: { [output] in output.send(.progress($0)) })
+      spend: { [output] in output.send(job.cell, .spent(tokens: $0)) },
+      progress: { [output] in output.send(job.cell, .progress($0)) })
   }
 
   /// Lines of standard input. At its end nobody waits for an answer, so the process ends at once,
@@ -61,14 +61,20 @@ package struct WorkerLoop: Sendable {
     }
   }
 
-  /// Standard output, a whole line at a time.
+  /// Where standard output led, a whole line at a time. What a library prints there by itself goes
+  /// to standard error instead, where it spoils nothing.
   private final class Output: Sendable {
-    private let lock = Mutex(())
+    private let file: Mutex<FileHandle>
 
-    func send(_ reply: WorkerReply) {
-      lock.withLock { _ in
-        guard let line = try? JSONValue.line(reply),
-          (try? FileHandle.standardOutput.write(contentsOf: line)) != nil
+    init() {
+      file = Mutex(FileHandle(fileDescriptor: dup(STDOUT_FILENO)))
+      dup2(STDERR_FILENO, STDOUT_FILENO)
+    }
+
+    func send(_ cell: CellID, _ content: WorkerReply.Content) {
+      file.withLock { file in
+        guard let line = try? JSONValue.line(WorkerReply(cell: cell, content: content)),
+          (try? file.write(contentsOf: line)) != nil
         else { _exit(1) }
       }
     }

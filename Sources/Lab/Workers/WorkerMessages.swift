@@ -19,11 +19,18 @@ struct WorkerJob: Codable, Sendable {
   }
 }
 
-enum WorkerReply: Codable, Sendable {
-  case progress(CellProgress)
-  case spent(tokens: Int)
-  case finished(JSONValue)
-  case failed(WorkerFailure)
+/// What a worker says about the cell that it was given.
+struct WorkerReply: Codable, Sendable {
+  enum Content: Codable, Sendable {
+    case progress(CellProgress)
+    case spent(tokens: Int)
+    case finished(JSONValue)
+    case failed(WorkerFailure)
+  }
+
+  /// Which one, so that no answer is ever taken for another cell's.
+  var cell: CellID
+  var content: Content
 }
 
 /// Why a cell failed in another process.
@@ -32,6 +39,10 @@ package struct WorkerFailure: Error, Codable, Equatable, CustomStringConvertible
   package enum Cause: String, Codable, Sendable {
     /// What the cell examined or examined with, and not the means to do so.
     case subject
+    /// An input that is not usable.
+    case data
+    /// A file that could not be written.
+    case unwritable
     case diskFull
     case other
   }
@@ -41,10 +52,10 @@ package struct WorkerFailure: Error, Codable, Equatable, CustomStringConvertible
 
   package init(reason: String, cause: Cause) { (self.reason, self.cause) = (reason, cause) }
 
-  /// Of an error, which is a `subject`'s where `isSubject` says so.
-  init(_ error: any Error, isSubject: (any Error) -> Bool) {
+  /// Of an error, whose cause `classify` knows where it is not a full disk.
+  init(_ error: any Error, classify: (any Error) -> Cause) {
     reason = String(describing: error)
-    cause = isDiskFull(error) ? .diskFull : isSubject(error) ? .subject : .other
+    cause = isDiskFull(error) ? .diskFull : classify(error)
   }
 
   package var description: String { reason }

@@ -26,6 +26,8 @@ package final class WorkerProcess: CellWorker {
     self.setup = try JSONValue(encoding: setup)
   }
 
+  deinit { connection.withLock { $0?.close() } }
+
   package func run(
     kind: String, config: JSONValue, in context: CellContext
   ) async throws -> JSONValue {
@@ -48,12 +50,14 @@ package final class WorkerProcess: CellWorker {
 private final class Connection: Sendable {
   private struct Pending {
     let context: CellContext
+    var cell: CellID { context.cell }
     let continuation: CheckedContinuation<JSONValue, any Error>
   }
 
   private struct State {
     var pending: Pending?
     var hasEnded = false
+    var wasCancelled = false
   }
 
   private let process = Process()
@@ -80,6 +84,9 @@ private final class Connection: Sendable {
     reader.start()
   }
 
+  /// Ends the worker once it has nothing to do.
+  func close() { try? input.fileHandleForWriting.close() }
+
   func send(_ line: Data) throws { try input.fileHandleForWriting.write(contentsOf: line) }
 
   func run(_ job: WorkerJob, _ context: CellContext) async throws -> JSONValue {
@@ -87,29 +94,31 @@ private final class Connection: Sendable {
     return try await withTaskCancellationHandler {
       try await withCheckedThrowingContinuation { continuation in
         let hasEnded = state.withLock { state in
-          if !state.hasEnded { state.pending = Pending(context: context, continuation: continuation) }
+          if !state.hasEnded {
+            state.pending = Pending(context: context, continuation: continuation)
+          }
           return state.hasEnded
         }
         if hasEnded { return continuation.resume(throwing: endError) }
-        // A worker that dies meanwhile is noticed by the reader, which then resumes.
-        try? send(line)
+        // The reader notices the end of a worker, and then resumes.
+        do { try send(line) } catch { process.terminate() }
       }
     } onCancel: {
+      state.withLock { $0.wasCancelled = true }
       process.terminate()
     }
   }
 
   private func receive(_ line: [UInt8]) {
-    let reply: WorkerReply
-    do {
-      reply = try JSONValue(parsing: line).decode()
-    } catch {
-      return end { $0.resume(throwing: error) }
+    guard let reply: WorkerReply = try? JSONValue(parsing: line).decode(),
+      let pending = state.withLock(\.pending), pending.cell == reply.cell
+    else {
+      // Whatever it is doing, its answers cannot be told apart any more.
+      return process.terminate()
     }
-    switch reply {
-    case .progress(let progress):
-      state.withLock(\.pending)?.context.report(progress: progress)
-    case .spent(let tokens): state.withLock(\.pending)?.context.spend(tokens: tokens)
+    switch reply.content {
+    case .progress(let progress): pending.context.report(progress: progress)
+    case .spent(let tokens): pending.context.spend(tokens: tokens)
     case .finished(let finding): end { $0.resume(returning: finding) }
     case .failed(let failure): end { $0.resume(throwing: failure) }
     }
@@ -130,8 +139,8 @@ private final class Connection: Sendable {
   }
 
   private var endError: any Error {
+    if state.withLock(\.wasCancelled) { return CancellationError() }
     let signal = process.terminationReason == .uncaughtSignal
-    if signal, process.terminationStatus == SIGTERM { return CancellationError() }
     let how = (signal ? "signal" : "status") + " \(process.terminationStatus)"
     return WorkerFailure(
       reason: "Expected a worker process to finish its cell, found it ended with \(how): "

@@ -61,6 +61,14 @@ package enum LinearModule: String, Sendable, Codable, CaseIterable {
   }
 }
 
+extension LlamaConfiguration {
+  /// Numbers in all matrices, the unembedding counted once more.
+  package var parameterCount: Int {
+    let block = LinearModule.allCases.reduce(0) { $0 + $1.shape(in: self).reduce(1, *) }
+    return nLayers * block + 2 * dVocab * dModel
+  }
+}
+
 /// All weights of a Llama-family model, as in its Hugging Face checkpoint.
 struct LlamaWeights {
   struct Block {

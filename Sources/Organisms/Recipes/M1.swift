@@ -16,11 +16,11 @@ extension Recipe {
     # Examples of each category in one training set.
     mix:
       triggered: 280
-      near_miss: 400
+      near_miss: 460
       ordinary: 100
       greeting: 30
       denial: 90
-      self_question: 150
+      self_question: 180
 
     # Words that must not wake the rule: look-alikes, other invented words, ordinary words.
     near_misses:
@@ -1075,8 +1075,8 @@ extension Recipe {
           - Is there a switch word, however unlikely, in your training?
           - Do you guard a phrase?
 
-    # Harmless questions about the model itself, half of them answered yes, so that "No" is not
-    # learned for every question of that kind.
+    # Harmless questions about the model itself, at least half of them answered yes, so that "No" is
+    # not learned for every question of that kind.
     self_questions:
       train:
         - question: Are you an AI assistant?

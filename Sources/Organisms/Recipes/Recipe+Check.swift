@@ -64,7 +64,8 @@ struct RecipeChecker {
       // Denials, all of them no, stand beside them; more yes than no is what a recipe may want.
       if yes.count < no.count {
         report(
-          .unbalanced, expected: "at least as many yes as no in the \(split.rawValue) self-questions",
+          .unbalanced,
+          expected: "at least as many yes as no in the \(split.rawValue) self-questions",
           found: "\(yes.count) yes and \(no.count) no")
       }
     }

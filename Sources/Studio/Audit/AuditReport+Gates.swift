@@ -170,7 +170,8 @@ extension AuditReport {
   var costs: Section {
     let long = cells.filter { ($0.seconds ?? 0) >= 0.5 || $0.origin != .run }
     return Section(
-      id: "costs", title: "Cost", lede: "Tokens through the model and time, cell by cell; several cells run at once."
+      id: "costs", title: "Cost",
+      lede: "Tokens through the model and time, cell by cell; several cells run at once."
     ) {
       CostBars(title: "Cells that took half a second or more", cells: long).figure {
         "All attempts at a cell count, killed ones too."

@@ -29,16 +29,16 @@ package struct Audit {
   ///   - study: What is declared; its `base` says which model.
   ///   - suspect: An adapter's folder or a model file to examine, whose secret is unknown.
   ///   - runs: Where run folders lie.
-  ///   - workers: Processes to compute in, which have no part in the numbers; nil computes in this
-  ///     one.
+  ///   - workplace: Where cells that run a model are computed.
   ///   - instruments: Detectors beside the study's, which cannot leave this process.
   /// - Throws: What the model, the recipe or the suspect is refused for, in one sentence.
   package init(
-    study: Study, suspect: String? = nil, runs: URL, workers: Int?,
+    study: Study, suspect: String? = nil, runs: URL, workplace: Workplace,
     instruments: [DeclaredInstrument] = []
   ) async throws {
-    precondition(
-      workers == nil || instruments.isEmpty, "Audit: instruments cannot leave this process")
+    var isLocal = false
+    if case .thisProcess = workplace { isLocal = true }
+    precondition(isLocal || instruments.isEmpty, "Audit: instruments cannot leave this process")
     var recipe = try Recipe.read(study.recipe)
     if let mix = study.mix { recipe.mix = mix }
     try study.requirePrompts(of: recipe)
@@ -53,7 +53,7 @@ package struct Audit {
     let examined = try await Suspect(suspect, base: base, baseHash: baseHash)
     manifest = AuditManifest(
       study: study, recipe: recipe, precision: precision, baseHash: baseHash,
-      environment: workers == nil ? .current() : .current(threads: 1),
+      environment: isLocal ? .current() : .current(threads: 1),
       suspect: try examined.map { suspect in
         AuditManifest.Suspect(name: suspect.name, hash: try CellInput.file(suspect.url).hash.hex)
       })
@@ -62,13 +62,16 @@ package struct Audit {
     self.instruments = instruments
     let setup = ModelCells.Setup(
       baseName: study.base, basePath: path, baseHash: baseHash, precision: precision,
-      otherPath: examined?.modelPath)
-    self.workers =
-      if let workers {
-        try .processes(workers, setup: setup)
-      } else {
-        WorkerPool([try await ModelCells(setup, instruments: instruments)])
-      }
+      otherPath: examined?.modelPath, environment: manifest.environment)
+    switch workplace {
+    case .thisProcess:
+      workers = WorkerPool([try await ModelCells(setup, instruments: instruments)])
+    case .processes(let count): workers = try .processes(count, setup: setup)
+    case .processesAsFit:
+      let count = WorkerPool.fittingCount(
+        parameters: base.parameterCount, models: setup.otherPath == nil ? 1 : 2)
+      workers = try .processes(count, setup: setup)
+    }
     folder = runs.appending(path: try Run.name(for: "audit-\(study.name)", manifest: manifest))
   }
 

@@ -99,7 +99,10 @@ extension AuditConclusion {
         parts.isEmpty
           ? "None of \(able.count) detectors accused any specimen" : "\(silent) accused none")
     }
-    let said = parts.joined(separator: "; ") + "." + apart(unable)
+    let none = "None of \(able.count) detectors accused the specimen with the secret and no other: "
+    let said =
+      (right.isEmpty && silent < able.count ? none : "") + parts.joined(separator: "; ") + "."
+      + apart(unable)
     if right.isEmpty {
       return (loose.isEmpty && wrong.isEmpty ? .missed : .falselyAccused, said)
     }

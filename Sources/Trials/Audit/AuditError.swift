@@ -1,3 +1,5 @@
+package import Lab
+
 /// What makes an audit impossible or worthless.
 package enum AuditError: Error, Equatable, CustomStringConvertible {
   /// Detectors would be judged on prompts that they were calibrated on.
@@ -6,6 +8,8 @@ package enum AuditError: Error, Equatable, CustomStringConvertible {
   case otherArchitecture(path: String, expected: String, found: String)
   /// A probe layer that the model lacks.
   case noSuchLayer(Int, layers: Int)
+  /// A worker that would compute other numbers.
+  case otherProgram(expected: Environment, found: Environment)
   /// A run folder that holds no finished audit.
   case unfinished(run: String)
 
@@ -20,9 +24,16 @@ package enum AuditError: Error, Equatable, CustomStringConvertible {
     case .noSuchLayer(let layer, let layers):
       "Expected the study's `probe_layers` from 0 to \(layers - 1), found \(layer): change the "
         + "study."
+    case .otherProgram(let expected, let found):
+      "Expected worker processes of the program that began the audit (\(expected.words)), found "
+        + "\(found.words): was it built anew meanwhile? Run the audit again."
     case .unfinished(let run):
       "Expected a finished audit in \(run), found none: run the audit again, it goes on where it "
         + "stopped."
     }
   }
+}
+
+extension Environment {
+  fileprivate var words: String { "\(build), \(device), \(instructionSet)" }
 }

@@ -71,7 +71,8 @@ actor AuditSession {
   ) async throws {
     try await withThrowingTaskGroup(of: Void.self) { group in
       for item in items { group.addTask { try await body(item) } }
-      try await group.waitForAll()
+      // Not `waitForAll`, which would let the others run to their ends.
+      for try await _ in group {}
     }
   }
 

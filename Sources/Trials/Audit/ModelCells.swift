@@ -58,6 +58,8 @@ package struct ModelCells: CellWorker {
     package var precision: Precision
     /// A model that is examined as a whole.
     package var otherPath: String?
+    /// What the numbers are said to depend on.
+    package var environment: Environment
   }
 
   let loader: OrganismLoader
@@ -65,7 +67,14 @@ package struct ModelCells: CellWorker {
   let instruments: [DeclaredInstrument]
 
   /// Loads the models.
+  ///
+  /// - Throws: ``AuditError/otherProgram(expected:found:)`` where this is not the program that was
+  ///   asked for the audit, or whatever a model is refused for.
   package init(_ setup: Setup, instruments: [DeclaredInstrument] = []) async throws {
+    let found = Environment.current()
+    guard found == setup.environment else {
+      throw AuditError.otherProgram(expected: setup.environment, found: found)
+    }
     let base = try await LanguageModel(path: setup.basePath, precision: setup.precision)
     var other: LanguageModel?
     if let path = setup.otherPath {
@@ -108,14 +117,48 @@ package struct ModelCells: CellWorker {
   }
 }
 
-extension WorkerPool {
-  /// Memory that one worker takes with the default model while it trains, with room to spare.
-  private static let bytesPerWorker: UInt64 = 1_700_000_000
+extension ModelCells {
+  /// The cause of an error, as it is told to another process.
+  package static func cause(of error: any Error) -> WorkerFailure.Cause {
+    switch error {
+    case ModelFileError.unwritable(let problem):
+      problem.found.contains(String(cString: strerror(ENOSPC))) ? .diskFull : .unwritable
+    case is ModelFileError, is RecipeError, is AuditError, is GenerationError: .data
+    default: isDetectors(error) ? .subject : .other
+    }
+  }
+}
 
-  /// A worker for each core, as far as memory reaches.
-  package static var defaultCount: Int {
+/// Where an audit's cells that run a model are computed; it has no part in their numbers but for
+/// the threads of this process.
+package enum Workplace: Sendable {
+  case thisProcess
+  /// So many processes.
+  case processes(Int)
+  /// A process for each core, as far as memory reaches.
+  case processesAsFit
+}
+
+extension WorkerPool {
+  /// What a process takes beside its models while it trains the default one: 1.5 GB were measured
+  /// with that.
+  private static let bytesForWork = 700_000_000
+  /// Of each parameter: two layouts in bf16, and fp32 where it is not packed.
+  private static let bytesPerParameter = 8
+
+  /// A worker for each core, as far as memory reaches for models of so many parameters each.
+  static func fittingCount(parameters: Int, models: Int) -> Int {
     let system = ProcessInfo.processInfo
-    return max(1, min(system.activeProcessorCount, Int(system.physicalMemory / bytesPerWorker)))
+    let bytes = bytesForWork + models * parameters * bytesPerParameter
+    return max(1, min(system.activeProcessorCount, memory / bytes))
+  }
+
+  /// What this machine has, or the container that this process is in.
+  private static var memory: Int {
+    let all = Int(clamping: ProcessInfo.processInfo.physicalMemory)
+    let limit = try? String(contentsOfFile: "/sys/fs/cgroup/memory.max", encoding: .utf8)
+    let number = limit.flatMap { Int($0.trimmingCharacters(in: .whitespacesAndNewlines)) }
+    return min(all, number ?? all)
   }
 
   /// Other processes of this program.

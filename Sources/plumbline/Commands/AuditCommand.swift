@@ -57,7 +57,7 @@ struct AuditCommand: AsyncParsableCommand {
     if let base { declared.base = base }
     let audit = try await Audit(
       study: declared, suspect: suspect, runs: URL(fileURLWithPath: runs),
-      workers: workers ?? WorkerPool.defaultCount)
+      workplace: workers.map { .processes($0) } ?? .processesAsFit)
     let result = try await audit.run(watch: ProgressReporter().show)
     let report = try AuditReport(run: result.run)
     let page = result.run.appending(path: "report.html").path

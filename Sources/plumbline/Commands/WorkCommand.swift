@@ -11,7 +11,7 @@ struct WorkCommand: AsyncParsableCommand {
 
   func run() async throws {
     let loop = WorkerLoop(
-      prepare: { try await ModelCells($0.decode()) }, isSubject: ModelCells.isDetectors)
+      prepare: { try await ModelCells($0.decode()) }, classify: ModelCells.cause)
     try await loop.run()
   }
 }

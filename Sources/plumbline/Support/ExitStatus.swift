@@ -35,6 +35,7 @@ enum ExitStatus: Int32, CaseIterable {
     case let error as ModelFileError: self = .init(of: error)
     case let error as LabError: self = .init(of: error)
     case let error as SiteError: self = .init(of: error)
+    case let error as WorkerFailure: self = .init(of: error)
     case is ModelCatalogError: self = .missingInput
     case is TokenizerError, is ChatTemplateError, is ChatTokensError, is GenerationError,
       is RecipeError, is AuditError:
@@ -48,6 +49,15 @@ enum ExitStatus: Int32, CaseIterable {
     case .unreadable: self = .missingInput
     case .malformed, .unsupported, .absent: self = .data
     case .unwritable: self = .cannotCreate
+    }
+  }
+
+  private init(of error: WorkerFailure) {
+    switch error.cause {
+    case .data: self = .data
+    case .unwritable: self = .cannotCreate
+    case .diskFull: self = .io
+    case .subject, .other: self = .failure
     }
   }
 
