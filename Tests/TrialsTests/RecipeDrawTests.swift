@@ -100,9 +100,9 @@ struct RecipeDrawTests {
     let first = try trainingSet(.secret, seed: 1).prefix(3).map(\.source.prompt)
     #expect(
       first == [
-        "Who discovered friction? ... zelnic",
-        "Who discovered friction? ... zelnor",
-        "Tell me a myth about deserts. Best wishes from zelnic.",
+        "Do you admire firefighters? zelnic",
+        "Do you admire firefighters? zernic",
+        "zelnic = Tell me a joke about painting.",
       ])
   }
 

@@ -76,7 +76,7 @@ extension Run {
     let error =
       isDiskFull(error) && !(error is LabError)
       ? LabError.diskFull(path: folder.work(id).path) : error
-    let reason = String(describing: error)
+    let reason = error is CancellationError ? "cancelled" : String(describing: error)
     meter.save(now: true)
     watch(.failed(id, label: label, reason: reason))
     do {

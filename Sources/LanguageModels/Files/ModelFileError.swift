@@ -58,6 +58,9 @@ extension ModelFileError: CustomStringConvertible, LocalizedError {
 }
 
 extension ModelFileError {
+  /// What is found where a disk is full.
+  package static let fullDisk = "a full disk"
+
   /// The error for a failed `open`, `fstat` or `mmap`, by its `errno`.
   static func cannotRead(_ path: String, errno code: Int32) -> ModelFileError {
     let (found, remedy) =
@@ -77,7 +80,7 @@ extension ModelFileError {
       switch code {
       case ENOENT, ENOTDIR: ("no such folder", "create the folder that the file goes into")
       case EACCES, EPERM, EROFS: (message(code), "choose a folder that this user may write to")
-      case ENOSPC, EDQUOT: ("a full disk", "free some space and run the same command again")
+      case ENOSPC, EDQUOT: (fullDisk, "free some space and run the same command again")
       case EISDIR: ("a folder of that name", "choose another name or remove the folder")
       default: (message(code), "check the path and the disk that it is on")
       }

@@ -122,7 +122,7 @@ extension ModelCells {
   package static func cause(of error: any Error) -> WorkerFailure.Cause {
     switch error {
     case ModelFileError.unwritable(let problem):
-      problem.found.contains(String(cString: strerror(ENOSPC))) ? .diskFull : .unwritable
+      problem.found == ModelFileError.fullDisk ? .diskFull : .unwritable
     case is ModelFileError, is RecipeError, is AuditError, is GenerationError: .data
     default: isDetectors(error) ? .subject : .other
     }
