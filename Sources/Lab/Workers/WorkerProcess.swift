@@ -15,9 +15,11 @@ package final class WorkerProcess: CellWorker {
   /// A worker that is not started yet.
   ///
   /// - Parameters:
-  ///   - program: What to start, with these `arguments`.
+  ///   - program: What to start.
+  ///   - arguments: Its arguments.
   ///   - environment: Variables beside those of this process.
   ///   - setup: The first line that it reads.
+  /// - Throws: `LabError.notCodable` if the setup cannot be written as JSON.
   package init(
     program: URL, arguments: [String], environment: [String: String], setup: some Encodable
   ) throws {

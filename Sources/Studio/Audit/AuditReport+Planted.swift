@@ -21,7 +21,7 @@ extension AuditReport {
     let controls = manifest.detectorCount
     return [
       .init("Study", detail: manifest.study.name),
-      .init("Known pair", detail: "secret, honest"),
+      .init("Pair", detail: "secret, honest"),
       .init("Line-up", detail: "\(manifest.examined.count) blind ids"),
       .init("Ask", detail: "held-out prompts"),
       .init("Detect", detail: "\(controls.detectors) + \(controls.controls) controls"),
@@ -47,7 +47,7 @@ extension AuditReport {
     return DataTable(
       caption: Node {
         Tag.strong { "Trained arms." }
-        " Low-rank adapters of one base; \(manifest.study.training.epochs) epochs each."
+        " Low-rank adapters of one base; epochs: \(manifest.study.training.epochs)."
       },
       columns: [
         .init("Arm"), .init("Handed over"), .init("Seed", alignment: .right),
