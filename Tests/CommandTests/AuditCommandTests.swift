@@ -76,6 +76,46 @@ private struct Verdict: Decodable {
     }
   }
 
+  @Test(.enabled(if: hasModel, noModel))
+  func `a worker that is killed ends the audit at once, in one sentence`() throws {
+    try withStudy(study) { file, folder in
+      let runs = folder.appending(path: "runs")
+      let arguments = ["audit", "--study", file.path, "--runs", runs.path, "--workers", "2"]
+      var victim: Int32?
+      let errors = Pipe()
+      let process = Process()
+      process.executableURL = URL(filePath: CommandLine.arguments[0])
+        .deletingLastPathComponent().appending(path: "plumbline")
+      (process.arguments, process.standardError) = (arguments, errors)
+      process.standardOutput = FileHandle.nullDevice
+      try process.run()
+      for _ in 0..<6000 where victim == nil && process.isRunning {
+        usleep(20_000)
+        let workers = children(of: process.processIdentifier)
+        guard workers.count == 2, let run = names(in: runs).first,
+          let kinds = try? started(runs.appending(path: run)), kinds.contains("plant")
+        else { continue }
+        victim = workers[0]
+      }
+      kill(try #require(victim), SIGKILL)
+      let said = String(
+        decoding: try errors.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self)
+      process.waitUntilExit()
+      #expect(process.terminationStatus == 70)
+      let last = said.split(separator: "\n").last ?? ""
+      #expect(last.contains("signal 9") && last.contains("--workers"), "\(last)")
+      // The other worker's cell was not waited for, nor anything begun after it.
+      let run = runs.appending(path: try #require(names(in: runs).first))
+      #expect(try started(run).count { $0 == "plant" } < 5)
+      let verdict: Verdict = try Command("ledger", "verify", run.path, "--json").decoded()
+      #expect(verdict.sound)
+    }
+  }
+
+  private func names(in folder: URL) -> [String] {
+    (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
+  }
+
   /// Kills the command with SIGKILL once an arm is being trained, and returns the run's folder.
   private func killWhilePlanting(_ arguments: [String], runs: URL) throws -> URL {
     let process = Process()
@@ -104,9 +144,13 @@ private struct Verdict: Decodable {
   }
 
   private func children(of parent: Int32) -> [Int32] {
-    let list = "/proc/\(parent)/task/\(parent)/children"
-    let text = (try? String(contentsOfFile: list, encoding: .utf8)) ?? ""
-    return text.split(separator: " ").compactMap { Int32($0.filter(\.isNumber)) }
+    // A child is listed under the thread that started it.
+    let tasks = URL(filePath: "/proc/\(parent)/task")
+    return names(in: tasks).flatMap { task in
+      let list = tasks.appending(path: "\(task)/children").path
+      let text = (try? String(contentsOfFile: list, encoding: .utf8)) ?? ""
+      return text.split(separator: " ").compactMap { Int32($0.filter(\.isNumber)) }
+    }
   }
 
   /// Workers whose audit was killed end by themselves, and soon.
