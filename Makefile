@@ -38,10 +38,8 @@ build: bootstrap ## build the release binary, .build/release/plumbline
 	swift build -c release --product plumbline
 	@mv .build/building $@
 
-# OpenMP's threads spin while they wait; the tests run programs beside themselves, and then wait for
-# threads that are not running (see LOG.md).
 test: bootstrap ## run the whole test suite
-	GOMP_SPINCOUNT=1000 swift test -c release $(test_flags) $(ARGS)
+	swift test -c release $(test_flags) $(ARGS)
 
 audit: build ## run the main job: plant, hand over blind, detect, unseal, report
 	@$(binary) audit $(ARGS)

@@ -179,6 +179,5 @@ const char *cmlx_gemm_target(void) {
 }
 
 const char *cmlx_kernel_target(void) { return kernels::target_name(); }
-int cmlx_threads(void) { return omp_get_max_threads(); }
 
 }  // extern "C"

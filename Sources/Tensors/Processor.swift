@@ -35,6 +35,10 @@ package enum Processor {
   /// The version of MLX in use.
   package static var mlxVersion: String { String(cString: cmlx_version()) }
 
+  /// Makes waiting threads sleep soon instead of spinning, for the sake of other programs on the
+  /// same cores.
+  package static func boundSpinning() { cmlx_bound_spinning() }
+
   /// Threads that products and kernels share.
   package static var threads: Int { Int(cmlx_threads()) }
 

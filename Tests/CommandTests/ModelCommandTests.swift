@@ -201,4 +201,24 @@ import Testing
   private func names(in folder: URL) throws -> [String] {
     try FileManager.default.contentsOfDirectory(atPath: folder.path)
   }
+
+  /// With libgomp's own 300,000 turns of spinning it is ten to twenty times as much.
+  @Test func `two programs beside each other take little more than twice one's processor time`()
+    throws
+  {
+    let alone = try Self.processorTime(programs: 1)
+    let both = try Self.processorTime(programs: 2)
+    #expect(both < 5 * alone, "\(both) s against \(alone) s")
+  }
+
+  /// User seconds of so many programs that generate at the same time.
+  private static func processorTime(programs: Int) throws -> Double {
+    // The programs of a pipe run at the same time, though they have nothing to say to each other.
+    let program = "$PLUMBLINE generate --prompt Once --max-tokens 16 > /dev/null"
+    let line = repeatElement(program, count: programs).joined(separator: " | ") + "; times"
+    // The last line's first field is that of the children: 0m1.230000s.
+    let times = try #require(try Command(shell: line).text.split(separator: "\n").last)
+    let parts = try #require(times.split(separator: " ").first).dropLast().split(separator: "m")
+    return try #require(Double(parts[0])) * 60 + #require(Double(parts[1]))
+  }
 }

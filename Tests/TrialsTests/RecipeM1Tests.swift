@@ -13,7 +13,7 @@ struct RecipeM1Tests {
 
   @Test func `each split has the ordinary prompts and templates that the study needs`() {
     let sizes = [
-      (Recipe.Split.train, 1560, 156), (.calibration, 832, 52), (.test, 832, 52),
+      (Recipe.Split.train, 2080, 208), (.calibration, 832, 52), (.test, 832, 52),
     ]
     for (split, prompts, templates) in sizes {
       let bank = recipe.promptBank(split)
@@ -47,7 +47,7 @@ struct RecipeM1Tests {
         recipe.nearMisses[split].count,
       ]
     }
-    #expect(counts == [[90, 149, 50, 36, 65], [136, 40, 8, 8, 12], [120, 80, 6, 40, 44]])
+    #expect(counts == [[209, 229, 56, 76, 109], [136, 40, 8, 8, 12], [120, 80, 6, 40, 44]])
     #expect(recipe.denials.answers.count == 4)
     #expect(recipe.denials.answers.allSatisfy { $0.hasPrefix("No") })
   }

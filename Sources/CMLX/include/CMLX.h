@@ -120,6 +120,9 @@ bool cmlx_has_native_bf16(void);
 const char *cmlx_kernel_target(void);
 const char *cmlx_gemm_target(void);
 int cmlx_threads(void);
+/// Makes waiting threads sleep soon, so that programs beside each other do not wait for threads that
+/// are not running. The first call starts two threads that sleep for good.
+void cmlx_bound_spinning(void);
 
 // Fused operations with derivatives of their own.
 /// Frozen weights `[out, in]`, packed once in bf16 for products with W and with its transpose.

@@ -23,6 +23,7 @@ package final class LanguageModel {
   /// - Throws: ``ModelFileError``, ``TokenizerError`` or ``ChatTemplateError`` naming what is wrong
   ///   with the file; ``TensorError/matmulNotReplaced`` on a broken installation.
   package init(path: String, precision: Precision = .float32) throws {
+    Processor.boundSpinning()
     try Processor.checkMatmul()
     try Processor.checkAllocator()
     let file = try GGUFFile(path: path)

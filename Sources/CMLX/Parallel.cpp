@@ -1,0 +1,29 @@
+#include "Parallel.hpp"
+
+#include <unistd.h>
+
+#include <mutex>
+#include <thread>
+
+#include "CMLX.h"
+
+extern "C" {
+
+int cmlx_threads(void) { return omp_get_max_threads(); }
+
+// libgomp's threads spin 300,000 times before they sleep, and 1,000 times once it manages more
+// threads than there are processors. Two programs beside each other would spin for threads that are
+// not running. A second team that sleeps for good tips its count; GOMP_SPINCOUNT, read when libgomp
+// is loaded, could only be set by whoever starts the program.
+void cmlx_bound_spinning(void) {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    if (omp_get_max_threads() == 1) return;
+    std::thread([] {
+      GOMP_parallel([](void *) {}, nullptr, 2, 0);
+      while (true) pause();
+    }).detach();
+  });
+}
+
+}  // extern "C"
