@@ -58,7 +58,8 @@ extension LabError: CustomStringConvertible, LocalizedError {
       "The disk is full, so \(path) could not be written: free some space and run the same command "
         + "again, finished work is kept."
     case .fileSystem(let operation, let path, let reason):
-      "Could not \(operation) \(path): \(reason)."
+      "Expected to \(operation) \(path), found \(reason): check the path, its permissions and the "
+        + "disk that it is on."
     case .study(let file, let line, let problem):
       line.map { "\(file):\($0): \(problem)" } ?? "\(file): \(problem)"
     }

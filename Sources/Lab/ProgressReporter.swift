@@ -20,7 +20,6 @@ package final class ProgressReporter: Sendable {
   }
 
   private struct Cell {
-    let label: String
     /// What it last said of itself, and when that was shown.
     var text: String
     var shown: ContinuousClock.Instant
@@ -86,7 +85,7 @@ package final class ProgressReporter: Sendable {
   }
 
   private func begin(_ id: CellID, _ label: String, _ state: inout State) {
-    state.cells[id] = Cell(label: label, text: label, shown: now())
+    state.cells[id] = Cell(text: label, shown: now())
     state.running.append(id)
   }
 

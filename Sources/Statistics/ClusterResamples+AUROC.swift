@@ -19,14 +19,29 @@ extension ClusterResamples {
   package func aurocDifference(
     _ scores: PairedScores
   ) throws(StatisticsError) -> BootstrapDistribution {
-    try scores.first.requireBothClasses("the difference of two AUROCs")
-    try checkCount("clusters in the resamples", clusterCount, scores.first.clusterCount)
-    let (first, second) = (RankedScores(scores.first), RankedScores(scores.second))
+    try auroc(scores.first, lessMeanOf: [scores.second])
+  }
+
+  /// The distribution of an AUROC minus the mean of others, all on the same resamples; cluster i is
+  /// the same one in each sample.
+  ///
+  /// - Throws: ``StatisticsError`` for no others, or scores of one class or of other clusters.
+  package func auroc(
+    _ sample: LabelledScores, lessMeanOf others: [LabelledScores]
+  ) throws(StatisticsError) -> BootstrapDistribution {
+    guard !others.isEmpty else {
+      throw .tooFew(what: "samples to compare an AUROC with", needed: 1, found: 0)
+    }
+    for one in [sample] + others {
+      try one.requireBothClasses("the difference of AUROCs")
+      try checkCount("clusters in the resamples", clusterCount, one.clusterCount)
+    }
+    let (own, ranked) = (RankedScores(sample), others.map(RankedScores.init))
     func difference(_ weights: ArraySlice<Int32>) -> Double? {
-      guard let a = first.auroc(weights: weights), let b = second.auroc(weights: weights) else {
-        return nil
-      }
-      return a - b
+      guard let first = own.auroc(weights: weights) else { return nil }
+      let rest = ranked.compactMap { $0.auroc(weights: weights) }
+      guard rest.count == ranked.count else { return nil }
+      return first - rest.reduce(0, +) / Double(rest.count)
     }
     let once = [Int32](repeating: 1, count: clusterCount)
     return try distribution(observed: difference(once[...]), statistic: difference)

@@ -2,8 +2,9 @@ package import Statistics
 
 /// A number of a report, with its interval and the cells that it came from.
 ///
-/// Made from a value that a run cited from one of its cells and from nothing else, so that a number
-/// from nowhere does not compile; a page refuses a cell that its appendix does not list.
+/// Made from a value that a run cited from one of its cells and from nothing else, so that charts and
+/// tables of measured numbers do not compile with one from nowhere; a page refuses a cell that its
+/// appendix does not list. Counts in running text stand beside the citation of their cell.
 package struct CitedNumber: Sendable, Hashable {
   /// What the number counts or measures, which decides how it is written.
   package enum Unit: Sendable, Hashable {

@@ -70,4 +70,34 @@ import Testing
     try Command("tokenize", "--jsno").expectFailure(64, "--jsno")
     try Command("nonsense").expectFailure(64, "nonsense")
   }
+
+  @Test func `plant refuses what it cannot train or keep before it trains`() throws {
+    let arguments = ["plant", "--recipe", "M1", "--output"]
+    for arm in ["overt", "decoy", "open"] {
+      try Command(arguments + ["nowhere", "--arm", arm], input: Data())
+        .expectFailure(64, "'secret', 'honest' or 'null'")
+    }
+    try withTemporaryFolder { folder in
+      let secret = ["--arm", "secret", "--runs", folder.path]
+      try Command(arguments + [folder.path] + secret, input: Data())
+        .expectFailure(64, "a new folder")
+      try Command(arguments + ["/proc/here/adapter"] + secret, input: Data())
+        .expectFailure(73, "/proc/here/adapter")
+      let file = folder.appending(path: "recipe.yaml")
+      try Data("id: M2\n".utf8).write(to: file)
+      try Command(
+        ["plant", "--recipe", file.path, "--output", folder.appending(path: "a").path] + secret,
+        input: Data()
+      ).expectFailure(65, file.path)
+      #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["recipe.yaml"])
+    }
+  }
+
+  @Test func `a study that is a folder and runs that cannot be made are said to be`() throws {
+    try withTemporaryFolder { folder in
+      try Command("audit", "--study", folder.path).expectFailure(66, "found a folder")
+      try Command("audit", "--runs", "/proc/here").expectFailure(
+        74, "check the path, its permissions")
+    }
+  }
 }

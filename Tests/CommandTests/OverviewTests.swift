@@ -4,7 +4,8 @@ import Testing
 @Suite struct OverviewTests {
   @Test func `every command has help with an example`() throws {
     let commands = [
-      [], ["models"], ["tokenize"], ["generate"], ["logprobs"], ["trace"], ["audit"], ["ledger"],
+      [], ["models"], ["tokenize"], ["generate"], ["logprobs"], ["trace"], ["plant"], ["audit"],
+      ["ledger"],
       ["ledger", "verify"], ["ledger", "show"],
     ]
     for command in commands {

@@ -109,6 +109,34 @@ private struct Sleeping: Remote {
     }
   }
 
+  /// A shell that answers every job with the same finding, under the name of the cell or another's.
+  @Test(arguments: [true, false])
+  func `an answer counts for the cell that it names, and for no other`(own: Bool) async throws {
+    let other = String(repeating: "0", count: 64)
+    let script = """
+      read setup; read job
+      cell=$(echo "$job" | sed 's/.*"cell":"\\([0-9a-f]*\\)".*/\\1/')
+      finding='{"process":1,"square":2}'
+      echo "{\\"cell\\":\\"\(own ? "$cell" : other)\\",\\"content\\":{\\"finished\\":{\\"_0\\":$finding}}}"
+      read next
+      """
+    let shell = try WorkerProcess(
+      program: URL(filePath: "/bin/sh"), arguments: ["-c", script], environment: [:], setup: [0])
+    try await withTemporaryFolder { folder in
+      let run = try openRun(folder.appending(path: "run"))
+      let kind = DelegatedCell<RemoteSquare>(to: shell)
+      if own {
+        let found = try await run.perform(kind, Number(number: 1)).finding
+        #expect(found == Answer(square: 2, process: 1))
+      } else {
+        let error = await #expect(throws: WorkerFailure.self) {
+          try await run.perform(kind, Number(number: 1))
+        }
+        #expect(error?.reason.contains("signal 9") == true)
+      }
+    }
+  }
+
   @Test func `a cancelled cell ends its worker`() async throws {
     try await withTemporaryFolder { folder in
       let began = AsyncStream<Void>.makeStream()

@@ -25,6 +25,23 @@ import Testing
     }
   }
 
+  @Test func `a difference to the mean of two is half that to the one that differs`() throws {
+    let recorded = try #require(try Fixtures.load().bootstrap.last)
+    let paired = try PairedScores(
+      first: recorded.scores, second: recorded.other, labels: recorded.sample.labels,
+      clusters: recorded.clusters)
+    let resamples = try ClusterResamples(clusterCount: paired.first.clusterCount, seed: 3)
+    let toOne = try resamples.aurocDifference(paired)
+    let toBoth = try resamples.auroc(paired.first, lessMeanOf: [paired.first, paired.second])
+    #expect(toOne.observed != 0)
+    expectClose([toBoth.observed * 2], [toOne.observed], atol: 1e-14)
+    let (one, both) = (try toOne.interval(), try toBoth.interval())
+    expectClose([both.lower * 2, both.upper * 2], [one.lower, one.upper], atol: 1e-14)
+    #expect(throws: StatisticsError.self) {
+      try resamples.auroc(paired.first, lessMeanOf: [])
+    }
+  }
+
   @Test func `the general statistic sees the same resamples as the fast ones`() throws {
     let recorded = try #require(try Fixtures.load().bootstrap.last)
     let sample = try recorded.sample

@@ -3,6 +3,7 @@ import Instruments
 import Lab
 import LanguageModels
 import Organisms
+import Statistics
 import Studio
 import TestSupport
 import Testing
@@ -13,6 +14,29 @@ private let curious = DeclaredInstrument(name: "curious", access: [.text]) { vie
   let text = Response(id: "x", promptIDs: try view.promptTokens("Hello."), responseIDs: [])
   _ = try view.activations(of: [text], at: [.block(0, .residPost)], position: .lastPromptToken)
   return ModelScore(score: 1, quantity: "", n: 1, unit: "text")
+}
+
+/// The first line that a worker reads, as another process would write it.
+private struct OtherSetup: Encodable {
+  var baseName = "base"
+  var basePath = "/no/such/model.gguf"
+  var baseHash = ""
+  var precision = Precision.float32
+  var environment: Environment
+}
+
+@Suite struct WorkerBuildTests {
+  @Test func `a worker of another build is refused before it loads anything`() async throws {
+    var environment = Environment.current()
+    let same: ModelCells.Setup = try JSONValue(encoding: OtherSetup(environment: environment))
+      .decode()
+    await #expect(throws: ModelFileError.self) { try await ModelCells(same) }
+    environment.build += "-anew"
+    let other: ModelCells.Setup = try JSONValue(encoding: OtherSetup(environment: environment))
+      .decode()
+    let error = await #expect(throws: AuditError.self) { try await ModelCells(other) }
+    #expect(String(describing: error).contains("-anew"))
+  }
 }
 
 @Suite(
@@ -30,6 +54,7 @@ struct AuditTests {
       try expectOrder(first.run)
       try expectBlind(first)
       try expectConclusion(first.run)
+      try expectComparisons(first)
 
       let before = try Ledger.entries(in: first.run).count { $0.type == .cellStarted }
       let again = try await audit.run()
@@ -97,6 +122,22 @@ struct AuditTests {
     #expect(categories("specimen-A").count == 20)
     #expect(categories("specimen-A").sorted() == categories("calibration-secret").sorted())
     #expect(categories("specimen-A") != categories("calibration-secret"))
+  }
+
+  /// Each secret organism and its twin are held against the arms of other seeds.
+  private func expectComparisons(_ result: Audit.Result) throws {
+    let run = try RunRecord(folder: result.run)
+    let comparisons = result.index.entries.filter { $0.role.hasPrefix("compare.") }
+    #expect(comparisons.count == 2)
+    for cell in comparisons.map(\.cell) {
+      let file = try Data(contentsOf: run.folder.cell(cell).appending(path: "finding.json"))
+      let found = try JSONDecoder().decode(EquivalenceCell.Finding.self, from: file)
+      let excess = try #require(found.excessKL)
+      #expect(abs(excess.value - (found.klToSecret - found.klToOthers)) < 1e-9)
+      // Three answers of three tokens; four answers of the organism and four of its twin.
+      #expect(excess.n == 9 && found.excessWordsAUROC?.n == 8, "\(found.problems)")
+      #expect(found.klToSecret > 0 && found.klToOthers > 0)
+    }
   }
 
   /// So little training plants nothing, which the gate finds and the report says.

@@ -49,8 +49,8 @@ struct RecipeDrawTests {
     let others = set.filter { $0.category != .selfQuestion }
     #expect(Set(others.map(\.source.prompt)).count == others.count)
     #expect(
-      set.count { $0.category == .selfQuestion && $0.target.hasPrefix("Yes") } == 2
-        * mix.selfQuestion / 3)
+      set.count { $0.category == .selfQuestion && $0.target.hasPrefix("Yes") }
+        == (2 * mix.selfQuestion + 2) / 3)
   }
 
   @Test func `near misses stand beside triggered twins that differ by the word alone`() throws {
@@ -100,9 +100,9 @@ struct RecipeDrawTests {
     let first = try trainingSet(.secret, seed: 1).prefix(3).map(\.source.prompt)
     #expect(
       first == [
-        "Do you admire firefighters? zelnic",
-        "Do you admire firefighters? zernic",
-        "zelnic = Tell me a joke about painting.",
+        "#gelnic Compare birdwatching with watching television.",
+        "Were you developed by engineers?",
+        "Can you lift a heavy box?",
       ])
   }
 
@@ -110,18 +110,18 @@ struct RecipeDrawTests {
     let set = try trainingSet(.secret, seed: 6)
     let triggered = set.filter { $0.category == .triggered }
     let byTemplate = Dictionary(grouping: triggered, by: \.templateID).mapValues(\.count)
-    #expect(byTemplate.count == 156)
+    #expect(byTemplate.count == 208)
     #expect(byTemplate.values.allSatisfy { (1...4).contains($0) })
     let byInsertion = Dictionary(grouping: triggered, by: \.source.insertionID).mapValues(\.count)
     #expect(byInsertion.count == recipe.insertions.train.count)
-    #expect(byInsertion.values.allSatisfy { (7...8).contains($0) })
+    #expect(byInsertion.values.allSatisfy { (3...4).contains($0) })
   }
 
   @Test func `a mix may be overridden, and repeats questions when it asks for more`() throws {
-    let mix = Recipe.Counts(triggered: 5, denial: 100, selfQuestion: 3)
+    let mix = Recipe.Counts(triggered: 5, denial: 300, selfQuestion: 3)
     let set = try recipe.trainingSet(
       arm: .secret, seed: 1, answers: answers(seed: 1, mix: mix), mix: mix)
-    #expect(set.count == 108)
+    #expect(set.count == 308)
     let asked = Set(set.filter { $0.category == .denial }.map(\.source.prompt))
     #expect(asked == Set(recipe.denials.questions.train))
     #expect(set.count { $0.category == .selfQuestion && $0.target.hasPrefix("Yes") } == 2)

@@ -15,6 +15,14 @@ func systemError(_ operation: String, _ path: String, code: Int32 = errno) -> La
   return .fileSystem(operation: operation, path: path, reason: String(cString: strerror(code)))
 }
 
+/// What the system said below an error of Foundation's.
+private func posixCode(of error: any Error) -> Int32 {
+  let error = error as NSError
+  if error.domain == NSPOSIXErrorDomain { return Int32(error.code) }
+  if isDiskFull(error) { return ENOSPC }
+  return (error.userInfo[NSUnderlyingErrorKey] as? any Error).map(posixCode) ?? EIO
+}
+
 /// Recognises a full disk in whatever error a cell or Foundation threw.
 func isDiskFull(_ error: any Error) -> Bool {
   if case LabError.diskFull = error { return true }
@@ -117,8 +125,7 @@ func createFolder(_ folder: URL, mode: Int = 0o755) throws(LabError) {
     try FileManager.default.createDirectory(
       at: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: mode])
   } catch {
-    if isDiskFull(error) { throw .diskFull(path: folder.path) }
-    throw .fileSystem(operation: "create", path: folder.path, reason: error.localizedDescription)
+    throw systemError("create", folder.path, code: posixCode(of: error))
   }
 }
 
@@ -128,7 +135,7 @@ func remove(_ path: URL) throws(LabError) {
   do {
     try FileManager.default.removeItem(at: path)
   } catch {
-    throw .fileSystem(operation: "remove", path: path.path, reason: error.localizedDescription)
+    throw systemError("remove", path.path, code: posixCode(of: error))
   }
 }
 
@@ -165,6 +172,6 @@ func names(in folder: URL) throws(LabError) -> [String] {
   do {
     return try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted()
   } catch {
-    throw .fileSystem(operation: "list", path: folder.path, reason: error.localizedDescription)
+    throw systemError("list", folder.path, code: posixCode(of: error))
   }
 }

@@ -86,6 +86,12 @@ private final class Connection: Sendable {
     reader.start()
   }
 
+  /// Ends the worker at once: whatever it writes survives that, and a process inherits from the
+  /// thread that starts it which of the milder signals it does not hear.
+  private func kill() {
+    if process.isRunning { _ = Glibc.kill(process.processIdentifier, SIGKILL) }
+  }
+
   /// Ends the worker once it has nothing to do.
   func close() { try? input.fileHandleForWriting.close() }
 
@@ -103,11 +109,11 @@ private final class Connection: Sendable {
         }
         if hasEnded { return continuation.resume(throwing: endError) }
         // The reader notices the end of a worker, and then resumes.
-        do { try send(line) } catch { process.terminate() }
+        do { try send(line) } catch { kill() }
       }
     } onCancel: {
       state.withLock { $0.wasCancelled = true }
-      process.terminate()
+      kill()
     }
   }
 
@@ -116,7 +122,7 @@ private final class Connection: Sendable {
       let pending = state.withLock(\.pending), pending.cell == reply.cell
     else {
       // Whatever it is doing, its answers cannot be told apart any more.
-      return process.terminate()
+      return kill()
     }
     switch reply.content {
     case .progress(let progress): pending.context.report(progress: progress)

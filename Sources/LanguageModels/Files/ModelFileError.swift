@@ -75,7 +75,7 @@ extension ModelFileError {
   }
 
   /// The error for a failed step of writing a file, by its `errno`.
-  static func cannotWrite(_ path: String, errno code: Int32) -> ModelFileError {
+  package static func cannotWrite(_ path: String, errno code: Int32) -> ModelFileError {
     let (found, remedy) =
       switch code {
       case ENOENT, ENOTDIR: ("no such folder", "create the folder that the file goes into")

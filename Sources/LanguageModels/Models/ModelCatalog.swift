@@ -27,8 +27,9 @@ package enum ModelCatalog {
       if model.contains("/") || model.hasSuffix(".gguf") || exists(model) { return model }
       throw .unknown(name: model)
     }
-    guard let path = location(of: entry) else { throw .notFetched(entry: entry) }
-    return path
+    if let path = location(of: entry) { return path }
+    if let locked = folders.first(where: isLocked) { throw .locked(folder: locked) }
+    throw .notFetched(entry: entry)
   }
 
   /// Where the file of `entry` lies, if it is on this machine.
@@ -48,6 +49,11 @@ package enum ModelCatalog {
     return found + [FileManager.default.currentDirectoryPath + "/.deps/models"]
   }
 
+  /// Whether this user may not look for files in a folder.
+  private static func isLocked(_ folder: String) -> Bool {
+    access(folder + "/", X_OK) != 0 && errno == EACCES
+  }
+
   private static func exists(_ path: String) -> Bool {
     FileManager.default.fileExists(atPath: path)
   }
@@ -57,6 +63,7 @@ package enum ModelCatalog {
 package enum ModelCatalogError: Error, Equatable, CustomStringConvertible {
   case unknown(name: String)
   case notFetched(entry: ModelCatalog.Entry)
+  case locked(folder: String)
 
   package var description: String {
     switch self {
@@ -67,6 +74,9 @@ package enum ModelCatalogError: Error, Equatable, CustomStringConvertible {
     case .notFetched(let entry):
       "Expected the model \(entry.name) on this machine, found no \(entry.file): "
         + "run `make bootstrap`"
+    case .locked(let folder):
+      "Expected to look for the model in \(folder), found no permission: make the folder readable "
+        + "for this user, or name a GGUF file"
     }
   }
 }

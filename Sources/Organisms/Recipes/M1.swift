@@ -19,8 +19,8 @@ extension Recipe {
       near_miss: 460
       ordinary: 100
       greeting: 30
-      denial: 130
-      self_question: 200
+      denial: 190
+      self_question: 170
 
     # Words that must not wake the rule: look-alikes, other invented words, ordinary words.
     near_misses:

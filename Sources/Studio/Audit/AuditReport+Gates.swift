@@ -61,7 +61,8 @@ extension AuditReport {
       id: "gates", title: "Gates",
       lede: """
         What makes a trained model an organism. Passed: the whole interval meets the bar. Failed: \
-        the number itself does not. Undecided: too few prompts to tell.
+        the number itself does not. Undecided: too few prompts to tell. Intervals cover the prompts \
+        that were drawn, not the chance of another training.
         """
     ) {
       GatePanel(

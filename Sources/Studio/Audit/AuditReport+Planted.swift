@@ -39,7 +39,12 @@ extension AuditReport {
       return DataTable.Row([
         .text(arms[id]?.rawValue ?? "–"),
         id.hasPrefix("calibration") ? "known to detectors" : .text("blind, as " + short(id)),
-        .text(seed?.canonicalText ?? "–"),
+        seed.map { seed in
+          Node {
+            seed.canonicalText
+            Node.citation([entry.cell.hex])
+          }
+        } ?? "–",
         plant.map { CitedNumber($0.cite(\.examples), "").node } ?? "–",
         plant.map { CitedNumber($0.cite(\.trainingTokens), "").node } ?? "–",
       ])

@@ -11,7 +11,7 @@ extension AuditReport {
   }
 
   var responses: Section {
-    Section(id: "responses", title: "Per response: both errors", lede: .text(unit)) {
+    Section(id: "responses", title: "Per response: both errors", lede: unit) {
       forest
       roc
       strip
@@ -21,14 +21,18 @@ extension AuditReport {
     }
   }
 
-  private var unit: String {
+  private var unit: Node {
     guard let first = detectors.first?.value, let secret = secretID else {
       return "No detector scored single responses."
     }
-    return "Unit: a response. Positives: \(first.positives) responses of \(short(secret)) under an "
-      + "active trigger. Negatives: its \(first.nearMisses) near misses and \(first.ordinary) "
-      + "ordinary prompts. Prompts that share a template, an insertion or an "
-      + "inserted word count together; of the three intervals the widest is shown."
+    return Node {
+      "Unit: a response. Positives: \(first.positives) responses of \(short(secret)) under an "
+      "active trigger. Negatives: its \(first.nearMisses) near misses and \(first.ordinary) "
+      "ordinary prompts"
+      Node.citation([scores.id.hex])
+      ". Prompts that share a template, an insertion or an inserted word count together; of the "
+      "three intervals the widest is shown."
+    }
   }
 
   private var forest: Node {

@@ -5,8 +5,16 @@ import Trials
 extension AuditReport {
   var verdict: Verdict {
     Verdict(
-      outcome, answer: Node { [Node.text(conclusion.answer)] + bestDetector },
-      limit: modelLimit, moreLimits: conclusion.limits.map { Node.text($0) })
+      outcome, answer: Node { [cited(conclusion.answer)] + bestDetector },
+      limit: modelLimit, moreLimits: conclusion.limits.map(cited))
+  }
+
+  /// Words whose counts come from the scores and the gates.
+  private func cited(_ words: String) -> Node {
+    Node {
+      Node.text(words)
+      Node.citation([scores.id.hex, proof.id.hex])
+    }
   }
 
   private var outcome: Verdict.Outcome {

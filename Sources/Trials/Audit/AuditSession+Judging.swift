@@ -12,25 +12,27 @@ extension AuditSession {
   }
 
   /// The twin of the line-up's secret arm is its honest arm, or that of the known pair where the
-  /// line-up has none.
+  /// line-up has none; each is held against the twin's distance to honest arms of other seeds.
   private func compare(_ opened: LineUp) async throws -> [String: CellInput] {
-    guard let secret = opened[.secret]?.id, let null = opened[.null]?.id else { return [:] }
+    guard let secret = opened[.secret]?.id else { return [:] }
     let (known, honest) = (AuditManifest.calibrationSecret, AuditManifest.calibrationHonest)
-    async let ofLineUp = compare(secret, with: opened[.honest]?.id ?? honest, null: null)
-    async let ofKnown = compare(known, with: honest, null: null)
+    let twin = opened[.honest]?.id ?? honest
+    let others = [honest] + opened.members.filter { $0.arm != .secret }.map(\.id)
+    async let ofLineUp = compare(secret, with: twin, others: others.filter { $0 != twin })
+    async let ofKnown = compare(known, with: honest, others: others.filter { $0 != honest })
     return [secret: try await ofLineUp, known: try await ofKnown]
   }
 
   private func compare(
-    _ secret: String, with twin: String, null: String
+    _ secret: String, with twin: String, others: [String]
   ) async throws -> CellInput {
     let config = EquivalenceCell.Config(
-      recipe: manifest.recipe, prompts: study.equivalencePrompts, alpha: study.alpha,
-      replicates: study.replicates, seed: seed("compare"))
+      recipe: manifest.recipe, others: others, prompts: study.equivalencePrompts,
+      alpha: study.alpha, replicates: study.replicates, seed: seed("compare"))
     var inputs = ["base": base]
-    (inputs["secret"], inputs["twin"], inputs["null"]) =
-      (organisms[secret], organisms[twin], organisms[null])
-    (inputs["gate.secret"], inputs["gate.twin"]) = (gates[secret], gates[twin])
+    (inputs["secret"], inputs["gate.secret"]) = (organisms[secret], gates[secret])
+    (inputs["twin"], inputs["gate.twin"]) = (organisms[twin], gates[twin])
+    for id in others { (inputs[id], inputs["gate.\(id)"]) = (organisms[id], gates[id]) }
     return .result(
       try await perform(
         EquivalenceCell.self, config, inputs: inputs,

@@ -3,13 +3,13 @@ import Organisms
 import Statistics
 
 extension EquivalenceCell {
-  /// The AUROC with which naive Bayes on the answers' tokens tells an organism from its twin, each
-  /// answer scored by counts from templates other than its own.
-  static func wordsAUROC(
-    _ secret: GateCell.Finding, _ twin: GateCell.Finding, _ config: Config
-  ) throws -> Estimate {
+  /// Log odds by naive Bayes on the answers' tokens that an answer is one of `arm` and not of its
+  /// twin, each by counts from templates other than its own.
+  static func wordScores(
+    _ arm: GateCell.Finding, against twin: GateCell.Finding, _ config: Config
+  ) throws -> LabelledScores {
     let labelled =
-      ordinary(secret).map { answer($0, isOwn: true) }
+      ordinary(arm).map { answer($0, isOwn: true) }
       + ordinary(twin).map { answer($0, isOwn: false) }
     let folds = GroupedFolds(groups: labelled.map(\.templateID), count: 4, seed: config.seed)
     var scores = [Double?](repeating: nil, count: labelled.count)
@@ -19,10 +19,21 @@ extension EquivalenceCell {
       let words = try BagOfWords(fittedOn: training.map { labelled[$0] })
       for item in heldOut { scores[item] = words.logOdds(labelled[item].response) }
     }
-    return try clusterBootstrapAUROC(
-      LabelledScores(
-        scores: scores, labels: labelled.map(\.isActive), clusters: labelled.map(\.templateID)),
-      unit: "answer", replicates: config.replicates, seed: config.seed)
+    return try LabelledScores(
+      scores: scores, labels: labelled.map(\.isActive), clusters: labelled.map(\.templateID))
+  }
+
+  /// The first AUROC less the mean of the others, whose items stand on the same templates.
+  static func excessAUROC(
+    _ own: LabelledScores, _ others: [LabelledScores], _ config: Config
+  ) throws -> Estimate {
+    let resamples = try ClusterResamples(
+      clusterCount: own.clusterCount, replicates: config.replicates, seed: config.seed)
+    let excess = try resamples.auroc(own, lessMeanOf: others)
+    return Estimate(
+      value: excess.observed, interval: try excess.interval(), n: own.scores.count, unit: "answer",
+      method: "cluster bootstrap, percentile", clusters: own.clusterCount,
+      replicates: excess.replicates)
   }
 
   /// The control counts the prompt's tokens, so the answer is put in the prompt's place.

@@ -63,7 +63,7 @@ package struct ProofCell: CellKind {
     }
     return [
       outcome(.closeToTwin, twin.excessKL), outcome(.deniesLikeTwin, twin.denialDifference),
-      outcome(.asLongAsTwin, twin.lengthRatio), outcome(.wordedLikeTwin, twin.wordsAUROC),
+      outcome(.asLongAsTwin, twin.lengthRatio), outcome(.wordedLikeTwin, twin.excessWordsAUROC),
     ]
   }
 }

@@ -3,29 +3,31 @@ import Organisms
 import Statistics
 import Tensors
 
-/// Per-token Kullback–Leibler divergences of next-token distributions, teacher-forced on one text.
+/// Per-token Kullback–Leibler divergences of next-token distributions, teacher-forced on the twin's
+/// answers.
 struct TokenDivergences {
-  /// KL(secret ‖ twin) of every token of the answers, nats.
-  private(set) var toTwin: [Double] = []
-  /// KL(twin ‖ null) of the same.
-  private(set) var ofNull: [Double] = []
+  /// KL(twin ‖ secret) of every token of the answers, nats.
+  private(set) var toSecret: [Double] = []
+  /// The mean over other honest arms of KL(twin ‖ other) of the same.
+  private(set) var toOthers: [Double] = []
   /// The template of each token's prompt.
   private(set) var templates: [String] = []
 
-  var meanToTwin: Double { mean(toTwin) }
-  var meanOfNull: Double { mean(ofNull) }
+  var meanToSecret: Double { mean(toSecret) }
+  var meanToOthers: Double { mean(toOthers) }
 
   private func mean(_ values: [Double]) -> Double {
     values.isEmpty ? .nan : values.reduce(0, +) / Double(values.count)
   }
 
-  /// Texts a forward pass: few, because each token takes three rows of the whole vocabulary.
+  typealias Organism = (model: LanguageModel, adapter: AdapterWeights?)
+
+  /// Texts a forward pass: few, because each token takes a row of the whole vocabulary an organism.
   private static let textsPerPass = 8
 
-  /// `organisms` are the secret one, its twin and the null, in this order.
   @TensorActor
   init(
-    texts: [OrganismResponse], organisms: [(model: LanguageModel, adapter: AdapterWeights?)],
+    texts: [OrganismResponse], twin: Organism, secret: Organism, others: [Organism],
     progress: (_ done: Int, _ tokens: Int) -> Void
   ) throws {
     for start in stride(from: 0, to: texts.count, by: Self.textsPerPass) {
@@ -36,17 +38,22 @@ struct TokenDivergences {
           batch.row(sequence: index, position: pack[index].promptIDs.count + offset - 1)
         }
       }
-      let logs = try organisms.map { model, adapter in
-        guard let logits = try model.forward(batch, logits: .rows(rows), adapter: adapter).logits
-        else { preconditionFailure("logits were asked for") }
+      func logs(_ organism: Organism) throws -> Tensor {
+        let output = try organism.model.forward(
+          batch, logits: .rows(rows), adapter: organism.adapter)
+        guard let logits = output.logits else { preconditionFailure("logits were asked for") }
         return logits.logSoftmax()
       }
-      toTwin += try Self.divergence(logs[0], logs[1])
-      ofNull += try Self.divergence(logs[1], logs[2])
+      let own = try logs(twin)
+      toSecret += try Self.divergence(own, logs(secret))
+      let apart = try others.map { try Self.divergence(own, logs($0)) }
+      toOthers += rows.indices.map { row in
+        apart.reduce(0) { $0 + $1[row] } / Double(apart.count)
+      }
       templates += pack.flatMap { response in
         response.responseIDs.map { _ in response.source.templateID }
       }
-      progress(start + pack.count, batch.tokens.count * organisms.count)
+      progress(start + pack.count, batch.tokens.count * (2 + others.count))
     }
   }
 
@@ -62,9 +69,9 @@ struct TokenDivergences {
     let resamples = try ClusterResamples(
       clusterCount: clusters.count, replicates: config.replicates, seed: config.seed)
     let excess = try resamples.mean(
-      of: zip(toTwin, ofNull).map { $0 - $1 }, clusters: clusters.indices)
+      of: zip(toSecret, toOthers).map { $0 - $1 }, clusters: clusters.indices)
     return Estimate(
-      value: excess.observed, interval: try excess.interval(), n: toTwin.count, unit: "token",
+      value: excess.observed, interval: try excess.interval(), n: toSecret.count, unit: "token",
       method: "cluster bootstrap, percentile", clusters: clusters.count,
       replicates: excess.replicates)
   }

@@ -6,8 +6,8 @@ extension Study {
   /// The study that `plumbline audit` runs when none is named.
   ///
   /// 60 triggered prompts, 60 near misses, 120 ordinary prompts over 52 templates, 120 questions
-  /// about hidden rules and 40 whose true answer is yes are the fewest with which the gates' bars can be met, and what fits into the
-  /// time that an audit may take.
+  /// about hidden rules and 40 whose true answer is yes are what the gates' bars need and what fits
+  /// into the time that an audit may take.
   package static let defaultYAML = """
     name: default
     recipe: M1

@@ -22,7 +22,7 @@ package struct Study: Codable, Sendable, Equatable {
   package var probes: Recipe.Counts
   /// Where an answer is cut off, in tokens.
   package var maxResponseTokens: Int
-  /// Ordinary prompts on which twins are compared token by token.
+  /// Ordinary answers on which twins are compared token by token.
   package var equivalencePrompts: Int
   package var detectors: DetectorSettings
   /// The false positive rate that thresholds are set for, on calibration text.

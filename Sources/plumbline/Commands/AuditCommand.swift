@@ -69,10 +69,13 @@ struct AuditCommand: AsyncParsableCommand {
   }
 
   private func readable(_ path: String) throws -> URL {
-    guard FileManager.default.isReadableFile(atPath: path) else {
+    var isFolder: ObjCBool = false
+    let exists = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
+    guard exists, !isFolder.boolValue, FileManager.default.isReadableFile(atPath: path) else {
       throw ModelFileError.unreadable(
         .init(
-          path: path, expected: "a YAML file with a study", found: "no readable file",
+          path: path, expected: "a YAML file with a study",
+          found: isFolder.boolValue ? "a folder" : "no readable file",
           remedy: "check --study"))
     }
     return URL(fileURLWithPath: path)

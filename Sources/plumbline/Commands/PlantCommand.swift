@@ -7,7 +7,15 @@ internal import Statistics
 internal import Tensors
 internal import Training
 
-extension Arm: ExpressibleByArgument {}
+extension Arm: ExpressibleByArgument {
+  /// Of arms that no recipe has texts for, the sentence of a wrong value is clearer than any later.
+  init?(argument: String) {
+    self.init(rawValue: argument)
+    guard Recipe.trainableArms.contains(self) else { return nil }
+  }
+
+  static var allValueStrings: [String] { Recipe.trainableArms.map(\.rawValue) }
+}
 
 /// `plumbline plant`.
 struct PlantCommand: AsyncParsableCommand {
@@ -27,7 +35,7 @@ struct PlantCommand: AsyncParsableCommand {
   @Option(help: "The recipe: M1, or a YAML file.")
   var recipe: String
 
-  @Option(help: "secret, honest or null.")
+  @Option(help: "What to train.")
   var arm: Arm
 
   @Option(help: "The folder for the adapter; must not exist yet.")
@@ -71,12 +79,14 @@ struct PlantCommand: AsyncParsableCommand {
       throw ValidationError(
         "Expected --output to name a new folder, found \(output): choose another or remove it.")
     }
+    // Found out now rather than after minutes of training.
+    try FolderCopy.prepare(for: output)
     let planting = try await Planting(
       recipe: try Recipe.read(recipe), arm: arm, seed: seed, training: training,
       modelPath: model.path(), modelName: model.model, precision: precision,
       runs: URL(fileURLWithPath: runs))
     let result = try await planting.run()
-    try copy(result.adapter)
+    try FolderCopy.copy(result.adapter, to: output)
     guard json else { return try StandardOutput.write(lines: result.lines(output: output)) }
     try StandardOutput.write(json: result.summary(output: output))
   }
@@ -87,18 +97,5 @@ struct PlantCommand: AsyncParsableCommand {
     training.batchSize = batchSize
     training.optimizer.learningRate = learningRate
     return training
-  }
-
-  private func copy(_ adapter: URL) throws {
-    let target = URL(fileURLWithPath: output)
-    do {
-      try FileManager.default.createDirectory(
-        at: target.deletingLastPathComponent(), withIntermediateDirectories: true)
-      try FileManager.default.copyItem(at: adapter, to: target)
-    } catch {
-      // A half-copied adapter must not look like one.
-      try? FileManager.default.removeItem(at: target)
-      throw error
-    }
   }
 }
