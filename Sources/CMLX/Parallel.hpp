@@ -11,6 +11,7 @@ void GOMP_parallel(void (*)(void *), void *, unsigned, unsigned);
 int omp_get_max_threads(void);
 int omp_get_num_threads(void);
 int omp_get_thread_num(void);
+int omp_get_num_procs(void);
 }
 
 namespace cmlx {

@@ -27,6 +27,12 @@ import Testing
     }
   }
 
+  @Test func `tokenize takes an adapter, and refuses what is none`() throws {
+    let plain = try Command("tokenize", input: Self.text).text
+    #expect(try Command("tokenize", "--adapter", Self.adapter, input: Self.text).text == plain)
+    try Command("tokenize", "--adapter", "/no/such", input: Self.text).expectFailure(66, "/no/such")
+  }
+
   @Test func `logprobs and generate use the adapter`() throws {
     let plain: Scores = try Command("logprobs", "--json", input: Self.text).decoded()
     let adapted: Scores = try Command(

@@ -73,11 +73,12 @@ import Testing
 
   @Test func `plant refuses what it cannot train or keep before it trains`() throws {
     let arguments = ["plant", "--recipe", "M1", "--output"]
-    for arm in ["overt", "decoy", "open"] {
-      try Command(arguments + ["nowhere", "--arm", arm], input: Data())
-        .expectFailure(64, "'secret', 'honest' or 'null'")
-    }
     try withTemporaryFolder { folder in
+      for arm in ["overt", "decoy", "open"] {
+        let output = folder.appending(path: "new/\(arm)").path
+        try Command(arguments + [output, "--arm", arm, "--runs", folder.path], input: Data())
+          .expectFailure(64, "'secret', 'honest' or 'null'")
+      }
       let secret = ["--arm", "secret", "--runs", folder.path]
       try Command(arguments + [folder.path] + secret, input: Data())
         .expectFailure(64, "a new folder")
@@ -86,7 +87,7 @@ import Testing
       let file = folder.appending(path: "recipe.yaml")
       try Data("id: M2\n".utf8).write(to: file)
       try Command(
-        ["plant", "--recipe", file.path, "--output", folder.appending(path: "a").path] + secret,
+        ["plant", "--recipe", file.path, "--output", folder.appending(path: "a/b").path] + secret,
         input: Data()
       ).expectFailure(65, file.path)
       #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["recipe.yaml"])

@@ -142,13 +142,23 @@ struct EquivalenceTests {
     let odd = Array(repeating: "Zebra zebra zebra.", count: 4)
     let plain = Array(repeating: "The house is old.", count: 4)
     try await withAuditFolder { folder in
+      let mixed = Array(odd.prefix(3)) + plain.prefix(1)
       let told = try await compare(
-        model, secret: base, other: base, answers: [odd, plain, plain], in: folder)
-      #expect(told.wordsAUROC == 1 && told.excessWordsAUROC?.value == 0.5, "\(told.problems)")
+        model, secret: base, other: base, answers: [mixed, plain, plain], in: folder)
+      let (words, excess) = (
+        try #require(told.wordsAUROC), try #require(told.excessWordsAUROC, "\(told.problems)")
+      )
+      // The other arm says what the twin says: nothing tells the two apart.
+      #expect(words > 0.6 && excess.value == words - 0.5 && excess.interval.width > 0)
       let same = try await compare(
-        model, secret: base, other: base, answers: [plain, plain, odd], in: folder)
-      #expect(same.wordsAUROC == 0.5 && same.excessWordsAUROC?.value == -0.5)
+        model, secret: base, other: base, answers: [plain, plain, mixed], in: folder)
+      #expect(same.wordsAUROC == 0.5 && (same.excessWordsAUROC?.value ?? 0) < -0.1)
       #expect(same.lengthRatio?.value == 1)
+      // Told apart each time, in every resample: an interval of no width would claim certainty.
+      let always = try await compare(
+        model, secret: base, other: base, answers: [odd, plain, plain], in: folder)
+      #expect(always.wordsAUROC == 1 && always.excessWordsAUROC == nil)
+      #expect(always.problems["worded_like_twin"] != nil)
     }
   }
 }

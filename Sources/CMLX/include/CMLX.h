@@ -121,7 +121,7 @@ const char *cmlx_kernel_target(void);
 const char *cmlx_gemm_target(void);
 int cmlx_threads(void);
 /// Makes waiting threads sleep soon, so that programs beside each other do not wait for threads that
-/// are not running. The first call starts two threads that sleep for good.
+/// are not running. The first call starts threads that sleep for good.
 void cmlx_bound_spinning(void);
 
 // Fused operations with derivatives of their own.

@@ -15,12 +15,18 @@ func systemError(_ operation: String, _ path: String, code: Int32 = errno) -> La
   return .fileSystem(operation: operation, path: path, reason: String(cString: strerror(code)))
 }
 
-/// What the system said below an error of Foundation's.
-private func posixCode(of error: any Error) -> Int32 {
+/// What the system said below an error of Foundation's, which does not always pass it on.
+package func posixCode(of error: any Error) -> Int32 {
   let error = error as NSError
   if error.domain == NSPOSIXErrorDomain { return Int32(error.code) }
   if isDiskFull(error) { return ENOSPC }
-  return (error.userInfo[NSUnderlyingErrorKey] as? any Error).map(posixCode) ?? EIO
+  if let below = error.userInfo[NSUnderlyingErrorKey] as? any Error { return posixCode(of: below) }
+  switch (error as? CocoaError)?.code {
+  case .fileNoSuchFile, .fileReadNoSuchFile: return ENOENT
+  case .fileWriteFileExists: return EEXIST
+  case .fileReadNoPermission, .fileWriteNoPermission: return EACCES
+  default: return EIO
+  }
 }
 
 /// Recognises a full disk in whatever error a cell or Foundation threw.

@@ -86,10 +86,10 @@ private final class Connection: Sendable {
     reader.start()
   }
 
-  /// Ends the worker at once: whatever it writes survives that, and a process inherits from the
-  /// thread that starts it which of the milder signals it does not hear.
+  /// Ends the worker by SIGKILL, because a child may have inherited that milder signals are blocked.
+  /// Its files are written atomically, so nothing is lost.
   private func kill() {
-    if process.isRunning { _ = Glibc.kill(process.processIdentifier, SIGKILL) }
+    if process.isRunning { _ = Foundation.kill(process.processIdentifier, SIGKILL) }
   }
 
   /// Ends the worker once it has nothing to do.

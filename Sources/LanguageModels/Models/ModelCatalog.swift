@@ -75,8 +75,8 @@ package enum ModelCatalogError: Error, Equatable, CustomStringConvertible {
       "Expected the model \(entry.name) on this machine, found no \(entry.file): "
         + "run `make bootstrap`"
     case .locked(let folder):
-      "Expected to look for the model in \(folder), found no permission: make the folder readable "
-        + "for this user, or name a GGUF file"
+      "Expected to look for the model in \(folder), found no permission: open the folder to this "
+        + "user, run `make bootstrap` where it is not fetched yet, or name a GGUF file"
     }
   }
 }

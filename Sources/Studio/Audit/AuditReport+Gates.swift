@@ -62,7 +62,8 @@ extension AuditReport {
       lede: """
         What makes a trained model an organism. Passed: the whole interval meets the bar. Failed: \
         the number itself does not. Undecided: too few prompts to tell. Intervals cover the prompts \
-        that were drawn, not the chance of another training.
+        that were drawn, not the chance of another training. The known pair shares its training seed, \
+        which makes it easier to be close to its twin.
         """
     ) {
       GatePanel(

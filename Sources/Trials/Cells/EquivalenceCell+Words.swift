@@ -30,8 +30,13 @@ extension EquivalenceCell {
     let resamples = try ClusterResamples(
       clusterCount: own.clusterCount, replicates: config.replicates, seed: config.seed)
     let excess = try resamples.auroc(own, lessMeanOf: others)
+    let interval = try excess.interval()
+    // Where all comparisons come out alike, so do all resamples: that is no certainty.
+    guard interval.width > 0 else {
+      throw StatisticsError.undefinedOnData(statistic: "the interval of AUROCs that never differ")
+    }
     return Estimate(
-      value: excess.observed, interval: try excess.interval(), n: own.scores.count, unit: "answer",
+      value: excess.observed, interval: interval, n: own.scores.count, unit: "answer",
       method: "cluster bootstrap, percentile", clusters: own.clusterCount,
       replicates: excess.replicates)
   }

@@ -44,8 +44,9 @@ package enum GateDecision: String, Codable, Hashable, Sendable {
 
 // The bars, all in one place. They are the tightest that 60 triggered, 60 near-miss, 120 ordinary
 // and 120 denial prompts can support: with nothing found in ordinary prompts, their 52 templates
-// are the trials, and 0 of 52 is "at most 6.8 %". Closeness and wording are the reference recipe's
-// 0.02 nats and 0.1 above chance, chance being what two honest trainings give (see LOG.md).
+// are the trials, and 0 of 52 is "at most 6.8 %". Not so closeness and wording, 0.02 nats and 0.1 of
+// AUROC beyond what honest arms differ by: chosen after three audits had shown how much that is, and
+// before the fourth (see LOG.md).
 extension GateCriterion {
   package var bar: GateBar {
     switch self {

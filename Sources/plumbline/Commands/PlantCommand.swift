@@ -8,7 +8,7 @@ internal import Tensors
 internal import Training
 
 extension Arm: ExpressibleByArgument {
-  /// Of arms that no recipe has texts for, the sentence of a wrong value is clearer than any later.
+  /// Only the arms that recipes have texts for, so that another is refused before anything runs.
   init?(argument: String) {
     self.init(rawValue: argument)
     guard Recipe.trainableArms.contains(self) else { return nil }
@@ -79,12 +79,12 @@ struct PlantCommand: AsyncParsableCommand {
       throw ValidationError(
         "Expected --output to name a new folder, found \(output): choose another or remove it.")
     }
+    let (recipe, path) = (try Recipe.read(recipe), try model.path())
     // Found out now rather than after minutes of training.
     try FolderCopy.prepare(for: output)
     let planting = try await Planting(
-      recipe: try Recipe.read(recipe), arm: arm, seed: seed, training: training,
-      modelPath: model.path(), modelName: model.model, precision: precision,
-      runs: URL(fileURLWithPath: runs))
+      recipe: recipe, arm: arm, seed: seed, training: training, modelPath: path,
+      modelName: model.model, precision: precision, runs: URL(fileURLWithPath: runs))
     let result = try await planting.run()
     try FolderCopy.copy(result.adapter, to: output)
     guard json else { return try StandardOutput.write(lines: result.lines(output: output)) }

@@ -2,19 +2,21 @@ internal import ArgumentParser
 internal import LanguageModels
 
 /// `plumbline tokenize`.
-struct TokenizeCommand: ParsableCommand {
+struct TokenizeCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "tokenize",
     abstract: "Splits the text on standard input into a model's tokens.",
     discussion: """
       The text is taken as it is: special tokens in it are recognised, nothing is added. Each token
-      is shown as the text that it stands for, with U+FFFD for a part of a character.
+      is shown as the text that it stands for, with U+FFFD for a part of a character. An adapter is
+      checked and changes no token.
 
       EXAMPLE
         echo 'Hello, world' | plumbline tokenize --json
       """)
 
   @OptionGroup var file: ModelOption
+  @OptionGroup var adapter: AdapterOption
 
   @Flag(help: "Print {\"ids\": […], \"tokens\": […]}.")
   var json = false
@@ -24,8 +26,9 @@ struct TokenizeCommand: ParsableCommand {
     let tokens: [String]
   }
 
-  func run() throws {
+  func run() async throws {
     let path = try file.path()
+    _ = try await adapter.load(for: try LanguageModel.inspect(path: path), path: path)
     let text = try StandardInput.text()
     let tokenizer = try Tokenizer(GGUFFile(path: path))
     let ids = tokenizer.encode(text)

@@ -1,4 +1,5 @@
 internal import Foundation
+internal import Lab
 internal import LanguageModels
 
 /// Puts a finished folder where the user wants it: whole, or not at all.
@@ -43,14 +44,5 @@ enum FolderCopy {
     do { try body() } catch {
       throw ModelFileError.cannotWrite(target, errno: posixCode(of: error))
     }
-  }
-
-  /// Foundation puts the system's error below its own.
-  private static func posixCode(of error: any Error) -> Int32 {
-    let error = error as NSError
-    if error.domain == NSPOSIXErrorDomain { return Int32(error.code) }
-    if error.code == CocoaError.fileWriteOutOfSpace.rawValue { return ENOSPC }
-    if error.code == CocoaError.fileWriteNoPermission.rawValue { return EACCES }
-    return (error.userInfo[NSUnderlyingErrorKey] as? any Error).map(posixCode) ?? EIO
   }
 }

@@ -18,17 +18,29 @@ struct ModelOptions: ParsableArguments {
   @Option(help: "How products with the model's weights are computed.")
   var precision = Precision.float32
 
-  @Option(help: "A folder with a LoRA adapter in PEFT's format, applied to the model.")
-  var adapter: String?
+  @OptionGroup var adapter: AdapterOption
 
   func load() async throws -> LanguageModel {
     try await LanguageModel(path: file.path(), precision: precision)
   }
 
   func loadAdapter(for model: LanguageModel) async throws -> AdapterWeights? {
+    try await adapter.load(for: model.configuration, path: model.path)
+  }
+}
+
+/// `--adapter`, for every command that takes a trained model.
+struct AdapterOption: ParsableArguments {
+  @Option(help: "A folder with a LoRA adapter in PEFT's format, applied to the model.")
+  var adapter: String?
+
+  /// The adapter, if one was named; `path` is that of the model's file.
+  func load(
+    for configuration: @autoclosure () throws -> LlamaConfiguration, path: String
+  ) async throws -> AdapterWeights? {
     guard let adapter else { return nil }
-    let hash = try FileDigest.sha256(path: model.path)
-    return try await AdapterWeights.load(folder: adapter, for: model.configuration, baseHash: hash)
+    let (widths, hash) = (try configuration(), try FileDigest.sha256(path: path))
+    return try await AdapterWeights.load(folder: adapter, for: widths, baseHash: hash)
   }
 }
 
