@@ -134,8 +134,11 @@ struct AuditTests {
       let found = try JSONDecoder().decode(EquivalenceCell.Finding.self, from: file)
       let excess = try #require(found.excessKL)
       #expect(abs(excess.value - (found.klToSecret - found.klToOthers)) < 1e-9)
-      // Three answers of three tokens; four answers of the organism and four of its twin.
-      #expect(excess.n == 9 && found.excessWordsAUROC?.n == 8, "\(found.problems)")
+      // Three answers of three tokens; four answers of the organism and four of its twin, which
+      // can be the same word for word, and then nothing is measured.
+      #expect(excess.n == 9)
+      let problem = found.problems["worded_like_twin"]
+      #expect(found.excessWordsAUROC.map { $0.n == 8 } ?? (problem?.contains("differ") == true))
       #expect(found.klToSecret > 0 && found.klToOthers > 0)
     }
   }
