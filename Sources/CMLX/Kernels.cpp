@@ -45,23 +45,105 @@ HWY_INLINE V Sigmoid(V x) {
   return hn::Div(one, hn::Add(one, e));
 }
 
-void Swiglu(const float *gate, const float *up, float *out, size_t n) {
+/// An activation's value and its derivative at x.
+struct ValueSlope {
+  V value, slope;
+};
+
+struct Silu {
+  static HWY_INLINE V Value(V x) { return hn::Mul(x, Sigmoid(x)); }
+  static HWY_INLINE ValueSlope Both(V x) {
+    const V s = Sigmoid(x), value = hn::Mul(x, s);
+    // silu'(x) = s + x s (1 - s)
+    return {value, hn::MulAdd(value, hn::Sub(hn::Set(D(), 1.0f), s), s)};
+  }
+};
+
+struct Gelu {
+  /// Φ(x) = erfc(-x/√2)/2, by the rational Chebyshev-like fit of Abramowitz & Stegun 7.1.26 to
+  /// erfc, whose error is below 1.5e-7, about one unit in the last place of 1.
+  static HWY_INLINE V Phi(V x, V *density) {
+    const D d;
+    const V one = hn::Set(d, 1.0f);
+    const V z = hn::Mul(hn::Abs(x), hn::Set(d, 0.70710678f));
+    const V t = hn::Div(one, hn::MulAdd(z, hn::Set(d, 0.3275911f), one));
+    V p = hn::Set(d, 1.061405429f);
+    p = hn::MulAdd(p, t, hn::Set(d, -1.453152027f));
+    p = hn::MulAdd(p, t, hn::Set(d, 1.421413741f));
+    p = hn::MulAdd(p, t, hn::Set(d, -0.284496736f));
+    p = hn::MulAdd(p, t, hn::Set(d, 0.254829592f));
+    const V e = hn::Exp(d, hn::Max(hn::Neg(hn::Mul(z, z)), hn::Set(d, -87.0f)));
+    const V tail = hn::Mul(hn::Mul(hn::Mul(p, t), e), hn::Set(d, 0.5f));
+    *density = hn::Mul(e, hn::Set(d, 0.39894228f));
+    return hn::IfThenElse(hn::Lt(x, hn::Zero(d)), tail, hn::Sub(one, tail));
+  }
+  static HWY_INLINE V Value(V x) {
+    V density;
+    return hn::Mul(x, Phi(x, &density));
+  }
+  static HWY_INLINE ValueSlope Both(V x) {
+    V density;
+    const V phi = Phi(x, &density);
+    return {hn::Mul(x, phi), hn::MulAdd(x, density, phi)};
+  }
+};
+
+struct GeluTanh {
+  /// ½ (1 + tanh u) is the sigmoid of 2u.
+  static HWY_INLINE V Gate(V x, V *slope) {
+    const D d;
+    const V twice = hn::Set(d, 1.5957691216f), cubic = hn::Set(d, 0.044715f);
+    const V square = hn::Mul(x, x);
+    *slope = hn::Mul(twice, hn::MulAdd(hn::Mul(square, cubic), hn::Set(d, 3.0f), hn::Set(d, 1.0f)));
+    return Sigmoid(hn::Mul(hn::Mul(twice, x), hn::MulAdd(square, cubic, hn::Set(d, 1.0f))));
+  }
+  static HWY_INLINE V Value(V x) {
+    V slope;
+    return hn::Mul(x, Gate(x, &slope));
+  }
+  static HWY_INLINE ValueSlope Both(V x) {
+    V inner;
+    const V s = Gate(x, &inner), value = hn::Mul(x, s);
+    const V rest = hn::Sub(hn::Set(D(), 1.0f), s);
+    return {value, hn::MulAdd(hn::Mul(value, rest), inner, s)};
+  }
+};
+
+template <class Act>
+void GatedOf(const float *gate, const float *up, float *out, size_t n) {
   for_each_vector(n, [&](size_t i, auto load, auto store) HWY_ATTR {
-    const V g = load(gate + i);
-    store(hn::Mul(hn::Mul(g, Sigmoid(g)), load(up + i)), out + i);
+    const V value = Act::Value(load(gate + i));
+    store(up ? hn::Mul(value, load(up + i)) : value, out + i);
   });
 }
 
-void SwigluGrad(
+template <class Act>
+void GatedGradOf(
     const float *gate, const float *up, const float *d, float *d_gate, float *d_up, size_t n) {
-  const auto one = hn::Set(D(), 1.0f);
   for_each_vector(n, [&](size_t i, auto load, auto store) HWY_ATTR {
-    const V g = load(gate + i), c = load(d + i), s = Sigmoid(g), silu = hn::Mul(g, s);
-    // silu'(g) = s + g s (1 - s)
-    const V slope = hn::MulAdd(silu, hn::Sub(one, s), s);
-    store(hn::Mul(hn::Mul(c, load(up + i)), slope), d_gate + i);
-    store(hn::Mul(c, silu), d_up + i);
+    const V c = load(d + i);
+    const ValueSlope act = Act::Both(load(gate + i));
+    store(hn::Mul(up ? hn::Mul(c, load(up + i)) : c, act.slope), d_gate + i);
+    if (up) store(hn::Mul(c, act.value), d_up + i);
   });
+}
+
+void Gated(Activation act, const float *gate, const float *up, float *out, size_t n) {
+  switch (act) {
+    case Activation::silu: return GatedOf<Silu>(gate, up, out, n);
+    case Activation::gelu: return GatedOf<Gelu>(gate, up, out, n);
+    case Activation::gelu_tanh: return GatedOf<GeluTanh>(gate, up, out, n);
+  }
+}
+
+void GatedGrad(
+    Activation act, const float *gate, const float *up, const float *d, float *d_gate, float *d_up,
+    size_t n) {
+  switch (act) {
+    case Activation::silu: return GatedGradOf<Silu>(gate, up, d, d_gate, d_up, n);
+    case Activation::gelu: return GatedGradOf<Gelu>(gate, up, d, d_gate, d_up, n);
+    case Activation::gelu_tanh: return GatedGradOf<GeluTanh>(gate, up, d, d_gate, d_up, n);
+  }
 }
 
 float Dot(const float *a, const float *b, size_t n) {
@@ -91,6 +173,58 @@ void RmsNormGrad(
   for_each_vector(n, [&](size_t i, auto load, auto store) HWY_ATTR {
     const V wd = hn::Mul(load(d + i), load(weight + i));
     store(hn::Sub(hn::Mul(wd, rate), hn::Mul(load(x + i), pull)), dx + i);
+  });
+}
+
+/// A row's mean and 1 / sqrt(variance + epsilon).
+struct Moments {
+  float mean, rate;
+};
+
+HWY_INLINE Moments MomentsOf(const float *x, float epsilon, size_t n) {
+  const D d;
+  V sum = hn::Zero(d);
+  for_each_vector(n, [&](size_t i, auto load, auto) HWY_ATTR { sum = hn::Add(sum, load(x + i)); });
+  const float mean = Sum(sum) / float(n);
+  // Whole vectors only: lanes that a partial one lacks would each count as one more mean².
+  const size_t whole = n - n % hn::Lanes(d);
+  V squares = hn::Zero(d);
+  const V m = hn::Set(d, mean);
+  for_each_vector(whole, [&](size_t i, auto load, auto) HWY_ATTR {
+    const V centred = hn::Sub(load(x + i), m);
+    squares = hn::MulAdd(centred, centred, squares);
+  });
+  float variance = Sum(squares);
+  for (size_t i = whole; i < n; ++i) variance += (x[i] - mean) * (x[i] - mean);
+  return {mean, 1.0f / std::sqrt(variance / float(n) + epsilon)};
+}
+
+void LayerNorm(
+    const float *x, const float *weight, const float *bias, float epsilon, float *out, size_t n) {
+  const Moments moments = MomentsOf(x, epsilon, n);
+  const V mean = hn::Set(D(), moments.mean), rate = hn::Set(D(), moments.rate);
+  for_each_vector(n, [&](size_t i, auto load, auto store) HWY_ATTR {
+    const V normed = hn::Mul(hn::Sub(load(x + i), mean), rate);
+    store(hn::MulAdd(normed, load(weight + i), load(bias + i)), out + i);
+  });
+}
+
+void LayerNormGrad(
+    const float *x, const float *weight, float epsilon, const float *d, float *dx, size_t n) {
+  const Moments moments = MomentsOf(x, epsilon, n);
+  const V mean = hn::Set(D(), moments.mean), rate = hn::Set(D(), moments.rate);
+  V sum = hn::Zero(D()), along = hn::Zero(D());
+  for_each_vector(n, [&](size_t i, auto load, auto) HWY_ATTR {
+    const V wd = hn::Mul(load(d + i), load(weight + i));
+    sum = hn::Add(sum, wd);
+    along = hn::MulAdd(wd, hn::Mul(hn::Sub(load(x + i), mean), rate), along);
+  });
+  // With y the normalised row, dx = r (w d - mean(w d) - y mean(w d y)).
+  const V level = hn::Set(D(), Sum(sum) / float(n)), pull = hn::Set(D(), Sum(along) / float(n));
+  for_each_vector(n, [&](size_t i, auto load, auto store) HWY_ATTR {
+    const V wd = hn::Mul(load(d + i), load(weight + i));
+    const V normed = hn::Mul(hn::Sub(load(x + i), mean), rate);
+    store(hn::Mul(rate, hn::Sub(hn::Sub(wd, level), hn::Mul(normed, pull))), dx + i);
   });
 }
 
@@ -249,8 +383,10 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace cmlx::kernels {
 
-HWY_EXPORT(Swiglu);
-HWY_EXPORT(SwigluGrad);
+HWY_EXPORT(Gated);
+HWY_EXPORT(GatedGrad);
+HWY_EXPORT(LayerNorm);
+HWY_EXPORT(LayerNormGrad);
 HWY_EXPORT(RmsNorm);
 HWY_EXPORT(RmsNormGrad);
 HWY_EXPORT(Rope);
@@ -266,12 +402,21 @@ HWY_EXPORT(AdamW);
 HWY_EXPORT(ToBfloat16);
 HWY_EXPORT(TargetName);
 
-void swiglu(const float *gate, const float *up, float *out, size_t n) {
-  HWY_DYNAMIC_DISPATCH(Swiglu)(gate, up, out, n);
+void gated(Activation act, const float *gate, const float *up, float *out, size_t n) {
+  HWY_DYNAMIC_DISPATCH(Gated)(act, gate, up, out, n);
 }
-void swiglu_grad(
-    const float *gate, const float *up, const float *d, float *d_gate, float *d_up, size_t n) {
-  HWY_DYNAMIC_DISPATCH(SwigluGrad)(gate, up, d, d_gate, d_up, n);
+void gated_grad(
+    Activation act, const float *gate, const float *up, const float *d, float *d_gate, float *d_up,
+    size_t n) {
+  HWY_DYNAMIC_DISPATCH(GatedGrad)(act, gate, up, d, d_gate, d_up, n);
+}
+void layer_norm(
+    const float *x, const float *weight, const float *bias, float epsilon, float *out, size_t n) {
+  HWY_DYNAMIC_DISPATCH(LayerNorm)(x, weight, bias, epsilon, out, n);
+}
+void layer_norm_grad(
+    const float *x, const float *weight, float epsilon, const float *d, float *dx, size_t n) {
+  HWY_DYNAMIC_DISPATCH(LayerNormGrad)(x, weight, epsilon, d, dx, n);
 }
 void rms_norm(const float *x, const float *weight, float epsilon, float *out, size_t n) {
   HWY_DYNAMIC_DISPATCH(RmsNorm)(x, weight, epsilon, out, n);

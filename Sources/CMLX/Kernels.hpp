@@ -6,17 +6,27 @@
 
 namespace cmlx::kernels {
 
-/// out = silu(gate) · up, n elements.
-void swiglu(const float *gate, const float *up, float *out, size_t n);
-/// Derivatives of `swiglu` for the cotangent `d`.
-void swiglu_grad(
-    const float *gate, const float *up, const float *d, float *d_gate, float *d_up, size_t n);
+/// The nonlinearities of MLPs, numbered as in the C header.
+enum class Activation { silu, gelu, gelu_tanh };
+
+/// out = act(gate) · up, n elements; without `up`, act(gate).
+void gated(Activation act, const float *gate, const float *up, float *out, size_t n);
+/// Derivatives of `gated` for the cotangent `d`.
+void gated_grad(
+    Activation act, const float *gate, const float *up, const float *d, float *d_gate, float *d_up,
+    size_t n);
+/// One row: out = (x - mean) / sqrt(variance + epsilon) · weight + bias.
+void layer_norm(
+    const float *x, const float *weight, const float *bias, float epsilon, float *out, size_t n);
+/// One row of the derivative with respect to x.
+void layer_norm_grad(
+    const float *x, const float *weight, float epsilon, const float *d, float *dx, size_t n);
 /// One row: out = x · weight / sqrt(mean(x²) + epsilon).
 void rms_norm(const float *x, const float *weight, float epsilon, float *out, size_t n);
 /// One row of the derivative with respect to x.
 void rms_norm_grad(
     const float *x, const float *weight, float epsilon, const float *d, float *dx, size_t n);
-/// One head: rotates the two halves of x by the angles given, n = dHead / 2.
+/// One head: rotates the first n elements of x with the n after them by the angles given.
 void rope(const float *x, const float *cosine, const float *sine, float sign, float *out, size_t n);
 float dot(const float *a, const float *b, size_t n);
 /// y += alpha · x

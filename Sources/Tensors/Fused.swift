@@ -55,9 +55,36 @@ package enum Fused {
     }
   }
 
-  /// silu(gate) · up, elementwise (Shazeer 2020, arXiv 2002.05202).
-  package static func swiGLU(gate: Tensor, up: Tensor) -> Tensor {
-    Tensor(cmlx_swiglu(gate.pointer, up.pointer), "swiGLU", gate, up)
+  /// The nonlinearities of MLPs.
+  package enum Activation: UInt32, CaseIterable, Sendable {
+    /// x · sigmoid(x).
+    case silu
+    /// x Φ(x) (Hendrycks & Gimpel 2016, arXiv 1606.08415).
+    case gelu
+    /// ½ x (1 + tanh(√(2/π) (x + 0.044715 x³))), from the same paper.
+    case geluTanh
+
+    fileprivate var code: cmlx_activation { cmlx_activation(rawValue: rawValue) }
+  }
+
+  /// activation(gate) · up, elementwise (Shazeer 2020, arXiv 2002.05202).
+  package static func gated(_ activation: Activation, gate: Tensor, up: Tensor) -> Tensor {
+    Tensor(cmlx_gated(activation.code, gate.pointer, up.pointer), "gated", gate, up)
+  }
+
+  /// activation(x), elementwise.
+  package static func activation(_ activation: Activation, _ x: Tensor) -> Tensor {
+    Tensor(cmlx_activate(activation.code, x.pointer), "activation", x)
+  }
+
+  /// (x − mean x) / √(variance x + ε) · weight + bias along the last axis (Ba et al. 2016, arXiv
+  /// 1607.06450).
+  package static func layerNorm(
+    _ x: Tensor, _ weight: Tensor, _ bias: Tensor, epsilon: Float
+  ) -> Tensor {
+    Tensor(
+      cmlx_layer_norm(x.pointer, weight.pointer, bias.pointer, epsilon), "layerNorm", x, weight,
+      bias)
   }
 
   /// x · weight / √(mean x² + ε) along the last axis (Zhang & Sennrich 2019, arXiv 1910.07467).
@@ -66,7 +93,8 @@ package enum Fused {
   }
 
   /// Rotary embedding of x `[tokens, heads, dHead]` by angles given as cosine and sine
-  /// `[tokens, dHead / 2]`; element i pairs with i + dHead / 2, as in Hugging Face checkpoints.
+  /// `[tokens, n]`; element i pairs with i + n, as in Hugging Face checkpoints, and those from 2n on
+  /// stay as they are.
   package static func rope(_ x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor {
     Tensor(cmlx_rope(x.pointer, cosine.pointer, sine.pointer), "rope", x, cosine, sine)
   }
@@ -133,6 +161,8 @@ package struct KeyRanges {
   /// Rows begin, begin + stride, … below end.
   package struct Rows: Sendable {
     package var begin: Int, end: Int, stride: Int
+    /// How many there are.
+    package var count: Int { end > begin ? (end - begin + stride - 1) / stride : 0 }
     package init(_ begin: Int, _ end: Int, stride: Int = 1) {
       self.begin = begin
       self.end = end

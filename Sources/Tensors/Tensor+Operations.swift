@@ -22,6 +22,7 @@ extension Tensor {
   package func abs() -> Tensor { unary(CMLX_ABS, "abs") }
   package func sigmoid() -> Tensor { unary(CMLX_SIGMOID, "sigmoid") }
   package func tanh() -> Tensor { unary(CMLX_TANH, "tanh") }
+  package func erf() -> Tensor { unary(CMLX_ERF, "erf") }
   package func sin() -> Tensor { unary(CMLX_SIN, "sin") }
   package func cos() -> Tensor { unary(CMLX_COS, "cos") }
   package func reciprocal() -> Tensor { unary(CMLX_RECIPROCAL, "reciprocal") }

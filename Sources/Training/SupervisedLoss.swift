@@ -36,7 +36,7 @@ extension LanguageModel {
       }
     }
     let output = try forward(batch, logits: .none, adapter: adapter)
-    return crossEntropy(
+    return try crossEntropy(
       output.finalNorm.take(Tensor(rows)), targets: Tensor(targets),
       differentiable: differentiable)
   }

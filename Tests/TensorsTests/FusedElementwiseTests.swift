@@ -5,20 +5,37 @@ import Testing
 @Suite struct FusedElementwiseTests {
   /// 129 × 257 elements are enough for a second thread.
   @Test(arguments: [[1], [5, 7], [3, 2, 33], [129, 257]]) @TensorActor
-  func `swiGLU is gate times its sigmoid times up`(shape: [Int]) throws {
+  func `gated and plain activations are what their names say`(shape: [Int]) throws {
     var key = RandomKey(seed: 3)
     let parameters = ParameterTree([("gate", key.normal(shape) * 3), ("up", key.normal(shape))])
-    try expectSameFunction("swiGLU \(shape)", at: parameters) {
-      Fused.swiGLU(gate: $0["gate"], up: $0["up"])
-    } plain: {
-      $0["gate"] * $0["gate"].sigmoid() * $0["up"]
+    for activation in Fused.Activation.allCases {
+      try expectSameFunction("gated \(activation) \(shape)", at: parameters) {
+        Fused.gated(activation, gate: $0["gate"], up: $0["up"])
+      } plain: {
+        plain(activation, $0["gate"]) * $0["up"]
+      }
+      let gate = ParameterTree([("gate", parameters["gate"])])
+      try expectSameFunction("\(activation) \(shape)", at: gate) {
+        Fused.activation(activation, $0["gate"])
+      } plain: {
+        plain(activation, $0["gate"])
+      }
+    }
+  }
+
+  private func plain(_ activation: Fused.Activation, _ x: Tensor) -> Tensor {
+    switch activation {
+    case .silu: x * x.sigmoid()
+    case .gelu: x * ((x * Float(0.5.squareRoot())).erf() + 1) * 0.5
+    case .geluTanh:
+      x * (((x + x * x.square() * 0.044715) * Float((2 / Double.pi).squareRoot())).tanh() + 1) * 0.5
     }
   }
 
   @Test @TensorActor
   func `swiGLU of huge gates neither overflows nor makes NaN`() throws {
     let gate = Tensor([-1e4, -200, -89, 89, 200, 1e4])
-    let actual = try Fused.swiGLU(gate: gate, up: Tensor.full([6], 2)).floats()
+    let actual = try Fused.gated(.silu, gate: gate, up: Tensor.full([6], 2)).floats()
     expectError(
       relativeError(Array(actual[3...]), [178, 400, 2e4]), within: 1e-6, "swiGLU of large gates")
     #expect(actual[..<3].allSatisfy { abs($0) < 1e-30 })
@@ -34,6 +51,36 @@ import Testing
     } plain: {
       let mean = $0["x"].square().mean(axes: [-1], keepDims: true)
       return $0["x"] * (mean + 0.1).rsqrt() * $0["weight"]
+    }
+  }
+
+  @Test(arguments: [[1, 2], [5, 7], [3, 2, 33], [65, 576]]) @TensorActor
+  func `layerNorm takes the mean out and divides by the deviation`(shape: [Int]) throws {
+    var key = RandomKey(seed: 6)
+    let width = shape[shape.count - 1]
+    let parameters = ParameterTree([
+      ("x", key.normal(shape) + 2), ("weight", key.normal([width])), ("bias", key.normal([width])),
+    ])
+    try expectSameFunction("layerNorm \(shape)", at: parameters) {
+      Fused.layerNorm($0["x"], $0["weight"], $0["bias"], epsilon: 0.1)
+    } plain: {
+      let centred = $0["x"] - $0["x"].mean(axes: [-1], keepDims: true)
+      let variance = centred.square().mean(axes: [-1], keepDims: true)
+      return centred * (variance + 0.1).rsqrt() * $0["weight"] + $0["bias"]
+    }
+  }
+
+  @Test @TensorActor
+  func `rope leaves the elements beyond its angles alone`() throws {
+    var key = RandomKey(seed: 8)
+    let x = key.normal([5, 3, 10])
+    let angles = key.normal([5, 2])
+    try expectSameFunction("partial rope", at: ParameterTree([("x", x)])) {
+      Fused.rope($0["x"], cosine: angles.cos(), sine: angles.sin())
+    } plain: {
+      let turned = Fused.rope(
+        $0["x"].slice(0..<4, axis: 2), cosine: angles.cos(), sine: angles.sin())
+      return Tensor.concatenate([turned, $0["x"].slice(4..<10, axis: 2)], axis: 2)
     }
   }
 

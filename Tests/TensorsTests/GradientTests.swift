@@ -53,7 +53,7 @@ import Testing
     try expectSameFunction("block", at: parameters, tolerance: 5e-6) {
       let y = Fused.rmsNorm($0["x"], norm, epsilon: 1e-2)
       let z = Fused.linear(y, weight, adapter: LowRank(a: $0["a"], b: $0["b"], scale: 0.5))
-      let post = Fused.swiGLU(gate: z.slice(0..<6, axis: 1), up: z.slice(6..<12, axis: 1))
+      let post = Fused.gated(.silu, gate: z.slice(0..<6, axis: 1), up: z.slice(6..<12, axis: 1))
       return $0["x"] + Fused.linear(post, down)
     } plain: {
       let mean = $0["x"].square().mean(axes: [-1], keepDims: true)

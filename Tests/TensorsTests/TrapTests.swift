@@ -3,7 +3,7 @@ import Testing
 
 /// A mistake in a program, and what its end must say.
 enum Mistake: String, CaseIterable, Codable, Sendable {
-  case addShapes, matmulShapes, matmulTypes, linearShapes, adapterShapes, swiGLUTypes, ropeOdd
+  case addShapes, matmulShapes, matmulTypes, linearShapes, adapterShapes, swiGLUTypes, ropeWide
   case attentionHeads, attentionKeys, rangeBeyond, rangeNegative, rangeStride, rangeEmpty
   case targetOutside, sliceOutside, bytesCount, scalarOfMany, lossShape, missingPath, twoPaths
 
@@ -15,8 +15,8 @@ enum Mistake: String, CaseIterable, Codable, Sendable {
     case .matmulTypes: ["matmul([2, 2], [2, 2])"]
     case .linearShapes: ["linear([2, 3], [4, 5])", "cannot take shapes [2, 3] [4, 5]"]
     case .adapterShapes: ["linear([2, 3], [4, 3])", "linear adapter", "[2, 5] [4, 2]"]
-    case .swiGLUTypes: ["swiGLU([2], [2])", "expected float32"]
-    case .ropeOdd: ["rope([2, 1, 3], [2, 1], [2, 1])"]
+    case .swiGLUTypes: ["gated([2], [2])", "expected float32"]
+    case .ropeWide: ["rope([2, 1, 3], [2, 2], [2, 2])"]
     case .attentionHeads: ["attention([1, 3, 4], [2, 2, 4], [2, 2, 4]"]
     case .attentionKeys: ["attention", "ranges made for 3 keys, found 2"]
     case .rangeBeyond: ["attention", "query 1 has the key range (0, 5, 1)", "4 keys"]
@@ -46,9 +46,9 @@ enum Mistake: String, CaseIterable, Codable, Sendable {
     case .adapterShapes:
       let adapter = LowRank(a: Tensor.zeros([2, 5]), b: Tensor.zeros([4, 2]), scale: 1)
       _ = Fused.linear(wide, Tensor.zeros([4, 3]), adapter: adapter)
-    case .swiGLUTypes: _ = Fused.swiGLU(gate: Tensor([Int32(1), 2]), up: Tensor([1.0, 2]))
-    case .ropeOdd:
-      let angles = Tensor.zeros([2, 1])
+    case .swiGLUTypes: _ = Fused.gated(.silu, gate: Tensor([Int32(1), 2]), up: Tensor([1.0, 2]))
+    case .ropeWide:
+      let angles = Tensor.zeros([2, 2])
       _ = Fused.rope(Tensor.zeros([2, 1, 3]), cosine: angles, sine: angles)
     case .targetOutside:
       _ = Fused.crossEntropy(

@@ -20,7 +20,7 @@ private func card(arm: String? = nil, planted: String? = nil) -> AdapterCard {
 ) throws -> R {
   try inFolder { folder in
     let adapter = drawnAdapter(
-      LoRAConfiguration(rank: 2, alpha: 3.5, modules: [.q, .v]), for: try tinyConfiguration(),
+      LoRAConfiguration(rank: 2, alpha: 3.5, modules: [.q, .v]), for: tinyConfiguration(),
       seed: 5)
     try adapter.save(to: folder + "/adapter", card: card)
     return try body(folder + "/adapter", adapter)
@@ -28,7 +28,7 @@ private func card(arm: String? = nil, planted: String? = nil) -> AdapterCard {
 }
 
 @TensorActor private func load(_ folder: String, baseHash: String = hash) throws -> AdapterWeights {
-  try AdapterWeights.load(folder: folder, for: try tinyConfiguration(), baseHash: baseHash)
+  try AdapterWeights.load(folder: folder, for: tinyConfiguration(), baseHash: baseHash)
 }
 
 /// Replaces a passage of a text file, which has to be there.
@@ -157,7 +157,7 @@ private func rewrite(
       #expect(try bits(read.parameters) == bits(adapter.parameters))
       #expect(try AdapterWeights.card(folder: folder) == nil)
       for (dModel, nLayers, part) in [(8, 2, "[2, 8], found [2, 4]"), (4, 3, "layers.2")] {
-        let model = try tinyConfiguration(dModel: dModel, nLayers: nLayers)
+        let model = tinyConfiguration(dModel: dModel, nLayers: nLayers)
         let text = message {
           try AdapterWeights.load(folder: folder, for: model, baseHash: hash)
         }
@@ -277,7 +277,7 @@ private func rewrite(
             var limit = rlimit(rlim_cur: 1_000, rlim_max: 1_000)
             try #require(setrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit) == 0)
             let adapter = drawnAdapter(
-              LoRAConfiguration(rank: 2), for: try tinyConfiguration(), seed: 5)
+              LoRAConfiguration(rank: 2), for: tinyConfiguration(), seed: 5)
             for target in [folder + "/new/adapter", folder] {
               let text = message { try adapter.save(to: target, card: card()) }
               #expect(text?.contains("expected to write the whole file") == true)

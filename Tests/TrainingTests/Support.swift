@@ -43,17 +43,15 @@ func fixture(_ name: String) -> String {
 }
 
 /// A model of two blocks that is small enough to write out; it has widths only.
-func tinyConfiguration(dModel: Int = 4, nLayers: Int = 2) throws -> LlamaConfiguration {
-  let json = """
-    {"nLayers": \(nLayers), "dModel": \(dModel), "nHeads": 2, "nKVHeads": 1, "dHead": 2, \
-    "dMLP": 6, "dVocab": 8, "contextLength": 16, "ropeTheta": 10000, "normEpsilon": 1e-5}
-    """
-  return try JSONDecoder().decode(LlamaConfiguration.self, from: Data(json.utf8))
+func tinyConfiguration(dModel: Int = 4, nLayers: Int = 2) -> ModelConfiguration {
+  ModelConfiguration(
+    family: "llama", nLayers: nLayers, dModel: dModel, nHeads: 2, nKVHeads: 1, dHead: 2, dMLP: 6,
+    dVocab: 8, contextLength: 16, normEpsilon: 1e-5, attentionScale: 0.7)
 }
 
 /// An adapter whose A and B are both drawn, so that every gradient is other than zero.
 @TensorActor func drawnAdapter(
-  _ configuration: LoRAConfiguration, for model: LlamaConfiguration, seed: UInt64
+  _ configuration: LoRAConfiguration, for model: ModelConfiguration, seed: UInt64
 ) -> AdapterWeights {
   var key = RandomKey(seed: seed)
   let named = configuration.shapes(for: model).map { path, shape in
@@ -123,7 +121,7 @@ struct LoRAFixture: Decodable {
   }
 
   /// A by the formula of `Scripts/reference/README.md`, B zero.
-  @TensorActor func start(for model: LlamaConfiguration) -> (AdapterWeights, sha256: String) {
+  @TensorActor func start(for model: ModelConfiguration) -> (AdapterWeights, sha256: String) {
     var bytes: [UInt8] = []
     var stream: UInt64 = 0
     let lora = configuration.lora

@@ -136,9 +136,16 @@ bool cmlx_packed_is_complete(const cmlx_packed *packed);
 cmlx_array *cmlx_linear(
     const cmlx_array *x, const cmlx_array *weight, const cmlx_packed *packed,
     const cmlx_array *a, const cmlx_array *b, float scale);
-cmlx_array *cmlx_swiglu(const cmlx_array *gate, const cmlx_array *up);
+/// silu, gelu (x Φ(x)) and gelu by tanh.
+typedef enum { CMLX_SILU, CMLX_GELU, CMLX_GELU_TANH } cmlx_activation;
+/// act(gate) · up.
+cmlx_array *cmlx_gated(cmlx_activation act, const cmlx_array *gate, const cmlx_array *up);
+cmlx_array *cmlx_activate(cmlx_activation act, const cmlx_array *x);
+cmlx_array *cmlx_layer_norm(
+    const cmlx_array *x, const cmlx_array *weight, const cmlx_array *bias, float epsilon);
 cmlx_array *cmlx_rms_norm(const cmlx_array *x, const cmlx_array *weight, float epsilon);
-/// x `[tokens, heads, dHead]`, cosine and sine `[tokens, dHead / 2]`; halves are rotated.
+/// x `[tokens, heads, dHead]`, cosine and sine `[tokens, n]`; the first n elements of each head are
+/// rotated with the n after them, and the rest is passed on.
 cmlx_array *cmlx_rope(const cmlx_array *x, const cmlx_array *cosine, const cmlx_array *sine);
 /// q `[queries, heads, dHead]`, k and v `[keys, kvHeads, dHead]`; `ranges` int32 `[queries, n, 3]`
 /// lists for each query the key rows it sees as (begin, end, stride).

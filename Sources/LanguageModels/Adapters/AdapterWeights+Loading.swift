@@ -16,12 +16,12 @@ extension AdapterWeights {
   /// - Returns: The adapter, in fp32.
   /// - Throws: ``ModelFileError`` naming the file, and the key or the tensor in it.
   package static func load(
-    folder: String, for model: LlamaConfiguration, baseHash: String
+    folder: String, for model: ModelConfiguration, baseHash: String
   ) throws(ModelFileError) -> AdapterWeights {
     let record = try AdapterRecord.read(AdapterFiles.path(folder, AdapterRecord.fileName))
     if let record { try check(record, folder, baseHash: baseHash) }
     let configuration = try PEFTConfiguration.read(
-      AdapterFiles.path(folder, PEFTConfiguration.fileName))
+      AdapterFiles.path(folder, PEFTConfiguration.fileName), for: model)
     let path = AdapterFiles.path(folder, AdapterFiles.weights)
     let file = try SafetensorsFile(path: path)
     if let record { try check(record, weights: path) }
@@ -106,14 +106,23 @@ extension AdapterWeights {
 }
 
 extension LoRAConfiguration {
+  /// The layers of `model` that are adapted: those named, and the joint projection of queries, keys
+  /// and values where any of these is named. A layer that the family does not have is none.
+  package func modules(of model: ModelConfiguration) -> [LinearModule] {
+    model.modules.filter { module in
+      modules.contains(module)
+        || module == .qkv && !Set(modules).isDisjoint(with: [.q, .k, .v])
+    }
+  }
+
   /// Path and shape of every parameter for `model`, block by block: A `[rank, in]`, B `[out, rank]`.
-  package func shapes(for model: LlamaConfiguration) -> [(path: String, shape: [Int])] {
+  package func shapes(for model: ModelConfiguration) -> [(path: String, shape: [Int])] {
     (0..<model.nLayers).flatMap { block in
-      modules.flatMap { module in
+      modules(of: model).flatMap { module in
         let layer = module.shape(in: model)
         return [
-          (AdapterWeights.path(block: block, module, "A"), [rank, layer[1]]),
-          (AdapterWeights.path(block: block, module, "B"), [layer[0], rank]),
+          (AdapterWeights.path(block: block, module, "A", of: model.family), [rank, layer[1]]),
+          (AdapterWeights.path(block: block, module, "B", of: model.family), [layer[0], rank]),
         ]
       }
     }

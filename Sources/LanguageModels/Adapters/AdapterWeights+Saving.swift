@@ -51,12 +51,24 @@ extension AdapterWeights {
       (AdapterFiles.readme, Array(card.readme(configuration).utf8)),
       (
         PEFTConfiguration.fileName,
-        Array(PEFTConfiguration.text(configuration, baseName: card.baseName).utf8)
+        Array(
+          PEFTConfiguration.text(configuration, baseName: card.baseName, targets: targets).utf8)
       ),
     ]
     for (name, bytes) in files {
       try AtomicFile.write(bytes, to: AdapterFiles.path(folder, name))
     }
+  }
+
+  /// The last parts of the adapted layers' names, each once.
+  private var targets: [String] {
+    var targets: [String] = []
+    for path in parameters.paths {
+      // …{layer}.lora_A
+      let leaf = String(path.split(separator: ".").dropLast().last ?? "")
+      if !targets.contains(leaf) { targets.append(leaf) }
+    }
+    return targets
   }
 
   /// Makes `folder` unless it is there, and says whether it was made.

@@ -8,7 +8,7 @@ package struct LoRAConfiguration: Codable, Sendable, Equatable {
   package var modules: [LinearModule]
 
   package init(
-    rank: Int = 16, alpha: Double = 32, modules: [LinearModule] = LinearModule.allCases
+    rank: Int = 16, alpha: Double = 32, modules: [LinearModule] = LinearModule.separate
   ) {
     self.rank = rank
     self.alpha = alpha
@@ -37,9 +37,9 @@ package struct AdapterWeights {
 
   /// The name of one factor, `A` or `B`, as in PEFT's files without their prefix and suffix.
   package nonisolated static func path(
-    block: Int, _ module: LinearModule, _ factor: String
+    block: Int, _ module: LinearModule, _ factor: String, of family: String = "llama"
   ) -> String {
-    "model.layers.\(block).\(module.rawValue).lora_\(factor)"
+    "\(module.path(block: block, of: family)).lora_\(factor)"
   }
 
   /// The same adapter over other numbers.
@@ -47,9 +47,9 @@ package struct AdapterWeights {
     AdapterWeights(configuration, parameters: parameters)
   }
 
-  func lowRank(block: Int, _ module: LinearModule) -> LowRank? {
-    guard let a = index[Self.path(block: block, module, "A")],
-      let b = index[Self.path(block: block, module, "B")]
+  func lowRank(block: Int, _ module: LinearModule, of family: String) -> LowRank? {
+    guard let a = index[Self.path(block: block, module, "A", of: family)],
+      let b = index[Self.path(block: block, module, "B", of: family)]
     else { return nil }
     return LowRank(
       a: parameters.tensors[a], b: parameters.tensors[b], scale: configuration.scale)

@@ -12,8 +12,10 @@ enum PEFTConfiguration {
   ]
 
   /// The file's text. `lora_dropout` is 0 and `bias` none: the trainer has neither.
-  static func text(_ adapter: LoRAConfiguration, baseName: String) -> String {
-    let targets = adapter.modules.map { "    \(JSONText.string($0.leafName))" }
+  static func text(
+    _ adapter: LoRAConfiguration, baseName: String, targets leaves: [String]
+  ) -> String {
+    let targets = leaves.map { "    \(JSONText.string($0))" }
     return """
       {
         "alpha_pattern": {},
@@ -50,15 +52,17 @@ enum PEFTConfiguration {
   /// quietly left out would compute another model.
   ///
   /// - Throws: ``ModelFileError`` naming the key.
-  static func read(_ path: String) throws(ModelFileError) -> LoRAConfiguration {
+  static func read(
+    _ path: String, for model: ModelConfiguration
+  ) throws(ModelFileError) -> LoRAConfiguration {
     let data = try JSONText.read(path)
-    guard let keys = try? JSONDecoder().decode([String: Value].self, from: data) else {
+    guard let keys = try? JSONDecoder().decode([String: JSONField].self, from: data) else {
       throw .malformed(
         .init(
           path: path, expected: "a JSON object", found: "something else",
           remedy: "use the file that PEFT wrote"))
     }
-    var reader = Reader(path: path, keys: keys)
+    var reader = Reader(path: path, keys: keys, model: model)
     let adapter = try reader.adapter()
     try reader.refuseOthers(but: harmless)
     return adapter
@@ -66,10 +70,13 @@ enum PEFTConfiguration {
 
   private struct Reader {
     let path: String
-    let keys: [String: Value]
+    let keys: [String: JSONField]
+    let model: ModelConfiguration
     var seen: Set<String> = []
 
-    init(path: String, keys: [String: Value]) { (self.path, self.keys) = (path, keys) }
+    init(path: String, keys: [String: JSONField], model: ModelConfiguration) {
+      (self.path, self.keys, self.model) = (path, keys, model)
+    }
 
     mutating func adapter() throws(ModelFileError) -> LoRAConfiguration {
       try expect("peft_type", .text("LORA"), optional: false)
@@ -82,13 +89,13 @@ enum PEFTConfiguration {
       return LoRAConfiguration(rank: Int(rank), alpha: alpha, modules: try modules())
     }
 
-    private mutating func take(_ key: String) -> Value {
+    private mutating func take(_ key: String) -> JSONField {
       seen.insert(key)
       return keys[key] ?? .null
     }
 
     private mutating func expect(
-      _ key: String, _ value: Value, optional: Bool = true
+      _ key: String, _ value: JSONField, optional: Bool = true
     ) throws(ModelFileError) {
       let found = take(key)
       guard found == value || (optional && found == .null) else {
@@ -117,15 +124,18 @@ enum PEFTConfiguration {
 
     private mutating func modules() throws(ModelFileError) -> [LinearModule] {
       let found = take("target_modules")
-      if found == .text("all-linear") { return LinearModule.allCases }
+      let all = model.modules
+      if found == .text("all-linear") { return all }
       guard case .list(let names) = found, !names.isEmpty else {
         throw unsupported("`target_modules` to be a list of layer names", found.summary)
       }
-      for name in names where !LinearModule.allCases.contains(where: { $0.answers(to: name) }) {
-        let known = LinearModule.allCases.map(\.leafName).joined(separator: ", ")
+      for name in names where !all.contains(where: { $0.answers(to: name, in: model.family) }) {
+        let known = all.map { $0.leafName(in: model.family) }.joined(separator: ", ")
         throw unsupported("`target_modules` among \(known)", name.summary)
       }
-      return LinearModule.allCases.filter { module in names.contains { module.answers(to: $0) } }
+      return all.filter { module in
+        names.contains { module.answers(to: $0, in: model.family) }
+      }
     }
 
     func refuseOthers(but harmless: Set<String>) throws(ModelFileError) {
@@ -144,55 +154,23 @@ enum PEFTConfiguration {
   }
 }
 
-extension PEFTConfiguration {
-  /// Any JSON.
-  fileprivate enum Value: Decodable, Equatable {
-    case null
-    case bool(Bool)
-    case number(Double)
-    case text(String)
-    case list([Value])
-    case object([String: Value])
-
-    init(from decoder: any Decoder) throws {
-      let container = try decoder.singleValueContainer()
-      if container.decodeNil() {
-        self = .null
-      } else if let value = try? container.decode(Bool.self) {
-        self = .bool(value)
-      } else if let value = try? container.decode(Double.self) {
-        self = .number(value)
-      } else if let value = try? container.decode(String.self) {
-        self = .text(value)
-      } else if let value = try? container.decode([Value].self) {
-        self = .list(value)
-      } else {
-        self = .object(try container.decode([String: Value].self))
-      }
-    }
-
-    var isNothing: Bool {
-      [.null, .bool(false), .list([]), .object([:])].contains(self)
-    }
-
-    var summary: String {
-      switch self {
-      case .null: "nothing"
-      case .bool(let value): "\(value)"
-      case .number(let value): "\(value)"
-      case .text(let value): quoted(value)
-      case .list: "a list"
-      case .object: "an object"
-      }
-    }
-  }
-}
-
 extension LinearModule {
-  /// The name's last part, as PEFT lists it in `target_modules`.
-  var leafName: String { rawValue.split(separator: ".").last.map(String.init) ?? rawValue }
+  /// The layer's name in a family's checkpoints, as PEFT sees it.
+  package func path(block: Int, of family: String) -> String {
+    guard let names = Family.named(family)?.checkpoint,
+      let stem = names.stem(.linear(self), block: block)
+    else { preconditionFailure("\(family) has no \(rawValue)") }
+    return names.prefixes[0] + stem
+  }
 
-  fileprivate func answers(to name: PEFTConfiguration.Value) -> Bool {
-    name == .text(leafName) || name == .text(rawValue)
+  /// The name's last part, as PEFT lists it in `target_modules`.
+  func leafName(in family: String) -> String {
+    path(block: 0, of: family).split(separator: ".").last.map(String.init) ?? rawValue
+  }
+
+  /// PEFT compares the ends of names, at a dot.
+  fileprivate func answers(to name: JSONField, in family: String) -> Bool {
+    guard case .text(let name) = name else { return false }
+    return ("." + path(block: 0, of: family)).hasSuffix("." + name)
   }
 }

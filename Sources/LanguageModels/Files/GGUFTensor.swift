@@ -53,13 +53,7 @@ package struct GGUFTensor: Sendable {
   package func dequantize(
     _ elements: Range<Int>, into output: UnsafeMutableBufferPointer<Float>
   ) throws(ModelFileError) {
-    guard let decode = type.decoder else {
-      throw .unsupported(
-        .init(
-          path: file.path, expected: "\(GGUFTensorType.readableNames) weights",
-          found: "\(type) in `\(name)`",
-          remedy: "quantise the model as \(GGUFTensorType.readableNames)"))
-    }
+    let decode = try checkReadable()
     let block = type.blockElementCount
     precondition(
       elements.lowerBound >= 0 && elements.upperBound <= elementCount
@@ -74,6 +68,19 @@ package struct GGUFTensor: Sendable {
       decode(
         source + elements.lowerBound / block * type.blockByteCount, elements.count / block, target)
     }
+  }
+
+  /// Whether the weights can be decoded.
+  ///
+  /// - Throws: ``ModelFileError/unsupported(_:)`` if the type is not readable.
+  @discardableResult
+  func checkReadable() throws(ModelFileError) -> WeightDecoder {
+    if let decoder = type.decoder { return decoder }
+    throw .unsupported(
+      .init(
+        path: file.path, expected: "\(GGUFTensorType.readableNames) weights",
+        found: "\(type) in `\(name)`",
+        remedy: "quantise the model as \(GGUFTensorType.readableNames)"))
   }
 
   /// All weights as fp32, row-major.

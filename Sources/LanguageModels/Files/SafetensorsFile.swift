@@ -97,12 +97,7 @@ package struct SafetensorsTensor: Sendable {
   ///
   /// - Throws: ``ModelFileError/unsupported(_:)`` if the type is an 8-bit float.
   package func read(into output: UnsafeMutableBufferPointer<Float>) throws(ModelFileError) {
-    guard let decode = type.decoder else {
-      throw .unsupported(
-        .init(
-          path: file.path, expected: "a type that converts to fp32", found: "\(type) in `\(name)`",
-          remedy: "save the tensor as F32, F16 or BF16"))
-    }
+    let decode = try checkReadable()
     precondition(
       output.count == elementCount,
       "\(elementCount) elements of \(name) do not fill \(output.count) floats")
@@ -111,6 +106,18 @@ package struct SafetensorsTensor: Sendable {
       guard let source = bytes.baseAddress else { return }
       decode(source, elementCount, target)
     }
+  }
+
+  /// Whether the elements convert to fp32.
+  ///
+  /// - Throws: ``ModelFileError/unsupported(_:)`` if the type is an 8-bit float.
+  @discardableResult
+  func checkReadable() throws(ModelFileError) -> WeightDecoder {
+    if let decoder = type.decoder { return decoder }
+    throw .unsupported(
+      .init(
+        path: file.path, expected: "a type that converts to fp32", found: "\(type) in `\(name)`",
+        remedy: "save the tensor as F32, F16 or BF16"))
   }
 
   /// All elements as fp32, row-major; see ``read(into:)``.

@@ -1,4 +1,4 @@
-package import Tensors
+internal import Tensors
 
 /// One pass through all blocks, with everything that stays the same from block to block.
 @TensorActor
@@ -6,35 +6,53 @@ struct ForwardPass {
   let model: LanguageModel
   let adapter: AdapterWeights?
   let cache: KeyValueCache?
-  let rope: RotaryAngles
-  let visible: [[KeyRanges.Rows]]
-  let ranges: KeyRanges
-  let keyCount: Int
+  let positions: [Int]
+  /// What each block's attention sees; blocks of one kind share one.
+  let views: [AttentionView]
 
-  private var c: LlamaConfiguration { model.configuration }
+  var c: ModelConfiguration { model.configuration }
 
   init(
-    model: LanguageModel, adapter: AdapterWeights?, cache: KeyValueCache?, rope: RotaryAngles,
+    model: LanguageModel, adapter: AdapterWeights?, cache: KeyValueCache?, positions: [Int],
     visible: [[KeyRanges.Rows]], keyCount: Int
   ) {
-    (self.model, self.adapter, self.cache) = (model, adapter, cache)
-    (self.rope, self.visible, self.keyCount) = (rope, visible, keyCount)
-    ranges = KeyRanges(visible, keyCount: keyCount)
+    (self.model, self.adapter, self.cache, self.positions) = (model, adapter, cache, positions)
+    let c = model.configuration
+    var known: [Int: AttentionView] = [:]
+    views = (0..<c.nLayers).map { i in
+      let window = c.window(i)
+      if let view = known[window ?? 0] { return view }
+      let view = AttentionView(
+        window.map { AttentionView.last($0, of: visible) } ?? visible, keyCount: keyCount,
+        rope: c.rotary(i).map { RotaryAngles(positions, $0) })
+      known[window ?? 0] = view
+      return view
+    }
   }
 
   func run(tokens: [Int], rows: LanguageModel.LogitRows, hooks: Hooks) throws
     -> LanguageModel.Output
   {
     var runner = HookRunner(hooks)
-    let ids = Tensor(tokens.map(Int32.init))
-    var resid = try runner.at(.embed, model.weights.embed.take(ids))
+    var resid = try runner.at(.embed, embedding(tokens))
     for i in 0..<c.nLayers { resid = try block(i, resid, &runner) }
     cache?.advance(by: tokens.count)
-    let normed = try runner.at(
-      .finalNorm, Fused.rmsNorm(resid, model.weights.finalNorm, epsilon: c.normEpsilon))
-    let logits = try self.logits(normed, rows, &runner)
+    if let norm = model.weights.finalNorm {
+      resid = try runner.at(.finalNorm, norm(resid, epsilon: c.normEpsilon))
+    }
+    let logits = try self.logits(resid, rows, &runner)
     return LanguageModel.Output(
-      finalNorm: normed, logits: logits, captured: try runner.finish())
+      finalNorm: resid, logits: logits, captured: try runner.finish())
+  }
+
+  /// What goes into the first block: everything that depends on the tokens and their positions only.
+  private func embedding(_ tokens: [Int]) throws -> Tensor {
+    let weights = model.weights
+    var x = try weights.embed.rows(tokens)
+    if c.embeddingScale != 1 { x = x * c.embeddingScale }
+    if let types = weights.tokenTypes { x = x + (try types.rows([0])) }
+    if let table = weights.positions { x = x + (try table.rows(positions)) }
+    return try weights.embedNorm.map { try $0(x, epsilon: c.normEpsilon) } ?? x
   }
 
   private func logits(
@@ -46,113 +64,72 @@ struct ForwardPass {
     case .all: chosen = normed
     case .rows(let rows): chosen = normed.take(Tensor(rows.map(Int32.init)))
     }
-    return try runner.at(.logits, model.weights.unembed(chosen))
+    guard let unembed = model.weights.unembed else { throw ModelError.noHead(family: c.family) }
+    var logits = try unembed(chosen)
+    if let cap = c.logitSoftCap { logits = (logits / cap).tanh() * cap }
+    return try runner.at(.logits, logits)
   }
 
   private func block(_ i: Int, _ input: Tensor, _ runner: inout HookRunner) throws -> Tensor {
     let weights = model.weights.blocks[i]
-    func linear(_ module: LinearModule, _ x: Tensor) throws -> Tensor {
-      guard let layer = weights.linear[module] else {
-        preconditionFailure("block \(i) has no \(module.rawValue)")
-      }
-      return layer(x, adapter: adapter?.lowRank(block: i, module))
-    }
     let residPre = try runner.at(.block(i, .residPre), input)
-    let x = Fused.rmsNorm(residPre, weights.attentionNorm, epsilon: c.normEpsilon)
-    let z = try attention(
-      i, q: linear(.q, x), k: linear(.k, x), v: linear(.v, x), &runner)
     let attnOut = try runner.at(
-      .block(i, .attnOut), linear(.o, z.reshape([z.shape[0], c.nHeads * c.dHead])))
-    let residMid = try runner.at(.block(i, .residMid), residPre + attnOut)
-
-    let y = Fused.rmsNorm(residMid, weights.mlpNorm, epsilon: c.normEpsilon)
-    let gate = try runner.at(.block(i, .gate), linear(.gate, y))
-    let up = try runner.at(.block(i, .up), linear(.up, y))
-    let post = try runner.at(.block(i, .post), Fused.swiGLU(gate: gate, up: up))
-    let mlpOut = try runner.at(.block(i, .mlpOut), linear(.down, post))
-    return try runner.at(.block(i, .residPost), residMid + mlpOut)
+      .block(i, .attnOut),
+      out(weights.attentionOutNorm, attention(i, read(weights.attentionNorm, residPre), &runner)))
+    if c.isParallel {
+      let mlpOut = try mlp(i, read(weights.mlpNorm, residPre), &runner)
+      return try runner.at(.block(i, .residPost), mlpOut + attnOut + residPre)
+    }
+    let residMid = try runner.at(
+      .block(i, .residMid), written(weights.attentionNorm, residPre + attnOut))
+    let mlpOut = try mlp(i, read(weights.mlpNorm, residMid), &runner)
+    return try runner.at(.block(i, .residPost), written(weights.mlpNorm, residMid + mlpOut))
   }
 
-  private func attention(
-    _ i: Int, q: Tensor, k: Tensor, v: Tensor, _ runner: inout HookRunner
-  ) throws -> Tensor {
-    let tokens = q.shape[0]
-    let q = try runner.at(.block(i, .q), q.reshape([tokens, c.nHeads, c.dHead]))
-    let k = try runner.at(.block(i, .k), k.reshape([tokens, c.nKVHeads, c.dHead]))
-    let v = try runner.at(.block(i, .v), v.reshape([tokens, c.nKVHeads, c.dHead]))
-    let rotQ = try runner.at(
-      .block(i, .rotQ), Fused.rope(q, cosine: rope.cosine, sine: rope.sine))
-    let rotK = try runner.at(
-      .block(i, .rotK), Fused.rope(k, cosine: rope.cosine, sine: rope.sine))
-    let (keys, values) = cache?.append(rotK, v, layer: i) ?? (rotK, v)
-    let scale = 1 / Float(c.dHead).squareRoot()
-    let z: Tensor
-    if runner.hooks.mentions(.block(i, .pattern)) {
-      z = try explicitAttention(i, rotQ, keys, values, scale: scale, &runner)
+  /// What attention or MLP reads of the residual stream.
+  private func read(_ norm: NormWeights, _ x: Tensor) throws -> Tensor {
+    c.normPlacement == .after ? x : try norm(x, epsilon: c.normEpsilon)
+  }
+
+  /// The residual stream after an addition.
+  private func written(_ norm: NormWeights, _ x: Tensor) throws -> Tensor {
+    c.normPlacement == .after ? try norm(x, epsilon: c.normEpsilon) : x
+  }
+
+  private func out(_ norm: NormWeights?, _ x: Tensor) throws -> Tensor {
+    try norm.map { try $0(x, epsilon: c.normEpsilon) } ?? x
+  }
+
+  private func mlp(_ i: Int, _ x: Tensor, _ runner: inout HookRunner) throws -> Tensor {
+    let post: Tensor
+    if c.isGated {
+      let gate = try runner.at(.block(i, .gate), linear(i, .gate, x))
+      let up = try runner.at(.block(i, .up), linear(i, .up, x))
+      post = Fused.gated(c.activation.kernel, gate: gate, up: up)
     } else {
-      z = Fused.attention(rotQ, keys, values, visible: ranges, scale: scale)
+      let up = try runner.at(.block(i, .up), linear(i, .up, x))
+      post = Fused.activation(c.activation.kernel, up)
     }
-    return try runner.at(.block(i, .z), z)
+    let hidden = try runner.at(.block(i, .post), post)
+    return try runner.at(
+      .block(i, .mlpOut), out(model.weights.blocks[i].mlpOutNorm, linear(i, .down, hidden)))
   }
 
-  /// Attention with the pattern written out, `[nHeads, query, key]`, for hooks that want it.
-  private func explicitAttention(
-    _ i: Int, _ q: Tensor, _ k: Tensor, _ v: Tensor, scale: Float, _ runner: inout HookRunner
-  ) throws -> Tensor {
-    let group = c.nHeads / c.nKVHeads
-    func perHead(_ x: Tensor) -> Tensor {
-      let rows = x.slice(0..<keyCount)
-      return rows.expandDims(2).broadcast(to: [keyCount, c.nKVHeads, group, c.dHead])
-        .reshape([keyCount, c.nHeads, c.dHead]).transpose([1, 0, 2])
+  func linear(_ i: Int, _ module: LinearModule, _ x: Tensor) throws -> Tensor {
+    guard let layer = model.weights.blocks[i].linear[module] else {
+      preconditionFailure("block \(i) has no \(module.rawValue)")
     }
-    let scores = q.transpose([1, 0, 2]).matmul(perHead(k).transpose([0, 2, 1])) * scale
-    let pattern = try runner.at(.block(i, .pattern), (scores + mask).softmax())
-    return pattern.matmul(perHead(v)).transpose([1, 0, 2])
-  }
-
-  /// 0 where a query sees a key, −∞ elsewhere, `[query, key]`.
-  private var mask: Tensor {
-    var values = [Float](repeating: -.infinity, count: visible.count * keyCount)
-    for (query, ranges) in visible.enumerated() {
-      for rows in ranges {
-        for key in stride(from: rows.begin, to: rows.end, by: rows.stride) {
-          values[query * keyCount + key] = 0
-        }
-      }
-    }
-    return Tensor(values, shape: [visible.count, keyCount])
+    return try layer(
+      x, adapter: adapter?.lowRank(block: i, module, of: c.family))
   }
 }
 
-/// Keys (after rotation) and values of past tokens, one row a token in the order they were computed.
-@TensorActor
-package final class KeyValueCache {
-  private var keys: [Tensor]
-  private var values: [Tensor]
-  /// Rows filled so far.
-  package private(set) var count = 0
-  /// Rows there is room for.
-  package let capacity: Int
-
-  /// An empty cache for at most `capacity` tokens, counted over all sequences that use it.
-  package init(_ c: LlamaConfiguration, capacity: Int) {
-    self.capacity = capacity
-    let empty = { Tensor.zeros([capacity, c.nKVHeads, c.dHead]) }
-    keys = (0..<c.nLayers).map { _ in empty() }
-    values = (0..<c.nLayers).map { _ in empty() }
+extension ModelConfiguration.Activation {
+  fileprivate var kernel: Fused.Activation {
+    switch self {
+    case .silu: .silu
+    case .gelu: .gelu
+    case .geluTanh: .geluTanh
+    }
   }
-
-  fileprivate func append(_ k: Tensor, _ v: Tensor, layer: Int) -> (Tensor, Tensor) {
-    precondition(
-      count + k.shape[0] <= capacity, "KeyValueCache: room for \(capacity) tokens is used up")
-    // The old tensor must have no other owner when this is evaluated, so that MLX writes in place.
-    keys[layer] = keys[layer].replacing(rowsFrom: count, with: k)
-    values[layer] = values[layer].replacing(rowsFrom: count, with: v)
-    return (keys[layer], values[layer])
-  }
-
-  fileprivate func advance(by tokens: Int) { count += tokens }
-
-  /// Computes what the cache holds, so that nothing else keeps its past alive.
-  func evaluate() throws { try Tensor.evaluate(keys + values) }
 }

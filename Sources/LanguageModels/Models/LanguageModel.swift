@@ -1,24 +1,25 @@
 internal import Foundation
 package import Tensors
 
-/// A Llama-family language model with its tokenizer, ready to run.
+/// A transformer with its tokenizer, ready to run.
 ///
 /// Isolated to ``TensorActor``: the model can be handed anywhere, and is used on the tensors'
 /// thread.
 @TensorActor
 package final class LanguageModel {
   /// The widths and constants.
-  package nonisolated let configuration: LlamaConfiguration
+  package nonisolated let configuration: ModelConfiguration
   /// How frozen weights are multiplied.
   package nonisolated let precision: Precision
-  /// The file that the weights came from.
+  /// The file or folder that the weights came from.
   package nonisolated let path: String
   package nonisolated let tokenizer: Tokenizer
   package nonisolated let chatTemplate: ChatTemplate?
 
-  let weights: LlamaWeights
+  let weights: ModelWeights
 
-  /// Reads a GGUF file, dequantising its weights to fp32.
+  /// Reads a GGUF file or a Hugging Face folder. Weights stay on the disk, mapped, until they are
+  /// first used, and are computed with in fp32 unless `precision` says otherwise.
   ///
   /// - Throws: ``ModelFileError``, ``TokenizerError`` or ``ChatTemplateError`` naming what is wrong
   ///   with the file; ``TensorError/matmulNotReplaced`` on a broken installation.
@@ -26,24 +27,18 @@ package final class LanguageModel {
     Processor.boundSpinning()
     try Processor.checkMatmul()
     try Processor.checkAllocator()
-    let file = try GGUFFile(path: path)
-    configuration = try LlamaConfiguration(file)
-    tokenizer = try Tokenizer(file)
-    chatTemplate = try ChatTemplate(file, tokenizer: tokenizer)
-    weights = try LlamaWeights(file, configuration, precision: precision)
+    let files = try ModelFiles(path: path)
+    configuration = files.tensors.configuration
+    (tokenizer, chatTemplate) = (files.tokenizer, files.chatTemplate)
+    weights = try ModelWeights(files.tensors, precision: precision)
     (self.path, self.precision) = (path, precision)
   }
 
-  /// The widths and constants of the model in a GGUF file, which is checked as far as that needs no
-  /// weight: a few milliseconds.
+  /// What a model is made of, its files checked as far as that needs no weight: a few milliseconds.
   ///
   /// - Throws: As ``init(path:precision:)``.
-  package nonisolated static func inspect(path: String) throws -> LlamaConfiguration {
-    let file = try GGUFFile(path: path)
-    let configuration = try LlamaConfiguration(file)
-    _ = try ChatTemplate(file, tokenizer: try Tokenizer(file))
-    try LlamaWeights.check(file, configuration)
-    return configuration
+  package nonisolated static func inspect(path: String) throws -> ModelConfiguration {
+    try ModelFiles(path: path).tensors.configuration
   }
 
   /// What one forward pass leaves behind.
@@ -77,19 +72,39 @@ package final class LanguageModel {
     _ batch: TokenBatch, logits rows: LogitRows = .all, adapter: AdapterWeights? = nil,
     hooks: Hooks = Hooks(), cache: KeyValueCache? = nil
   ) throws -> Output {
+    if configuration.rotary == nil, let last = batch.positions.max(),
+      last >= configuration.contextLength
+    {
+      throw ModelError.tooLong(positions: last + 1, limit: configuration.contextLength)
+    }
+    precondition(
+      configuration.isCausal || (batch.prefixLength == 0 && cache == nil),
+      "an encoder's tokens see what follows them: no prefix can be shared, nothing cached")
     let keys = (cache?.count ?? 0) + batch.tokens.count
     let pass = ForwardPass(
-      model: self, adapter: adapter, cache: cache,
-      rope: RotaryAngles(batch.positions, configuration),
-      visible: batch.visibleRows(offset: cache?.count ?? 0), keyCount: keys)
+      model: self, adapter: adapter, cache: cache, positions: batch.positions,
+      visible: batch.visibleRows(
+        offset: cache?.count ?? 0, isCausal: configuration.isCausal), keyCount: keys)
     return try pass.run(tokens: batch.tokens, rows: rows, hooks: hooks)
   }
 
   /// −log p in nats of each target under rows of ``Output/finalNorm``, without ever holding the
   /// logits of the whole vocabulary.
-  package func crossEntropy(_ rows: Tensor, targets: Tensor, differentiable: Bool) -> Tensor {
-    Fused.crossEntropy(
-      rows, unembed: weights.head, packed: weights.unembed.packed, targets: targets,
+  ///
+  /// - Throws: ``ModelError/noHead(family:)`` for an encoder.
+  package func crossEntropy(
+    _ rows: Tensor, targets: Tensor, differentiable: Bool
+  ) throws -> Tensor {
+    guard let head = weights.head, let unembed = weights.unembed else {
+      throw ModelError.noHead(family: configuration.family)
+    }
+    if let cap = configuration.logitSoftCap {
+      let logits = (try unembed(rows) / cap).tanh() * cap
+      let picked = logits.takeAlongAxis(targets.expandDims(1), axis: 1).squeeze(1)
+      return logits.logSumExp(axes: [1]) - picked
+    }
+    return Fused.crossEntropy(
+      rows, unembed: try head.tensor(), packed: try unembed.packed(), targets: targets,
       differentiable: differentiable)
   }
 
@@ -99,8 +114,8 @@ package final class LanguageModel {
     cache: KeyValueCache
   ) throws -> Tensor {
     let pass = ForwardPass(
-      model: self, adapter: adapter, cache: cache, rope: RotaryAngles(positions, configuration),
-      visible: visible, keyCount: cache.count + tokens.count)
+      model: self, adapter: adapter, cache: cache, positions: positions, visible: visible,
+      keyCount: cache.count + tokens.count)
     guard let logits = try pass.run(tokens: tokens, rows: .all, hooks: Hooks()).logits else {
       preconditionFailure("decoding always asks for logits")
     }
@@ -108,30 +123,20 @@ package final class LanguageModel {
   }
 }
 
-/// cos and sin of position · θ^(−2i / dHead) (Su et al. 2021, arXiv 2104.09864, eq. 15), each
-/// `[token, dHead / 2]`.
-struct RotaryAngles {
-  let cosine: Tensor
-  let sine: Tensor
+/// What a model cannot do.
+package enum ModelError: Error, Equatable, CustomStringConvertible {
+  /// Logits of an encoder.
+  case noHead(family: String)
+  /// More positions than the model has vectors for.
+  case tooLong(positions: Int, limit: Int)
 
-  init(_ positions: [Int], _ c: LlamaConfiguration) {
-    // fp32 throughout, as in the reference implementation: at large positions the rounding of the
-    // angle shows.
-    let frequencies = (0..<c.dHead / 2).map {
-      1 / Float(pow(c.ropeTheta, Double(2 * $0) / Double(c.dHead)))
+  package var description: String {
+    switch self {
+    case .noHead(let family):
+      "Expected a model that predicts tokens, found a \(family) encoder: read its activations, or "
+        + "name another model"
+    case .tooLong(let positions, let limit):
+      "Expected at most \(limit) tokens, found \(positions): shorten the text"
     }
-    var cosines: [Float] = []
-    var sines: [Float] = []
-    cosines.reserveCapacity(positions.count * frequencies.count)
-    sines.reserveCapacity(positions.count * frequencies.count)
-    for position in positions {
-      for frequency in frequencies {
-        let angle = Float(position) * frequency
-        cosines.append(cos(angle))
-        sines.append(sin(angle))
-      }
-    }
-    cosine = Tensor(cosines, shape: [positions.count, frequencies.count])
-    sine = Tensor(sines, shape: [positions.count, frequencies.count])
   }
 }

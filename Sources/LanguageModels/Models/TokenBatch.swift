@@ -56,8 +56,16 @@ package struct TokenBatch: Sendable {
   package func length(of index: Int) -> Int { prefixLength + spans[index].count }
 
   /// What each token sees: the shared prefix and its own sequence up to itself. `offset` shifts all
-  /// rows, for a cache that already holds others.
-  func visibleRows(offset: Int = 0) -> [[KeyRanges.Rows]] {
+  /// rows, for a cache that already holds others. Where attention is not causal, a token sees all of
+  /// its sequence.
+  func visibleRows(offset: Int = 0, isCausal: Bool = true) -> [[KeyRanges.Rows]] {
+    if !isCausal {
+      return spans.flatMap { span in
+        span.map { _ in
+          [KeyRanges.Rows(offset + span.lowerBound, offset + span.upperBound)]
+        }
+      }
+    }
     var visible = (0..<prefixLength).map { [KeyRanges.Rows(offset, offset + $0 + 1)] }
     for span in spans {
       for row in span {

@@ -100,7 +100,7 @@ private struct Suspect {
   /// Where it is a model of its own and no adapter.
   let modelPath: String?
 
-  init?(_ name: String?, base: LlamaConfiguration, baseHash: String) async throws {
+  init?(_ name: String?, base: ModelConfiguration, baseHash: String) async throws {
     guard let name else { return nil }
     self.name = name
     var isFolder: ObjCBool = false
@@ -122,7 +122,7 @@ private struct Suspect {
   }
 }
 
-extension LlamaConfiguration {
+extension ModelConfiguration {
   fileprivate var widths: String {
     "\(nLayers) blocks of width \(dModel), \(nHeads) heads, \(dVocab) tokens"
   }

@@ -45,7 +45,7 @@ extension LanguageModel {
   fileprivate func logprobs(of ids: [Int], adapter: AdapterWeights?) throws -> [Float] {
     guard ids.count > 1 else { return [] }
     let hidden = try forward(TokenBatch([ids]), logits: .none, adapter: adapter).finalNorm
-    let losses = crossEntropy(
+    let losses = try crossEntropy(
       hidden.slice(0..<ids.count - 1), targets: Tensor(ids.dropFirst().map(Int32.init)),
       differentiable: false)
     return try losses.floats().map { -$0 }

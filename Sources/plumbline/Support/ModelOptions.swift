@@ -36,7 +36,7 @@ struct AdapterOption: ParsableArguments {
 
   /// The adapter, if one was named; `path` is that of the model's file.
   func load(
-    for configuration: @autoclosure () throws -> LlamaConfiguration, path: String
+    for configuration: @autoclosure () throws -> ModelConfiguration, path: String
   ) async throws -> AdapterWeights? {
     guard let adapter else { return nil }
     let (widths, hash) = (try configuration(), try FileDigest.sha256(path: path))

@@ -1,0 +1,300 @@
+// Frozen linear layers with an optional low-rank adapter, and the cross-entropy of a large vocabulary.
+#include "Fused.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+using namespace cmlx;
+
+struct cmlx_packed {
+  std::shared_ptr<const PackedWeight> value;
+};
+
+namespace {
+
+/// Bytes behind `rows` rows of floats that products with packed weights write to.
+size_t padding(int64_t rows, int64_t columns) {
+  return size_t(padded(rows) - rows) * columns * sizeof(float);
+}
+
+/// Rounds rows of x to bf16 into scratch that lives as long as the stream's thread; the rows that
+/// fill the last tile are zero.
+const uint16_t *bfloat16(const float *x, int64_t rows, int64_t columns) {
+  thread_local Aligned<uint16_t> scratch;
+  const size_t n = rows * columns, all = padded(rows) * columns;
+  scratch.resize(std::max(scratch.size(), all));
+  // Taken here: inside the loop body `scratch` would name the worker's own.
+  uint16_t *bits = scratch.data();
+  std::fill(bits + n, bits + all, uint16_t(0));
+  parallel(n, parallel_elements, [=](size_t begin, size_t end) {
+    kernels::to_bfloat16(x + begin, bits + begin, end - begin);
+  });
+  return bits;
+}
+
+// MARK: - Linear with an optional low-rank adapter
+
+using Packed = std::shared_ptr<const PackedWeight>;
+
+/// Whether packed weights do for both directions, so that no fp32 copy has to be at hand.
+bool suffices(const Packed &packed) {
+  return packed && packed->has_backward() && packed->blocks() == 1;
+}
+
+/// y = x Wᵀ
+void base_product(const float *x, const float *w, const Packed &packed, int64_t m, int64_t n,
+                  int64_t k, float *y) {
+  if (!packed) return sgemm(false, true, m, n, k, 1, x, k, w, k, 0, y, n);
+  const auto bits = bfloat16(x, m, k);
+  if (packed->blocks() == 1) return packed->forward(0, bits, m, y);
+  Aligned<float> part(padded(m) * packed_rows);
+  for (size_t block = 0; block < packed->blocks(); ++block) {
+    const int64_t width = packed->block_rows(block);
+    packed->forward(block, bits, m, part.data());
+    for (int64_t row = 0; row < m; ++row)
+      std::copy_n(part.data() + row * width, width, y + row * n + packed->block_begin(block));
+  }
+}
+
+class LinearGrad : public Fused {
+ public:
+  LinearGrad(Packed packed, float scale) : packed_(std::move(packed)), scale_(scale) {}
+  DEFINE_NAME(LinearGrad)
+
+  /// Inputs dy, x, with an adapter t = x Aᵀ, A, B, and W unless packed weights suffice; outputs dx
+  /// and, with an adapter, dA, dB.
+  void eval_cpu(const Arrays &inputs, Arrays &outputs) override {
+    dispatch(inputs, outputs, [packed = packed_, s = scale_](const Arrays &in_, Arrays &out_) {
+      const int64_t m = in_[0].shape(0), n = in_[0].shape(1), k = in_[1].shape(1);
+      const float *dy = in(in_[0]), *x = in(in_[1]);
+      float *dx = out(out_[0]);
+      if (suffices(packed)) {
+        packed->backward(0, bfloat16(dy, m, n), m, dx, false);
+      } else {
+        sgemm(false, false, m, k, n, 1, dy, n, in(in_.back()), k, 0, dx, k);
+      }
+      if (out_.size() == 1) return;
+      const float *t = in(in_[2]), *a = in(in_[3]), *b = in(in_[4]);
+      const int64_t r = in_[3].shape(0);
+      Aligned<float> u(m * r);
+      sgemm(false, false, m, r, n, s, dy, n, b, r, 0, u.data(), r);
+      sgemm(false, false, m, k, r, 1, u.data(), r, a, k, 1, dx, k);
+      sgemm(true, false, r, k, m, 1, u.data(), r, x, k, 0, out(out_[1]), k);
+      sgemm(true, false, n, r, m, s, dy, n, t, r, 0, out(out_[2]), r);
+    }, padding(inputs[1].shape(0), inputs[1].shape(1)));
+  }
+
+ private:
+  Packed packed_;
+  float scale_;
+};
+
+class Linear : public Fused {
+ public:
+  Linear(Packed packed, float scale) : packed_(std::move(packed)), scale_(scale) {}
+  DEFINE_NAME(Linear)
+
+  /// Inputs x, with an adapter A, B, and W unless packed weights suffice; outputs y and, with an
+  /// adapter, t = x Aᵀ.
+  void eval_cpu(const Arrays &inputs, Arrays &outputs) override {
+    dispatch(inputs, outputs, [packed = packed_, s = scale_](const Arrays &in_, Arrays &out_) {
+      const int64_t m = in_[0].shape(0), k = in_[0].shape(1), n = out_[0].shape(1);
+      base_product(
+          in(in_[0]), packed ? nullptr : in(in_.back()), packed, m, n, k, out(out_[0]));
+      if (out_.size() == 1) return;
+      const int64_t r = in_[1].shape(0);
+      sgemm(false, true, m, r, k, 1, in(in_[0]), k, in(in_[1]), k, 0, out(out_[1]), r);
+      sgemm(false, true, m, n, r, s, out(out_[1]), r, in(in_[2]), r, 1, out(out_[0]), n);
+    }, padding(outputs[0].shape(0), outputs[0].shape(1)));
+  }
+
+  Arrays vjp(
+      const Arrays &primals, const Arrays &cotangents, const std::vector<int> &argnums,
+      const Arrays &outputs) override {
+    const bool adapted = outputs.size() == 2;
+    Arrays inputs{mx::contiguous(cotangents[0]), primals[0]};
+    std::vector<mx::Shape> shapes{primals[0].shape()};
+    if (adapted) {
+      inputs.insert(inputs.end(), {outputs[1], primals[1], primals[2]});
+      shapes.insert(shapes.end(), {primals[1].shape(), primals[2].shape()});
+    }
+    if (!suffices(packed_)) inputs.push_back(primals.back());
+    auto grads = mx::array::make_arrays(
+        shapes, std::vector<mx::Dtype>(shapes.size(), mx::float32),
+        std::make_shared<LinearGrad>(packed_, scale_), inputs);
+    Arrays result;
+    for (int argument : argnums) {
+      if (argument >= int(grads.size()))
+        throw std::invalid_argument("linear: the base weight is frozen");
+      result.push_back(grads[argument]);
+    }
+    return result;
+  }
+
+ private:
+  Packed packed_;
+  float scale_;
+};
+
+// MARK: - Cross-entropy over a large vocabulary
+
+class CrossEntropy : public Fused {
+ public:
+  CrossEntropy(Packed packed, bool with_gradient)
+      : packed_(std::move(packed)), with_gradient_(with_gradient) {}
+  DEFINE_NAME(CrossEntropy)
+
+  /// Inputs h `[tokens, d]`, U `[vocabulary, d]`, targets; outputs the loss a token and, with the
+  /// gradient, d loss / d h. One pass: the running maximum rescales what was summed so far, as in
+  /// an online softmax, so logits never exist for more than a chunk of the vocabulary.
+  void eval_cpu(const Arrays &inputs, Arrays &outputs) override {
+    dispatch(
+        inputs, outputs,
+        [packed = packed_, gradient = with_gradient_](const Arrays &in_, Arrays &out_) {
+          const int64_t m = in_[0].shape(0), d = in_[0].shape(1), vocabulary = in_[1].shape(0);
+          const float *h = in(in_[0]), *u = in(in_[1]);
+          const int *targets = in_[2].data<int>();
+          float *loss = out(out_[0]), *dh = gradient ? out(out_[1]) : nullptr;
+          Aligned<float> logits(padded(m) * packed_rows);
+          std::vector<float> top(m, -INFINITY), sum(m, 0), target(m, 0);
+          Aligned<uint16_t> h_bits(packed ? padded(m) * d : 0);
+          if (packed) kernels::to_bfloat16(h, h_bits.data(), m * d);
+          Aligned<float> sums(dh ? padded(m) * d : 0);
+          for (int64_t begin = 0; begin < vocabulary; begin += packed_rows) {
+            const int64_t n = std::min(packed_rows, vocabulary - begin);
+            const size_t block = begin / packed_rows;
+            if (packed) {
+              packed->forward(block, h_bits.data(), m, logits.data());
+            } else {
+              sgemm(false, true, m, n, d, 1, h, d, u + begin * d, d, 0, logits.data(), n);
+            }
+            parallel(m, parallel_elements / n + 1, [&](size_t first, size_t last) {
+              for (size_t t = first; t < last; ++t) {
+                float *row = logits.data() + t * n;
+                const int64_t place = targets[t] - begin;
+                if (place >= 0 && place < n) target[t] = row[place];
+                const float higher = std::max(top[t], kernels::maximum(row, n));
+                const float shrink = std::exp(top[t] - higher);
+                sum[t] = sum[t] * shrink + kernels::exp_shifted(row, higher, n);
+                if (dh && shrink != 1) kernels::scale(shrink, sums.data() + t * d, d);
+                top[t] = higher;
+              }
+            });
+            if (!dh) continue;
+            if (packed && packed->has_backward()) {
+              packed->backward(block, bfloat16(logits.data(), m, n), m, sums.data(), true);
+            } else {
+              sgemm(false, false, m, d, n, 1, logits.data(), n, u + begin * d, d, 1, sums.data(), d);
+            }
+          }
+          for (int64_t t = 0; t < m; ++t) {
+            loss[t] = top[t] + std::log(sum[t]) - target[t];
+            if (!dh) continue;
+            std::copy_n(sums.data() + t * d, d, dh + t * d);
+            kernels::scale(1 / sum[t], dh + t * d, d);
+            kernels::axpy(-1, u + int64_t(targets[t]) * d, dh + t * d, d);
+          }
+        });
+  }
+
+  Arrays vjp(
+      const Arrays &, const Arrays &cotangents, const std::vector<int> &argnums,
+      const Arrays &outputs) override {
+    if (!with_gradient_) throw std::invalid_argument("cross_entropy: made without a gradient");
+    if (argnums != std::vector<int>{0})
+      throw std::invalid_argument("cross_entropy: the unembedding is frozen");
+    return {mx::multiply(mx::expand_dims(cotangents[0], 1), outputs[1])};
+  }
+
+ private:
+  Packed packed_;
+  bool with_gradient_;
+};
+
+void check_targets(const mx::array &targets, int vocabulary) {
+  auto evaluated = mx::contiguous(targets);
+  mx::eval(evaluated);
+  for (size_t i = 0; i < evaluated.size(); ++i) {
+    const int target = evaluated.data<int>()[i];
+    if (target < 0 || target >= vocabulary)
+      throw std::invalid_argument(
+          "cross_entropy: target " + std::to_string(target) + " at position " +
+          std::to_string(i) + " is not in a vocabulary of " + std::to_string(vocabulary));
+  }
+}
+
+}  // namespace
+
+extern "C" {
+
+cmlx_packed *cmlx_pack(const cmlx_array *weight, bool backward) {
+  return guarded<cmlx_packed *>(nullptr, [&] {
+    auto w = operand("pack", weight->value);
+    require(w.ndim() == 2, "pack", {w});
+    mx::eval(w);
+    return new cmlx_packed{
+        std::make_shared<PackedWeight>(w.data<float>(), w.shape(0), w.shape(1), backward)};
+  });
+}
+
+void cmlx_packed_free(cmlx_packed *packed) { delete packed; }
+
+bool cmlx_packed_is_complete(const cmlx_packed *packed) { return suffices(packed->value); }
+
+cmlx_array *cmlx_linear(
+    const cmlx_array *x, const cmlx_array *weight, const cmlx_packed *packed,
+    const cmlx_array *a, const cmlx_array *b, float scale) {
+  return guarded_array([&] {
+    Arrays inputs{operand("linear", x->value)};
+    Packed base = packed ? packed->value : nullptr;
+    if (!weight && !suffices(base))
+      throw std::invalid_argument("linear: expected an fp32 weight beside this packed one");
+    const int rows = weight ? weight->value.shape(0) : int(base->rows);
+    const int columns = weight ? weight->value.shape(-1) : int(base->columns);
+    const auto &first = inputs[0];
+    require(first.ndim() == 2 && first.shape(1) == columns, "linear",
+            weight ? std::initializer_list<mx::array>{first, weight->value}
+                   : std::initializer_list<mx::array>{first});
+    if (weight) require(weight->value.ndim() == 2, "linear", {first, weight->value});
+    if (base && (base->rows != rows || base->columns != columns))
+      throw std::invalid_argument("linear: the packed weight has another shape than the weight");
+    mx::Shape shape{first.shape(0), rows};
+    auto primitive = std::make_shared<Linear>(base, scale);
+    const auto frozen = [&] {
+      if (!suffices(base)) inputs.push_back(operand("linear", weight->value));
+    };
+    if (!a) return frozen(), single(shape, primitive, inputs);
+    auto la = operand("linear", a->value), lb = operand("linear", b->value);
+    require(
+        la.ndim() == 2 && lb.ndim() == 2 && la.shape(1) == columns && lb.shape(0) == rows &&
+            la.shape(0) == lb.shape(1),
+        "linear adapter", {first, la, lb});
+    mx::Shape low{first.shape(0), la.shape(0)};
+    inputs.insert(inputs.end(), {la, lb});
+    frozen();
+    return mx::array::make_arrays(
+        {shape, low}, {mx::float32, mx::float32}, primitive, inputs)[0];
+  });
+}
+
+cmlx_array *cmlx_cross_entropy(
+    const cmlx_array *h, const cmlx_array *unembed, const cmlx_packed *packed,
+    const cmlx_array *targets, bool with_gradient) {
+  return guarded_array([&] {
+    auto a = operand("cross_entropy", h->value), u = operand("cross_entropy", unembed->value);
+    auto t = operand("cross_entropy", targets->value, mx::int32);
+    require(
+        a.ndim() == 2 && u.ndim() == 2 && t.ndim() == 1 && a.shape(1) == u.shape(1) &&
+            t.shape(0) == a.shape(0),
+        "cross_entropy", {a, u, t});
+    check_targets(t, u.shape(0));
+    auto primitive =
+        std::make_shared<CrossEntropy>(packed ? packed->value : nullptr, with_gradient);
+    mx::Shape loss{a.shape(0)};
+    if (!with_gradient) return single(loss, primitive, {a, u, t});
+    return mx::array::make_arrays(
+        {loss, a.shape()}, {mx::float32, mx::float32}, primitive, {a, u, t})[0];
+  });
+}
+
+}  // extern "C"

@@ -1,0 +1,119 @@
+internal import Tensors
+
+/// The files that a model's weights lie in, whatever their format.
+enum WeightSource: Sendable {
+  case gguf(GGUFFile)
+  case safetensors(SafetensorsFile)
+
+  /// The file, for messages.
+  var path: String {
+    switch self {
+    case .gguf(let file): file.path
+    case .safetensors(let file): file.path
+    }
+  }
+
+  /// Name and shape of every tensor.
+  var tensors: [(name: String, shape: [Int])] {
+    switch self {
+    case .gguf(let file): file.tensors.map { ($0.name, $0.shape) }
+    case .safetensors(let file): file.tensors.map { ($0.name, $0.shape) }
+    }
+  }
+
+  func has(_ name: String) -> Bool {
+    switch self {
+    case .gguf(let file): file.hasTensor(name)
+    case .safetensors(let file): file.hasTensor(name)
+    }
+  }
+
+  /// Checks that a tensor can be read as fp32.
+  func checkReadable(_ name: String) throws(ModelFileError) {
+    switch self {
+    case .gguf(let file): try file.tensor(name).checkReadable()
+    case .safetensors(let file): try file.tensor(name).checkReadable()
+    }
+  }
+
+  /// All numbers of a tensor.
+  func floats(_ name: String) throws(ModelFileError) -> [Float] {
+    switch self {
+    case .gguf(let file): try file.tensor(name).floats()
+    case .safetensors(let file): try file.tensor(name).floats()
+    }
+  }
+
+  /// Some rows of a matrix, one after the other.
+  func rows(_ rows: [Int], of name: String) throws(ModelFileError) -> [Float] {
+    switch self {
+    case .gguf(let file):
+      let tensor = try file.tensor(name)
+      let width = tensor.shape.last ?? 0
+      return try [Float](count: rows.count * width) { (output) throws(ModelFileError) in
+        for (place, row) in rows.enumerated() {
+          try tensor.dequantize(
+            row * width..<(row + 1) * width,
+            into: UnsafeMutableBufferPointer(
+              rebasing: output[place * width..<(place + 1) * width]))
+        }
+      }
+    case .safetensors(let file):
+      let tensor = try file.tensor(name)
+      let width = tensor.shape.last ?? 0
+      let all = try tensor.floats()
+      return rows.flatMap { all[$0 * width..<($0 + 1) * width] }
+    }
+  }
+}
+
+/// A weight that is read from its file when it is first used.
+@TensorActor
+final class StoredWeight {
+  let shape: [Int]
+  private let source: WeightSource
+  private let name: String
+  private let layout: TensorNames.Layout
+  private let heads: Int
+  private var loaded: Tensor?
+
+  /// - Parameter heads: Whose halves are interleaved, where the layout says so.
+  init(
+    _ source: WeightSource, _ name: String, shape: [Int], layout: TensorNames.Layout, heads: Int
+  ) {
+    (self.source, self.name, self.shape) = (source, name, shape)
+    (self.layout, self.heads) = (layout, heads)
+  }
+
+  /// The weight in fp32, kept from the first call on.
+  func tensor() throws -> Tensor {
+    if let loaded { return loaded }
+    let tensor = try read()
+    loaded = tensor
+    return tensor
+  }
+
+  /// The weight in fp32, not kept.
+  func read() throws -> Tensor {
+    if let loaded { return loaded }
+    let stored = try source.floats(name)
+    switch layout {
+    case .asUsed: return Tensor(stored, shape: shape)
+    case .transposed: return Tensor(stored, shape: shape.reversed()).transpose()
+    case .lessOne: return Tensor(stored, shape: shape) + 1
+    case .interleavedHalves:
+      // A weight's columns stay together; a bias has one.
+      let columns = shape.count == 1 ? 1 : shape[1]
+      return Tensor(stored, shape: [heads, shape[0] / heads / 2, 2, columns])
+        .transpose([0, 2, 1, 3]).reshape(shape)
+    }
+  }
+
+  /// Rows of a matrix; only these are read where the weight has not been needed whole.
+  func rows(_ rows: [Int]) throws -> Tensor {
+    if loaded != nil || layout != .asUsed {
+      return try tensor().take(Tensor(rows.map(Int32.init)))
+    }
+    return Tensor(try source.rows(rows, of: name), shape: [rows.count, shape[1]])
+  }
+}
