@@ -160,20 +160,11 @@ private func decodeFive(
   _ start: UnsafeRawPointer, fifths: Int, _ write: (_ index: Int, _ quantised: Int32) -> Void
 ) {
   let bits = UInt32(littleEndian: start.loadUnaligned(fromByteOffset: fifths, as: UInt32.self))
-  // Compared with a mask a weight, because SSE2 has no shift by a count of each lane's own.
-  let (none, fifth) = (SIMD16<Int32>(), SIMD16<Int32>(repeating: 16))
-  let all = SIMD16<UInt32>(repeating: bits)
-  let low = none.replacing(with: fifth, where: (all & lowMasks) .!= 0)
-  let high = none.replacing(with: fifth, where: (all & (lowMasks &<< 16)) .!= 0)
   for index in 0..<16 {
     let pair = Int32(start.load(fromByteOffset: fifths &+ 4 &+ index, as: UInt8.self))
-    write(index, pair & 15 | low[index])
-    write(index &+ 16, pair &>> 4 | high[index])
-  }
-}
-
-private var lowMasks: SIMD16<UInt32> {
-  @inline(__always) get {
-    SIMD16(1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768)
+    let low = Int32(truncatingIfNeeded: bits &>> UInt32(index) & 1)
+    let high = Int32(truncatingIfNeeded: bits &>> UInt32(index &+ 16) & 1)
+    write(index, pair & 15 | low &<< 4)
+    write(index &+ 16, pair &>> 4 | high &<< 4)
   }
 }
