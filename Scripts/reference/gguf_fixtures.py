@@ -5,8 +5,10 @@ r"""Records model files written by the reference implementations, and the fp32 v
     python Scripts/reference/gguf_fixtures.py Tests/LanguageModelsTests/Fixtures/files \
         .deps/models/SmolLM2-135M-Instruct.Q4_1.gguf
 
-types.gguf               a tensor of each readable type, one of Q6_K, metadata of every type
+types.gguf               tensors of the plain types, one of IQ4_XS, metadata of every type
 types.safetensors        the same tensors as `gguf.dequantize` gives them, fp32
+quants.gguf              a tensor of each further readable type: Q5_0, Q5_1, Q2_K to Q6_K
+quants.safetensors       the same tensors as `gguf.dequantize` gives them, fp32
 dtypes.safetensors       a tensor of each dtype
 dtypes-f32.safetensors   the same tensors as numpy converts them, fp32
 default-model.json       a checksum of the default model's weights, as `gguf.dequantize` gives them
@@ -34,15 +36,23 @@ HALVES = np.array(
     dtype=np.uint16,
 )
 
+# Where a block's half-precision scales begin, in bytes, and how many there are.
+SCALES = {
+    Type.Q4_0: (0, 1), Type.Q4_1: (0, 2), Type.Q5_0: (0, 1), Type.Q5_1: (0, 2), Type.Q8_0: (0, 1),
+    Type.Q2_K: (80, 2), Type.Q3_K: (108, 1), Type.Q4_K: (0, 2), Type.Q5_K: (0, 2),
+    Type.Q6_K: (208, 1),
+}
+
 
 def blocks(rng, rows, columns, type_):
     """Random bytes of a quantised tensor, its half-precision scales drawn from HALVES."""
     elements, size = gguf.GGML_QUANT_SIZES[type_]
     raw = rng.integers(0, 256, (rows, columns // elements, size), dtype=np.uint8)
-    scales = {Type.Q4_1: 2, Type.Q4_0: 1, Type.Q8_0: 1}.get(type_, 0)
+    start, scales = SCALES.get(type_, (0, 0))
     if scales:
         drawn = rng.choice(HALVES, (rows, columns // elements, scales))
-        raw[:, :, : 2 * scales] = drawn.astype("<u2").view(np.uint8).reshape(rows, -1, 2 * scales)
+        bytes_ = drawn.astype("<u2").view(np.uint8).reshape(rows, -1, 2 * scales)
+        raw[:, :, start : start + 2 * scales] = bytes_
     return raw.reshape(rows, -1)
 
 
@@ -75,7 +85,7 @@ def write_gguf(folder, rng):
     for name, (data, type_) in tensors.items():
         writer.add_tensor(name, data, raw_dtype=type_)
         values[name] = np.ascontiguousarray(gguf.dequantize(data, type_), dtype=np.float32)
-    writer.add_tensor("unreadable", blocks(rng, 1, 256, Type.Q6_K), raw_dtype=Type.Q6_K)
+    writer.add_tensor("unreadable", blocks(rng, 1, 256, Type.IQ4_XS), raw_dtype=Type.IQ4_XS)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
@@ -83,6 +93,23 @@ def write_gguf(folder, rng):
     # One key, since safetensors writes several in random order.
     recorded = f"gguf {version('gguf')}, numpy {np.__version__}, seed {SEED}"
     save_file(values, folder / "types.safetensors", {"recorded": recorded})
+
+
+def write_quants(folder, rng):
+    """Random blocks: scales small and large, and weights of every bit pattern."""
+    writer = gguf.GGUFWriter(str(folder / "quants.gguf"), "llama")
+    values = {}
+    for type_ in (Type.Q5_0, Type.Q5_1, Type.Q2_K, Type.Q3_K, Type.Q4_K, Type.Q5_K, Type.Q6_K):
+        elements = gguf.GGML_QUANT_SIZES[type_][0]
+        data = blocks(rng, 2, elements * (32 if elements == 32 else 8), type_)
+        writer.add_tensor(type_.name, data, raw_dtype=type_)
+        values[type_.name] = np.ascontiguousarray(gguf.dequantize(data, type_), dtype=np.float32)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    recorded = f"gguf {version('gguf')}, numpy {np.__version__}, seed {SEED}"
+    save_file(values, folder / "quants.safetensors", {"recorded": recorded})
 
 
 def write_safetensors(folder, rng):
@@ -134,6 +161,7 @@ def main():
     rng = np.random.default_rng(SEED)
     write_gguf(folder, rng)
     write_safetensors(folder, rng)
+    write_quants(folder, rng)
     write_checksum(folder, sys.argv[2])
 
 

@@ -28,9 +28,10 @@ import Testing
     #expect(file.metadata["test.nested"] == .array([.integers([1, 2]), .integers([3])]))
   }
 
-  @Test func `every readable type decodes to the bits that gguf gives`() throws {
-    let file = try GGUFFile(path: filesFixture("types.gguf"))
-    let expected = try SafetensorsFile(path: filesFixture("types.safetensors"))
+  @Test(arguments: ["types", "quants"])
+  func `every readable type decodes to the bits that gguf gives`(name: String) throws {
+    let file = try GGUFFile(path: filesFixture("\(name).gguf"))
+    let expected = try SafetensorsFile(path: filesFixture("\(name).safetensors"))
     #expect(expected.tensors.count == 7)
     for reference in expected.tensors {
       let tensor = try file.tensor(reference.name)
@@ -56,8 +57,41 @@ import Testing
       try tensor.floats()
     } throws: { error in
       guard case .unsupported(let problem)? = error as? ModelFileError else { return false }
-      return problem.found == "Q6_K in `unreadable`" && problem.remedy.contains("Q4_1")
+      return problem.found == "IQ4_XS in `unreadable`" && problem.remedy.contains("Q4_K")
     }
+  }
+
+  @Test(arguments: [
+    (9, "Q8_1", 32, 40), (16, "IQ2_XXS", 256, 66), (20, "IQ4_NL", 32, 18), (34, "TQ1_0", 256, 54),
+    (39, "MXFP4", 32, 17), (26, "I32", 1, 4),
+  ])
+  func `a file with a type that is not implemented opens, and its weights are refused by name`(
+    code: Int, name: String, elements: Int, byteCount: Int
+  ) throws {
+    var builder = GGUFBuilder.tiny()
+    builder.tensor(
+      "x", dimensions: [UInt64(elements)], type: UInt32(code), Array(repeating: 1, count: byteCount)
+    )
+    try ScratchFile.holding(builder.build()) { path in
+      let tensor = try GGUFFile(path: path).tensor("x")
+      #expect(tensor.byteCount == byteCount && tensor.elementCount == elements)
+      #expect {
+        try tensor.floats()
+      } throws: {
+        "\($0)".contains("Q6_K weights, found \(name) in `x`: take the model's file of another type")
+      }
+    }
+  }
+
+  @Test func `stored bytes lie in the file and outlive it`() throws {
+    let bytes = GGUFBuilder.tiny().build()
+    let (tensor, stored) = try ScratchFile.holding(bytes) { path in
+      let tensor = try GGUFFile(path: path).tensor("q4_1")
+      return ((tensor.type.name, tensor.shape, tensor.offset), tensor.storedBytes)
+    }
+    #expect(tensor.0 == "Q4_1" && tensor.1 == [2, 32] && tensor.2 % 32 == 0)
+    #expect(stored.bytes.elementsEqual(bytes[tensor.2..<tensor.2 + 40]))
+    withExtendedLifetime(stored) {}
   }
 
   @Test func `all halves and bfloat16s widen exactly`() throws {
@@ -87,6 +121,8 @@ import Testing
     builder.tensor("a", dimensions: [32], type: 2, bytes + nibbles.prefix(16))
     builder.tensor("b", dimensions: [32], type: 3, bytes + [0, 0] + nibbles.prefix(16))
     builder.tensor("c", dimensions: [32], type: 8, bytes + nibbles)
+    builder.tensor("d", dimensions: [32], type: 6, bytes + nibbles.prefix(20))
+    builder.tensor("e", dimensions: [32], type: 7, bytes + [0, 0] + nibbles.prefix(20))
     try ScratchFile.holding(builder.build()) { path in
       for tensor in try GGUFFile(path: path).tensors {
         let weights = try tensor.floats()

@@ -102,7 +102,7 @@ import Testing
     (#"[]"#, "`{` at byte 0"),
     (#"{"#, "found its end"),
     (#"{"a":1}"#, "`{` at byte 5"),
-    (#"{}x"#, "the header's end"),
+    (#"{}x"#, "the end at byte"),
     (#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},}"#, "`\"`"),
     (#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"a":{}}"#, "`a` twice"),
     (#"{"a":{"dtype":"F32","dtype":"F32"}}"#, "found `dtype`"),

@@ -3,8 +3,7 @@ internal import Foundation
 extension ConfigFile {
   /// The rotation that a `config.json` asks for, in its old form (`rope_theta` and `rope_scaling`)
   /// or the new one (`rope_parameters`).
-  ///
-  /// - Parameter layerType: Where the new form has one set of parameters for each type of layer.
+  /// `layerType` is whose parameters are read where the new form has one set for each type of layer.
   func rotary(
     width: Int, theta fallback: Double = 10_000, layerType: String? = nil
   ) throws(ModelFileError) -> Rotary {

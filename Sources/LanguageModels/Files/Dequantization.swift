@@ -16,6 +16,13 @@ extension GGUFTensorType {
     case "Q8_0": decodeQ80
     case "Q4_0": decodeQ40
     case "Q4_1": decodeQ41
+    case "Q5_0": decodeQ50
+    case "Q5_1": decodeQ51
+    case "Q2_K": decodeQ2K
+    case "Q3_K": decodeQ3K
+    case "Q4_K": decodeQ4K
+    case "Q5_K": decodeQ5K
+    case "Q6_K": decodeQ6K
     default: nil
     }
   }
@@ -45,7 +52,7 @@ func float(half bits: UInt16) -> Float {
 func float(bfloat bits: UInt16) -> Float { Float(bitPattern: UInt32(bits) << 16) }
 
 @inline(__always)
-private func half(_ source: UnsafeRawPointer, _ offset: Int) -> Float {
+func half(_ source: UnsafeRawPointer, _ offset: Int) -> Float {
   float(half: UInt16(littleEndian: source.loadUnaligned(fromByteOffset: offset, as: UInt16.self)))
 }
 
@@ -115,5 +122,49 @@ private func decodeQ41(
       output[index] = scale * Float(Int32(pair & 15)) + minimum
       output[index &+ 16] = scale * Float(Int32(pair >> 4)) + minimum
     }
+  }
+}
+
+/// A block: half scale, 32 bits that are the weights' fifth ones, 16 bytes as in Q4_0; offset by 16.
+private func decodeQ50(
+  _ source: UnsafeRawPointer, _ blocks: Int, _ target: UnsafeMutablePointer<Float>
+) {
+  for block in 0..<blocks {
+    let start = source + 22 &* block
+    let scale = half(start, 0)
+    let output = target + 32 &* block
+    decodeFive(start, fifths: 2) { index, quantised in
+      output[index] = scale * Float(quantised &- 16)
+    }
+  }
+}
+
+/// A block: half scale, half minimum, 32 bits that are the weights' fifth ones, 16 bytes as in Q4_1.
+private func decodeQ51(
+  _ source: UnsafeRawPointer, _ blocks: Int, _ target: UnsafeMutablePointer<Float>
+) {
+  for block in 0..<blocks {
+    let start = source + 24 &* block
+    let scale = half(start, 0)
+    let minimum = half(start, 2)
+    let output = target + 32 &* block
+    decodeFive(start, fifths: 4) { index, quantised in
+      output[index] = scale * Float(quantised) + minimum
+    }
+  }
+}
+
+/// Hands each of 32 numbers of five bits to `write`: fifth bits at `fifths`, the rest behind them.
+@inline(__always)
+private func decodeFive(
+  _ start: UnsafeRawPointer, fifths: Int, _ write: (_ index: Int, _ quantised: Int32) -> Void
+) {
+  let bits = UInt32(littleEndian: start.loadUnaligned(fromByteOffset: fifths, as: UInt32.self))
+  for index in 0..<16 {
+    let pair = Int32(start.load(fromByteOffset: fifths &+ 4 &+ index, as: UInt8.self))
+    let low = Int32(truncatingIfNeeded: bits &>> UInt32(index) & 1)
+    let high = Int32(truncatingIfNeeded: bits &>> UInt32(index &+ 16) & 1)
+    write(index, pair & 15 | low &<< 4)
+    write(index &+ 16, pair &>> 4 | high &<< 4)
   }
 }

@@ -33,6 +33,10 @@ package struct GGUFTensor: Sendable {
     }
   }
 
+  /// The stored weights as they lie in the mapped file, for a kernel that multiplies with them as
+  /// they are; ``type`` and ``shape`` say what they mean.
+  package var storedBytes: MappedBytes { file.lent(offset..<offset + byteCount) }
+
   /// Decodes all weights as fp32, row-major, into `output` of ``elementCount`` floats.
   ///
   /// A scale that is NaN or infinite gives NaN or infinite weights and is no error here.
@@ -80,7 +84,7 @@ package struct GGUFTensor: Sendable {
       .init(
         path: file.path, expected: "\(GGUFTensorType.readableNames) weights",
         found: "\(type) in `\(name)`",
-        remedy: "quantise the model as \(GGUFTensorType.readableNames)"))
+        remedy: "take the model's file of another type, such as Q8_0, Q6_K or Q4_K"))
   }
 
   /// All weights as fp32, row-major.

@@ -11,7 +11,8 @@ package struct GGUFTensorType: Sendable {
   package var isReadable: Bool { decoder != nil }
 
   /// The readable types, for messages.
-  static let readableNames = "F32, F16, BF16, Q8_0, Q4_0 or Q4_1"
+  static let readableNames =
+    "F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q2_K, Q3_K, Q4_K, Q5_K or Q6_K"
 
   /// The type that a file calls `code`; nil for one that gguf 0.19 does not know.
   static func numbered(_ code: UInt32) -> GGUFTensorType? { table[code] }

@@ -1,12 +1,24 @@
-/// Reads objects, strings and natural numbers of strict JSON, in place and without recursion.
+/// Reads objects, strings and natural numbers of strict JSON, in place; only ``skip()`` recurses,
+/// to a bounded depth.
 struct JSONScanner {
+  /// What the bytes are, for messages.
+  struct Subject {
+    var name: String
+    var remedy: String
+
+    static let header = Subject(
+      name: "JSON header", remedy: "give a whole safetensors file, or fetch or write it again")
+  }
+
   let bytes: UnsafeRawBufferPointer
   let path: String
+  let subject: Subject
   private var offset = 0
 
-  init(bytes: UnsafeRawBufferPointer, path: String) {
+  init(bytes: UnsafeRawBufferPointer, path: String, subject: Subject = .header) {
     self.bytes = bytes
     self.path = path
+    self.subject = subject
   }
 
   /// Reads an object; `member` reads the value of each key. Equal keys come as they stand.
@@ -112,10 +124,40 @@ struct JSONScanner {
     return value
   }
 
+  /// Reads a value of any kind and forgets it.
+  mutating func skip(depth: Int = 0) throws(ModelFileError) {
+    skipSpace()
+    guard depth < 32 else { throw unexpected("values nested less deeply", at: offset) }
+    switch peek() {
+    case UInt8(ascii: "{"):
+      try object { (json, _) throws(ModelFileError) in try json.skip(depth: depth + 1) }
+    case UInt8(ascii: "["):
+      try expect("[")
+      if take("]") { return }
+      repeat { try skip(depth: depth + 1) } while take(",")
+      try expect("]")
+    case UInt8(ascii: "\""): _ = try string()
+    default:
+      // A number or a word: which one does not matter here.
+      let start = offset
+      while let byte = peek(), isPlain(byte) { offset += 1 }
+      guard offset > start else { throw unexpected("a value", at: start) }
+    }
+  }
+
+  private func isPlain(_ byte: UInt8) -> Bool {
+    switch byte {
+    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"),
+      UInt8(ascii: "-"), UInt8(ascii: "+"), UInt8(ascii: "."), UInt8(ascii: "E"):
+      true
+    default: false
+    }
+  }
+
   /// Checks that only white space is left.
   mutating func expectEnd() throws(ModelFileError) {
     skipSpace()
-    guard peek() == nil else { throw unexpected("the header's end", at: offset) }
+    guard peek() == nil else { throw unexpected("the end", at: offset) }
   }
 
   // MARK: Bytes
@@ -150,12 +192,12 @@ struct JSONScanner {
     .malformed(
       .init(
         path: path, expected: expected, found: found,
-        remedy: "give a whole safetensors file, or fetch or write it again"))
+        remedy: subject.remedy))
   }
 
   private func unexpected(_ expected: String, at position: Int) -> ModelFileError {
     let rest = bytes.dropFirst(position).prefix(12)
     let found = rest.isEmpty ? "its end" : quoted(String(decoding: rest, as: UTF8.self))
-    return malformed("\(expected) at byte \(position) of the JSON header", found)
+    return malformed("\(expected) at byte \(position) of the \(subject.name)", found)
   }
 }

@@ -47,6 +47,11 @@ final class MappedFile: @unchecked Sendable {
     return try body(bytes)
   }
 
+  /// The bytes of `range`, with which this mapping stays.
+  func lent(_ range: Range<Int>) -> MappedBytes {
+    MappedBytes(bytes: UnsafeRawBufferPointer(rebasing: bytes[range]), file: self)
+  }
+
   private static func regularFileSize(
     _ descriptor: Int32, path: String
   ) throws(ModelFileError) -> Int {
@@ -66,5 +71,23 @@ final class MappedFile: @unchecked Sendable {
           remedy: "fetch or write it again"))
     }
     return Int(status.st_size)
+  }
+}
+
+/// Bytes of a mapped file, which stays mapped as long as this value lives.
+///
+/// For a holder that outlives a closure, such as an array of another library over the same memory:
+/// it keeps this value beside the pointer, and lets go of both together.
+///
+/// `@unchecked Sendable`: the bytes are mapped read-only, as ``MappedFile`` says.
+package struct MappedBytes: @unchecked Sendable {
+  /// Little-endian, and of any alignment that the file's format allows: a multiple of 32 in GGUF
+  /// unless the file says otherwise, none in safetensors. Not to be used after this value is gone.
+  package let bytes: UnsafeRawBufferPointer
+  private let file: MappedFile
+
+  fileprivate init(bytes: UnsafeRawBufferPointer, file: MappedFile) {
+    self.bytes = bytes
+    self.file = file
   }
 }

@@ -91,6 +91,9 @@ package struct SafetensorsTensor: Sendable {
     }
   }
 
+  /// The stored elements as they lie in the mapped file; ``type`` and ``shape`` say what they mean.
+  package var storedBytes: MappedBytes { file.lent(offset..<offset + byteCount) }
+
   /// Converts all elements to fp32, row-major, into `output` of ``elementCount`` floats.
   ///
   /// Integers and doubles round to the nearest float; `BOOL` becomes 0 or 1.

@@ -49,8 +49,7 @@ struct ModelFiles: Sendable {
     let config = try ConfigFile(path: (path as NSString).appendingPathComponent("config.json"))
     let family = try Family.of(config)
     let configuration = try family.readConfig(config)
-    let weights = try SafetensorsFile(
-      path: (path as NSString).appendingPathComponent("model.safetensors"))
+    let weights = try SafetensorsCheckpoint(folder: path)
     let tied = try config.bool("tie_word_embeddings", default: family.tiesByDefault)
     return try CheckedTensors(.safetensors(weights), family.checkpoint, configuration, tied: tied)
   }

@@ -3,13 +3,13 @@ internal import Tensors
 /// The files that a model's weights lie in, whatever their format.
 enum WeightSource: Sendable {
   case gguf(GGUFFile)
-  case safetensors(SafetensorsFile)
+  case safetensors(SafetensorsCheckpoint)
 
   /// The file, for messages.
   var path: String {
     switch self {
     case .gguf(let file): file.path
-    case .safetensors(let file): file.path
+    case .safetensors(let checkpoint): checkpoint.folder
     }
   }
 
@@ -77,7 +77,7 @@ final class StoredWeight {
   private let heads: Int
   private var loaded: Tensor?
 
-  /// - Parameter heads: Whose halves are interleaved, where the layout says so.
+  /// `heads` says whose halves are interleaved, where the layout does.
   init(
     _ source: WeightSource, _ name: String, shape: [Int], layout: TensorNames.Layout, heads: Int
   ) {
