@@ -2,10 +2,13 @@
 
     python compare_family.py MODEL .build/release/plumbline [--text TEXT ...] [--seed N] [--count N]
     python compare_family.py MODEL --record FILE.safetensors
+    python compare_family.py MODEL --save FOLDER
 
 MODEL is a folder with `config.json`, or a GGUF file. A GGUF file goes through transformers' own
 loader, which dequantises; it reads only some of the metadata, so a file that needs the rest is
-refused unless a `config.json` lies beside it. Everything is fp32 with eager attention.
+refused unless a `config.json` lies beside it. Everything is fp32 with eager attention. Of a large
+vocabulary the loader takes minutes: `--save` writes what it loaded as a folder of fp32 weights,
+and `--reference FOLDER` has transformers read that instead of MODEL from then on.
 
 Ids are compared first; the model is then run on Plumbline's ids, so that a difference of the
 tokenizers does not hide one of the models. Limits: logits 1e-3 absolute, other sites 1e-4 of the
@@ -17,11 +20,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+
+os.environ["HF_HUB_OFFLINE"] = "1"  # or a folder without every optional file waits for a network
 
 import gguf
 import torch
@@ -224,11 +230,16 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--count", type=int, default=4)
     parser.add_argument("--record", type=Path)
+    parser.add_argument("--save", type=Path)
+    parser.add_argument("--reference", type=Path)
     arguments = parser.parse_args()
-    if not (arguments.plumbline or arguments.record):
-        parser.error("Expected the plumbline binary or --record, found neither.")
+    if not (arguments.plumbline or arguments.record or arguments.save):
+        parser.error("Expected the plumbline binary, --record or --save, found none of them.")
     start()
-    reference = Reference(arguments.model)
+    reference = Reference(arguments.reference or arguments.model)
+    if arguments.save:
+        reference.model.save_pretrained(arguments.save)
+        reference.tokenizer.save_pretrained(arguments.save)
     chosen = texts(arguments, reference)
     if arguments.record:
         record(arguments.record, reference, chosen)
