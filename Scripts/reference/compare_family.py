@@ -27,7 +27,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-os.environ["HF_HUB_OFFLINE"] = "1"  # or a folder without every optional file waits for a network
+os.environ["HF_HUB_OFFLINE"] = "1"  # everything comes from MODEL
 
 import gguf
 import torch
