@@ -85,6 +85,10 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: upcoming),
+    // Our side of `make bench`; no part of the program.
+    .executableTarget(
+      name: "plumbline-bench", dependencies: ["LanguageModels", "Tensors", "Training"],
+      path: "Benchmarks/Worker", swiftSettings: upcoming),
     .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: upcoming),
     .executableTarget(
       name: "CrashingRun", dependencies: ["Lab"], path: "Tests/CrashingRun",

@@ -25,6 +25,17 @@ thread_local size_t next_spare = 0;
 
 constexpr size_t line = cmlx::alignment, huge_page = size_t(2) << 20;
 
+/// Null where there is no such memory.
+void *try_aligned(size_t bytes) {
+  const bool large = bytes >= huge_page;
+  void *block = nullptr;
+  if (posix_memalign(&block, large ? huge_page : line, bytes) != 0) return nullptr;
+#ifdef MADV_HUGEPAGE
+  if (large) madvise(block, bytes, MADV_HUGEPAGE);
+#endif
+  return block;
+}
+
 /// `Buffer::raw_ptr()` is MLX's and adds the eight bytes of its own header, where the size stands.
 /// So a block is a line, whose first eight bytes are the block's own size and whose last eight are
 /// that header, and the data behind it.
@@ -95,21 +106,16 @@ class Pool : public mlx::core::allocator::Allocator {
         return static_cast<char *>(block);
       }
     }
-    const bool large = bytes >= huge_page;
-    void *block = nullptr;
-    if (posix_memalign(&block, large ? huge_page : line, bytes) != 0) {
+    void *block = try_aligned(bytes);
+    if (!block) {
       // What is kept may be all that is missing.
       clear();
-      if (posix_memalign(&block, large ? huge_page : line, bytes) != 0) {
-        std::lock_guard lock(mutex_);
-        active_ -= bytes;
-        throw std::bad_alloc();
-      }
+      block = try_aligned(bytes);
     }
-#ifdef MADV_HUGEPAGE
-    if (large) madvise(block, bytes, MADV_HUGEPAGE);
-#endif
-    return static_cast<char *>(block);
+    if (block) return static_cast<char *>(block);
+    std::lock_guard lock(mutex_);
+    active_ -= bytes;
+    throw std::bad_alloc();
   }
 
   void drop() {
@@ -133,6 +139,11 @@ Pool &pool() {
 }  // namespace
 
 mlx::core::allocator::Allocator &mlx::core::allocator::allocator() { return pool(); }
+
+void *cmlx::aligned_memory(size_t bytes) {
+  if (void *block = try_aligned(bytes)) return block;
+  throw std::bad_alloc();
+}
 
 mlx::core::allocator::Data cmlx::allocate(size_t bytes, size_t spare) {
   next_spare = spare;

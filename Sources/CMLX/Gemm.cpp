@@ -59,8 +59,10 @@ void cmlx::sgemm(
         "] and [" + std::to_string(k) + ", " + std::to_string(n) + "]");
 }
 
+namespace {
+
 /// One block of packed rows in its two layouts.
-struct PackedWeight::Block {
+struct Block {
   using memory = dnnl::memory;
   int64_t rows, columns;
   memory forward, backward;
@@ -133,34 +135,84 @@ struct PackedWeight::Block {
   }
 };
 
-PackedWeight::PackedWeight(const float *weight, int64_t rows, int64_t columns, bool backward)
-    : rows(rows), columns(columns) {
-  std::vector<uint16_t> bits;
-  for (int64_t begin = 0; begin < rows; begin += packed_rows) {
-    const int64_t count = std::min(packed_rows, rows - begin);
-    bits.resize(count * columns);
-    kernels::to_bfloat16(weight + begin * columns, bits.data(), bits.size());
-    blocks_.push_back(std::make_unique<Block>(bits.data(), count, columns, backward));
+/// Weights in bf16 that oneDNN lays out, block by block.
+class BlockedWeight : public PackedWeight {
+ public:
+  BlockedWeight(const float *weight, int64_t rows, int64_t columns, bool backward)
+      : PackedWeight(rows, columns, 1) {
+    std::vector<uint16_t> bits;
+    for (int64_t begin = 0; begin < rows; begin += packed_rows) {
+      const int64_t count = std::min(packed_rows, rows - begin);
+      bits.resize(count * columns);
+      kernels::to_bfloat16(weight + begin * columns, bits.data(), bits.size());
+      blocks_.push_back(std::make_unique<Block>(bits.data(), count, columns, backward));
+    }
   }
+
+  bool has_backward() const override { return bool(blocks_[0]->backward); }
+
+  /// Row after row; those that fill the last tile are zero.
+  void round(const float *x, int64_t m, int64_t k, Rounded &rounded) const override {
+    const size_t n = m * k, all = padded(m) * k;
+    rounded.rows = m;
+    rounded.bits.resize(std::max(rounded.bits.size(), all));
+    uint16_t *bits = rounded.bits.data();
+    std::fill(bits + n, bits + all, uint16_t(0));
+    constexpr size_t share = 16384;
+    parallel(n, share, [=](size_t begin, size_t end) {
+      kernels::to_bfloat16(x + begin, bits + begin, end - begin);
+    });
+  }
+
+  /// oneDNN 2.6 falls back to its reference loops, a thousand times slower, when the rows of y lie
+  /// further apart: such products go through a dense one.
+  void forward(
+      const Rounded &x, int64_t begin, int64_t end, float *y, int64_t stride) const override {
+    Aligned<float> part;
+    for (int64_t row = begin; row < end; row += packed_rows) {
+      const Block &block = *blocks_[row / packed_rows];
+      if (block.rows == stride) {
+        block.multiply(block.forward, x.bits.data(), x.rows, y, false);
+        continue;
+      }
+      part.resize(padded(x.rows) * block.rows);
+      block.multiply(block.forward, x.bits.data(), x.rows, part.data(), false);
+      for (int64_t i = 0; i < x.rows; ++i)
+        std::copy_n(part.data() + i * block.rows, block.rows, y + i * stride + row - begin);
+    }
+  }
+
+  void backward(
+      const Rounded &dy, int64_t begin, int64_t end, float *dx, bool accumulate) const override {
+    if (end - begin > packed_rows)
+      throw std::invalid_argument("backward takes one block of packed rows at a time");
+    const Block &block = *blocks_[begin / packed_rows];
+    block.multiply(block.backward, dy.bits.data(), dy.rows, dx, accumulate);
+  }
+
+ private:
+  std::vector<std::unique_ptr<Block>> blocks_;
+};
+
+}  // namespace
+
+std::shared_ptr<const PackedWeight> PackedWeight::make(
+    const float *weight, int64_t rows, int64_t columns, int parts, bool backward) {
+  if (packs_in_parts()) return make_tiled(weight, rows, columns, parts);
+  if (parts != 1)
+    throw std::invalid_argument("pack: this processor multiplies weights in one part only");
+  return std::make_shared<BlockedWeight>(weight, rows, columns, backward);
 }
 
-PackedWeight::~PackedWeight() = default;
-size_t PackedWeight::blocks() const { return blocks_.size(); }
-int64_t PackedWeight::block_rows(size_t block) const { return blocks_[block]->rows; }
-bool PackedWeight::has_backward() const { return bool(blocks_[0]->backward); }
-
-void PackedWeight::forward(size_t block, const uint16_t *x, int64_t m, float *y) const {
-  blocks_[block]->multiply(blocks_[block]->forward, x, m, y, false);
-}
-
-void PackedWeight::backward(
-    size_t block, const uint16_t *dy, int64_t m, float *dx, bool accumulate) const {
-  blocks_[block]->multiply(blocks_[block]->backward, dy, m, dx, accumulate);
+bool cmlx::packs_in_parts() {
+  return dnnl::get_effective_cpu_isa() == dnnl::cpu_isa::avx512_core_amx;
 }
 
 extern "C" {
 
 uint64_t cmlx_sgemm_calls(void) { return sgemm_calls.load(); }
+
+bool cmlx_packs_in_parts(void) { return packs_in_parts(); }
 
 bool cmlx_has_native_bf16(void) {
   const auto isa = dnnl::get_effective_cpu_isa();

@@ -5,6 +5,8 @@
 #include <memory>
 #include <vector>
 
+#include "Handle.hpp"
+
 namespace cmlx {
 
 /// Row-major C = alpha · op(A) · op(B) + beta · C. Throws when oneDNN refuses.
@@ -19,29 +21,47 @@ constexpr int64_t packed_rows = 4096;
 /// each number of rows, which takes megabytes and milliseconds: so there must be few.
 constexpr int64_t padded(int64_t rows) { return (rows + 15) / 16 * 16; }
 
-/// Frozen weights W `[rows, columns]` rounded to bf16 and laid out as the processor's bf16
-/// instructions want them.
+/// Rows of activations as products with packed weights take them.
+struct Rounded {
+  std::vector<uint16_t, AlignedAllocator<uint16_t>> bits;
+  int64_t rows = 0;
+};
+
+/// Frozen weights W `[rows, columns]` laid out as the processor's bf16 instructions want them: rounded
+/// to bf16 (one part), or as the sum of two such numbers (two parts), which keeps 16 of fp32's 24 bits.
+/// A product of two parts with two leaves out the smallest of four terms: its relative error is about
+/// 2⁻¹⁶, a hundredth of one part's, for three products in bf16 (Henry et al. 2019, arXiv 1904.06376).
 class PackedWeight {
  public:
-  PackedWeight(const float *weight, int64_t rows, int64_t columns, bool backward);
-  ~PackedWeight();
+  /// Throws where two parts are asked for and `packs_in_parts()` is false.
+  static std::shared_ptr<const PackedWeight> make(
+      const float *weight, int64_t rows, int64_t columns, int parts, bool backward);
+  virtual ~PackedWeight() = default;
 
   const int64_t rows, columns;
-  size_t blocks() const;
-  int64_t block_begin(size_t block) const { return int64_t(block) * packed_rows; }
-  int64_t block_rows(size_t block) const;
-  bool has_backward() const;
+  const int parts;
 
-  /// y `[m, block rows]` = x · W_blockᵀ; x is bf16 `[m, columns]`, and both have room for `padded(m)`
-  /// rows. Dense on purpose: oneDNN 2.6 falls back to its reference loops, a thousand times slower,
-  /// when the rows of y lie further apart.
-  void forward(size_t block, const uint16_t *x, int64_t m, float *y) const;
-  /// dx `[m, columns]` (+)= dy · W_block; dy is bf16 `[m, block rows]`; padded likewise.
-  void backward(size_t block, const uint16_t *dy, int64_t m, float *dx, bool accumulate) const;
+  virtual bool has_backward() const = 0;
+  /// Rounds x `[m, k]` for `forward` (k = columns) or `backward` (k = rows of a block or fewer).
+  virtual void round(const float *x, int64_t m, int64_t k, Rounded &rounded) const = 0;
+  /// y `[m, end - begin]` = x · W[begin ..< end]ᵀ, the rows of y `stride` apart, with room for
+  /// `padded(m)` rows. `begin` is a multiple of `packed_rows`, and `end` too or all.
+  virtual void forward(
+      const Rounded &x, int64_t begin, int64_t end, float *y, int64_t stride) const = 0;
+  /// dx `[m, columns]` (+)= dy · W[begin ..< end], with room for `padded(m)` rows.
+  virtual void backward(
+      const Rounded &dy, int64_t begin, int64_t end, float *dx, bool accumulate) const = 0;
 
- private:
-  struct Block;
-  std::vector<std::unique_ptr<Block>> blocks_;
+ protected:
+  PackedWeight(int64_t rows, int64_t columns, int parts)
+      : rows(rows), columns(columns), parts(parts) {}
 };
+
+/// Whether this processor multiplies tiles of bf16 (AMX), by which weights in two parts pay.
+bool packs_in_parts();
+
+/// Weights for AMX.
+std::shared_ptr<const PackedWeight> make_tiled(
+    const float *weight, int64_t rows, int64_t columns, int parts);
 
 }  // namespace cmlx

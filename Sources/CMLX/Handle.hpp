@@ -1,6 +1,7 @@
 // What every file of the shim shares: the handle type and the border that exceptions do not cross.
 #pragma once
 
+#include <cstdlib>
 #include <exception>
 #include <new>
 #include <string>
@@ -20,16 +21,17 @@ namespace mx = mlx::core;
 /// Where arrays and scratch begin: at a cache line, so that no wide load straddles two.
 constexpr size_t alignment = 64;
 
+/// Memory that begins at a cache line, in huge pages where it is large; released by `free`.
+void *aligned_memory(size_t bytes);
+
 template <typename T>
 struct AlignedAllocator {
   using value_type = T;
   AlignedAllocator() = default;
   template <typename U>
   AlignedAllocator(const AlignedAllocator<U> &) {}
-  T *allocate(size_t n) {
-    return static_cast<T *>(::operator new(n * sizeof(T), std::align_val_t(alignment)));
-  }
-  void deallocate(T *p, size_t) { ::operator delete(p, std::align_val_t(alignment)); }
+  T *allocate(size_t n) { return static_cast<T *>(aligned_memory(n * sizeof(T))); }
+  void deallocate(T *p, size_t) { free(p); }
   bool operator==(const AlignedAllocator &) const { return true; }
 };
 

@@ -17,42 +17,37 @@ size_t padding(int64_t rows, int64_t columns) {
   return size_t(padded(rows) - rows) * columns * sizeof(float);
 }
 
-/// Rounds rows of x to bf16 into scratch that lives as long as the stream's thread; the rows that
-/// fill the last tile are zero.
-const uint16_t *bfloat16(const float *x, int64_t rows, int64_t columns) {
-  thread_local Aligned<uint16_t> scratch;
-  const size_t n = rows * columns, all = padded(rows) * columns;
-  scratch.resize(std::max(scratch.size(), all));
-  // Taken here: inside the loop body `scratch` would name the worker's own.
-  uint16_t *bits = scratch.data();
-  std::fill(bits + n, bits + all, uint16_t(0));
-  parallel(n, parallel_elements, [=](size_t begin, size_t end) {
-    kernels::to_bfloat16(x + begin, bits + begin, end - begin);
-  });
-  return bits;
-}
-
 // MARK: - Linear with an optional low-rank adapter
 
 using Packed = std::shared_ptr<const PackedWeight>;
 
-/// Whether packed weights do for both directions, so that no fp32 copy has to be at hand.
-bool suffices(const Packed &packed) {
-  return packed && packed->has_backward() && packed->blocks() == 1;
+/// Rounds into memory that lives as long as the stream's thread.
+const Rounded &rounded(const PackedWeight &packed, const float *x, int64_t m, int64_t k) {
+  thread_local Rounded scratch;
+  packed.round(x, m, k, scratch);
+  return scratch;
 }
+
+/// Whether packed weights do for both directions, so that no fp32 copy has to be at hand.
+bool suffices(const Packed &packed) { return packed && packed->has_backward(); }
 
 /// y = x Wᵀ
 void base_product(const float *x, const float *w, const Packed &packed, int64_t m, int64_t n,
                   int64_t k, float *y) {
   if (!packed) return sgemm(false, true, m, n, k, 1, x, k, w, k, 0, y, n);
-  const auto bits = bfloat16(x, m, k);
-  if (packed->blocks() == 1) return packed->forward(0, bits, m, y);
-  Aligned<float> part(padded(m) * packed_rows);
-  for (size_t block = 0; block < packed->blocks(); ++block) {
-    const int64_t width = packed->block_rows(block);
-    packed->forward(block, bits, m, part.data());
-    for (int64_t row = 0; row < m; ++row)
-      std::copy_n(part.data() + row * width, width, y + row * n + packed->block_begin(block));
+  packed->forward(rounded(*packed, x, m, k), 0, n, y, n);
+}
+
+/// dx = dy W, block by block of W's rows: what is rounded of dy then stays small.
+void base_gradient(const float *dy, const PackedWeight &packed, int64_t m, float *dx) {
+  const int64_t n = packed.rows;
+  if (n <= packed_rows) return packed.backward(rounded(packed, dy, m, n), 0, n, dx, false);
+  Aligned<float> part(m * packed_rows);
+  for (int64_t begin = 0; begin < n; begin += packed_rows) {
+    const int64_t width = std::min(packed_rows, n - begin);
+    for (int64_t i = 0; i < m; ++i)
+      std::copy_n(dy + i * n + begin, width, part.data() + i * width);
+    packed.backward(rounded(packed, part.data(), m, width), begin, begin + width, dx, begin > 0);
   }
 }
 
@@ -69,7 +64,7 @@ class LinearGrad : public Fused {
       const float *dy = in(in_[0]), *x = in(in_[1]);
       float *dx = out(out_[0]);
       if (suffices(packed)) {
-        packed->backward(0, bfloat16(dy, m, n), m, dx, false);
+        base_gradient(dy, *packed, m, dx);
       } else {
         sgemm(false, false, m, k, n, 1, dy, n, in(in_.back()), k, 0, dx, k);
       }
@@ -144,27 +139,29 @@ class CrossEntropy : public Fused {
       : packed_(std::move(packed)), with_gradient_(with_gradient) {}
   DEFINE_NAME(CrossEntropy)
 
-  /// Inputs h `[tokens, d]`, U `[vocabulary, d]`, targets; outputs the loss a token and, with the
-  /// gradient, d loss / d h. One pass: the running maximum rescales what was summed so far, as in
-  /// an online softmax, so logits never exist for more than a chunk of the vocabulary.
+  /// Inputs h `[tokens, d]`, the targets' rows of U `[tokens, d]`, targets, and U `[vocabulary, d]`
+  /// unless packed weights suffice; outputs the loss a token and, with the gradient, d loss / d h.
+  /// One pass: the running maximum rescales what was summed so far, as in an online softmax, so
+  /// logits never exist for more than a chunk of the vocabulary.
   void eval_cpu(const Arrays &inputs, Arrays &outputs) override {
     dispatch(
         inputs, outputs,
         [packed = packed_, gradient = with_gradient_](const Arrays &in_, Arrays &out_) {
-          const int64_t m = in_[0].shape(0), d = in_[0].shape(1), vocabulary = in_[1].shape(0);
-          const float *h = in(in_[0]), *u = in(in_[1]);
+          const int64_t m = in_[0].shape(0), d = in_[0].shape(1);
+          const float *h = in(in_[0]), *rows = in(in_[1]);
+          const float *u = in_.size() == 4 ? in(in_[3]) : nullptr;
+          const int64_t vocabulary = packed ? packed->rows : in_[3].shape(0);
           const int *targets = in_[2].data<int>();
           float *loss = out(out_[0]), *dh = gradient ? out(out_[1]) : nullptr;
           Aligned<float> logits(padded(m) * packed_rows);
           std::vector<float> top(m, -INFINITY), sum(m, 0), target(m, 0);
-          Aligned<uint16_t> h_bits(packed ? padded(m) * d : 0);
-          if (packed) kernels::to_bfloat16(h, h_bits.data(), m * d);
+          Rounded h_bits;
+          if (packed) packed->round(h, m, d, h_bits);
           Aligned<float> sums(dh ? padded(m) * d : 0);
           for (int64_t begin = 0; begin < vocabulary; begin += packed_rows) {
             const int64_t n = std::min(packed_rows, vocabulary - begin);
-            const size_t block = begin / packed_rows;
             if (packed) {
-              packed->forward(block, h_bits.data(), m, logits.data());
+              packed->forward(h_bits, begin, begin + n, logits.data(), n);
             } else {
               sgemm(false, true, m, n, d, 1, h, d, u + begin * d, d, 0, logits.data(), n);
             }
@@ -181,8 +178,9 @@ class CrossEntropy : public Fused {
               }
             });
             if (!dh) continue;
-            if (packed && packed->has_backward()) {
-              packed->backward(block, bfloat16(logits.data(), m, n), m, sums.data(), true);
+            if (suffices(packed)) {
+              packed->backward(
+                  rounded(*packed, logits.data(), m, n), begin, begin + n, sums.data(), true);
             } else {
               sgemm(false, false, m, d, n, 1, logits.data(), n, u + begin * d, d, 1, sums.data(), d);
             }
@@ -192,7 +190,7 @@ class CrossEntropy : public Fused {
             if (!dh) continue;
             std::copy_n(sums.data() + t * d, d, dh + t * d);
             kernels::scale(1 / sum[t], dh + t * d, d);
-            kernels::axpy(-1, u + int64_t(targets[t]) * d, dh + t * d, d);
+            kernels::axpy(-1, rows + t * d, dh + t * d, d);
           }
         });
   }
@@ -227,13 +225,13 @@ void check_targets(const mx::array &targets, int vocabulary) {
 
 extern "C" {
 
-cmlx_packed *cmlx_pack(const cmlx_array *weight, bool backward) {
+cmlx_packed *cmlx_pack(const cmlx_array *weight, int parts, bool backward) {
   return guarded<cmlx_packed *>(nullptr, [&] {
     auto w = operand("pack", weight->value);
     require(w.ndim() == 2, "pack", {w});
     mx::eval(w);
     return new cmlx_packed{
-        std::make_shared<PackedWeight>(w.data<float>(), w.shape(0), w.shape(1), backward)};
+        PackedWeight::make(w.data<float>(), w.shape(0), w.shape(1), parts, backward)};
   });
 }
 
@@ -279,21 +277,32 @@ cmlx_array *cmlx_linear(
 
 cmlx_array *cmlx_cross_entropy(
     const cmlx_array *h, const cmlx_array *unembed, const cmlx_packed *packed,
-    const cmlx_array *targets, bool with_gradient) {
+    const cmlx_array *target_rows, const cmlx_array *targets, bool with_gradient) {
   return guarded_array([&] {
-    auto a = operand("cross_entropy", h->value), u = operand("cross_entropy", unembed->value);
+    auto a = operand("cross_entropy", h->value), r = operand("cross_entropy", target_rows->value);
     auto t = operand("cross_entropy", targets->value, mx::int32);
+    Packed base = packed ? packed->value : nullptr;
+    if (!unembed && !suffices(base))
+      throw std::invalid_argument("cross_entropy: expected an fp32 unembedding beside this packed one");
     require(
-        a.ndim() == 2 && u.ndim() == 2 && t.ndim() == 1 && a.shape(1) == u.shape(1) &&
-            t.shape(0) == a.shape(0),
-        "cross_entropy", {a, u, t});
-    check_targets(t, u.shape(0));
-    auto primitive =
-        std::make_shared<CrossEntropy>(packed ? packed->value : nullptr, with_gradient);
+        a.ndim() == 2 && a.shape() == r.shape() && t.ndim() == 1 && t.shape(0) == a.shape(0),
+        "cross_entropy", {a, r, t});
+    const int vocabulary = unembed ? unembed->value.shape(0) : int(base->rows);
+    const int width = unembed ? unembed->value.shape(-1) : int(base->columns);
+    if (base && (base->rows != vocabulary || base->columns != width))
+      throw std::invalid_argument(
+          "cross_entropy: the packed unembedding has another shape than the unembedding");
+    require(width == a.shape(1), "cross_entropy",
+            unembed ? std::initializer_list<mx::array>{a, unembed->value}
+                    : std::initializer_list<mx::array>{a});
+    check_targets(t, vocabulary);
+    Arrays inputs{a, r, t};
+    if (!suffices(base)) inputs.push_back(operand("cross_entropy", unembed->value));
+    auto primitive = std::make_shared<CrossEntropy>(base, with_gradient);
     mx::Shape loss{a.shape(0)};
-    if (!with_gradient) return single(loss, primitive, {a, u, t});
+    if (!with_gradient) return single(loss, primitive, inputs);
     return mx::array::make_arrays(
-        {loss, a.shape()}, {mx::float32, mx::float32}, primitive, {a, u, t})[0];
+        {loss, a.shape()}, {mx::float32, mx::float32}, primitive, inputs)[0];
   });
 }
 

@@ -1,14 +1,18 @@
 internal import CMLX
 
-/// Frozen weights `[out, in]` rounded to bf16 and laid out for the processor's bf16 instructions.
+/// Frozen weights `[out, in]` laid out for the processor's bf16 instructions: rounded to bf16 (one
+/// part), or as the sum of two such numbers, which keeps 16 of fp32's 24 bits (two parts).
 package final class PackedWeight {
   let pointer: OpaquePointer
 
   /// Packs `weight`; `backward` also keeps the layout that gradients with respect to the input need.
   ///
-  /// - Throws: ``TensorError`` when the weight is not an fp32 matrix or memory runs out.
-  package init(_ weight: Tensor, backward: Bool) throws(TensorError) {
-    let packed = withExtendedLifetime(weight) { cmlx_pack(weight.pointer, backward) }
+  /// - Throws: ``TensorError`` when the weight is not an fp32 matrix, memory runs out, or two parts
+  ///   are asked for where ``Processor/packsInParts`` is false.
+  package init(_ weight: Tensor, parts: Int = 1, backward: Bool) throws(TensorError) {
+    let packed = withExtendedLifetime(weight) {
+      cmlx_pack(weight.pointer, Int32(parts), backward)
+    }
     guard let pointer = packed else {
       throw .failed(operation: "pack", message: TensorError.lastMessage)
     }
@@ -41,9 +45,8 @@ package struct LowRank {
 package enum Fused {
   /// `x Wᵀ` for x `[tokens, in]` and frozen W `[out, in]`, plus the adapter's `scale · (x Aᵀ) Bᵀ`.
   ///
-  /// With `packed` the base product is taken in bf16 with fp32 accumulation; the adapter's is
-  /// always fp32. The fp32 `weight` can then be left out where the packed one has both layouts and
-  /// no more rows than one block.
+  /// With `packed` the base product is taken with its parts and fp32 accumulation; the adapter's is
+  /// always fp32. The fp32 `weight` can then be left out where the packed one has both layouts.
   package static func linear(
     _ x: Tensor, _ weight: Tensor?, packed: PackedWeight? = nil, adapter: LowRank? = nil
   ) -> Tensor {
@@ -135,20 +138,22 @@ package enum Fused {
   ///
   /// - Parameters:
   ///   - h: The rows that the head reads, `[tokens, d]`.
-  ///   - unembed: The frozen unembedding U, `[vocabulary, d]`.
-  ///   - packed: U in bf16; where it is given, the products are taken with it.
+  ///   - unembed: The frozen unembedding U, `[vocabulary, d]`; may be left out where `packed` is
+  ///     complete.
+  ///   - packed: U packed; where it is given, the products are taken with it.
+  ///   - targetRows: The rows of U that belong to the targets, `[tokens, d]`.
   ///   - targets: The token that each row should predict, `[tokens]`.
   ///   - differentiable: Whether to prepare the gradient with respect to h in the same pass.
   /// - Returns: −log p of each target in nats, `[tokens]`.
   package static func crossEntropy(
-    _ h: Tensor, unembed: Tensor, packed: PackedWeight? = nil, targets: Tensor,
-    differentiable: Bool
+    _ h: Tensor, unembed: Tensor?, packed: PackedWeight? = nil, targetRows: Tensor,
+    targets: Tensor, differentiable: Bool
   ) -> Tensor {
-    withExtendedLifetime(packed) {
+    withExtendedLifetime((packed, targetRows)) {
       Tensor(
         cmlx_cross_entropy(
-          h.pointer, unembed.pointer, packed?.pointer, targets.pointer, differentiable),
-        "crossEntropy", h, unembed, targets)
+          h.pointer, unembed?.pointer, packed?.pointer, targetRows.pointer, targets.pointer,
+          differentiable), "crossEntropy", h, unembed ?? targetRows, targets)
     }
   }
 }

@@ -26,6 +26,10 @@ package enum Processor {
   /// Whether bf16 products run on instructions made for them.
   package static var hasNativeBFloat16: Bool { cmlx_has_native_bf16() }
 
+  /// Whether there are instructions for tiles of bf16 (AMX), by which weights packed in two parts are
+  /// multiplied faster than fp32.
+  package static var packsInParts: Bool { cmlx_packs_in_parts() }
+
   /// The instruction sets of the matrix products and of the fused kernels: part of a cell's name,
   /// because another one rounds differently.
   package static var instructionSet: String {

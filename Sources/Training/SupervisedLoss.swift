@@ -28,16 +28,16 @@ extension LanguageModel {
   ) throws -> Tensor {
     let batch = TokenBatch(sequences.map(\.ids))
     var rows: [Int32] = []
-    var targets: [Int32] = []
+    var targets: [Int] = []
     for (index, sequence) in sequences.enumerated() {
       for position in sequence.targets {
         rows.append(Int32(batch.row(sequence: index, position: position - 1)))
-        targets.append(Int32(sequence.ids[position]))
+        targets.append(sequence.ids[position])
       }
     }
     let output = try forward(batch, logits: .none, adapter: adapter)
     return try crossEntropy(
-      output.finalNorm.take(Tensor(rows)), targets: Tensor(targets),
+      output.finalNorm.take(Tensor(rows)), targets: targets,
       differentiable: differentiable)
   }
 }

@@ -59,6 +59,45 @@ private func layer(
     #expect("\(String(describing: error))".contains("the base weight is frozen"))
   }
 
+  @Test(
+    .enabled(if: Processor.packsInParts, "without AMX there is nothing to be multiplied in parts"),
+    arguments: [(1, 64, 48), (7, 13, 5), (33, 576, 4099), (129, 65, 31), (70, 1600, 96)])
+  @TensorActor
+  func `two parts keep sixteen bits of a product and of its gradient`(
+    tokens: Int, input: Int, output: Int
+  ) throws {
+    let l = layer(tokens: tokens, input: input, output: output, rank: 1)
+    let packed = try PackedWeight(l.weight, parts: 2, backward: true)
+    let name = "two parts \(tokens)x\(input)x\(output)"
+    func parts(_ x: Tensor) -> Tensor { Fused.linear(x, nil, packed: packed) }
+    func exact(_ x: Tensor) -> Tensor { x.matmul(l.weight.transpose()) }
+    // Each operand is off by up to 2⁻¹⁷ of itself, and the left-out term is 2⁻¹⁸: of the sum of the
+    // terms' sizes, which the products themselves may cancel in.
+    let sizes = try l.x.abs().matmul(l.weight.abs().transpose()).floats()
+    let (found, expected) = (try parts(l.x).floats(), try exact(l.x).floats())
+    let worst = zip(zip(found, expected), sizes).map { abs($0.0 - $0.1) / $1 }.max() ?? 0
+    expectError(Double(worst), within: 0x1p-15, "\(name), of the terms' sizes")
+    let d = try gradient(of: parts, l.x)
+    let reference = try gradient(of: exact, l.x)
+    expectError(relativeError(d, reference), within: 0x1p-13, "\(name), gradient")
+  }
+
+  @Test(.enabled(if: Processor.packsInParts), arguments: [1, 2]) @TensorActor
+  func `a row's packed product does not depend on the rows beside it`(_ parts: Int) throws {
+    let l = layer(tokens: 67, input: 600, output: 130, rank: 1)
+    let packed = try PackedWeight(l.weight, parts: parts, backward: true)
+    let all = try Fused.linear(l.x, nil, packed: packed).floats()
+    for rows in [0..<1, 30..<67, 66..<67] {
+      let some = try Fused.linear(l.x.slice(rows), nil, packed: packed).floats()
+      #expect(some == Array(all[rows.lowerBound * 130..<rows.upperBound * 130]), "\(rows)")
+    }
+  }
+
+  /// d Σ f(x)² / dx, in which every entry of f counts differently.
+  @TensorActor private func gradient(of f: (Tensor) -> Tensor, _ x: Tensor) throws -> [Float] {
+    try valueAndGrad(ParameterTree([("x", x)])) { f($0["x"]).square().sum() }.1["x"].floats()
+  }
+
   /// 4,099 rows make two packed blocks, the second of three rows.
   @Test(arguments: [(1, 64, 48), (7, 13, 5), (33, 576, 4099), (129, 65, 31)]) @TensorActor
   func `a packed product is the fp32 product of operands rounded to bf16`(
@@ -103,9 +142,11 @@ private func layer(
       let adapter = LowRank(a: $0["a"], b: $0["b"], scale: 0.5)
       return (Fused.linear($0["x"], l.weight, packed: packed, adapter: adapter) * upstream).sum()
     }
-    // Without the packed layout for it, the gradient is taken from the fp32 weight.
+    // Without the packed layout for it, the gradient is taken from the fp32 weight; tiles have one
+    // layout for both.
+    let isRounded = backward || packed.isComplete
     let base =
-      backward ? rounded(upstream).matmul(rounded(l.weight)) : upstream.matmul(l.weight)
+      isRounded ? rounded(upstream).matmul(rounded(l.weight)) : upstream.matmul(l.weight)
     let low = upstream.matmul(l.b) * 0.5
     let name = "packed gradient, backward \(backward)"
     let dx = try (base + low.matmul(l.a)).floats()

@@ -116,6 +116,8 @@ void cmlx_clear_cache(void);
 uint64_t cmlx_sgemm_calls(void);
 /// Whether oneDNN multiplies bf16 natively here (AVX-512 BF16 or AMX).
 bool cmlx_has_native_bf16(void);
+/// Whether the processor multiplies tiles of bf16 (AMX), by which two parts are faster than fp32.
+bool cmlx_packs_in_parts(void);
 /// The instruction set that the fused kernels dispatch to, e.g. "AVX3_DL", and oneDNN's.
 const char *cmlx_kernel_target(void);
 const char *cmlx_gemm_target(void);
@@ -125,14 +127,15 @@ int cmlx_threads(void);
 void cmlx_bound_spinning(void);
 
 // Fused operations with derivatives of their own.
-/// Frozen weights `[out, in]`, packed once in bf16 for products with W and with its transpose.
-cmlx_packed *cmlx_pack(const cmlx_array *weight, bool backward);
+/// Frozen weights `[out, in]`, packed once for products with W and, with `backward`, its transpose: in
+/// bf16 (one part), or as the sum of two such numbers (where `cmlx_packs_in_parts`).
+cmlx_packed *cmlx_pack(const cmlx_array *weight, int parts, bool backward);
 void cmlx_packed_free(cmlx_packed *packed);
 /// Whether it does for both directions without the fp32 weight beside it.
 bool cmlx_packed_is_complete(const cmlx_packed *packed);
 /// `x Wᵀ`, plus `scale · (x Aᵀ) Bᵀ` where an adapter is given. x `[tokens, in]`, A `[rank, in]`,
 /// B `[out, rank]`. The weight is frozen: it receives no gradient. With `packed` the base product
-/// is taken in bf16 with fp32 accumulation; `weight` may be null where that is complete.
+/// is taken with its parts and fp32 accumulation; `weight` may be null where that is complete.
 cmlx_array *cmlx_linear(
     const cmlx_array *x, const cmlx_array *weight, const cmlx_packed *packed,
     const cmlx_array *a, const cmlx_array *b, float scale);
@@ -160,10 +163,11 @@ bool cmlx_check_ranges(const cmlx_array *ranges, int keys);
 bool cmlx_summarise_rows(const cmlx_array *logits, int32_t *best, float *log_sum);
 /// Negative log-likelihood in nats `[tokens]` of `targets` under softmax(h Uᵀ), U `[vocabulary,
 /// d]` frozen, worked through in vocabulary chunks. `with_gradient` also prepares dh in the same
-/// pass.
+/// pass. `target_rows` `[tokens, d]` are the targets' rows of U, which may be null itself where
+/// the packed one is complete.
 cmlx_array *cmlx_cross_entropy(
     const cmlx_array *h, const cmlx_array *unembed, const cmlx_packed *packed,
-    const cmlx_array *targets, bool with_gradient);
+    const cmlx_array *target_rows, const cmlx_array *targets, bool with_gradient);
 
 /// What one step of AdamW multiplies and adds: `keep` is 1 - learning rate · weight decay, `rate`
 /// the learning rate over the first moment's bias correction, `correction` the root of the second's.

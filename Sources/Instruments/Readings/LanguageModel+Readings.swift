@@ -13,18 +13,18 @@ extension LanguageModel {
     let sequences = responses.map { $0.promptIDs + $0.responseIDs }
     try forEachPack(of: sequences, meter: meter) { items, batch in
       var rows: [Int32] = []
-      var targets: [Int32] = []
+      var targets: [Int] = []
       for (slot, item) in items.enumerated() {
         for (offset, id) in responses[item].responseIDs.enumerated() {
           let before = responses[item].promptIDs.count + offset - 1
           rows.append(Int32(batch.row(sequence: slot, position: before)))
-          targets.append(Int32(id))
+          targets.append(id)
         }
       }
       if rows.isEmpty { return }
       let output = try forward(batch, logits: .none, adapter: adapter)
       var losses = try crossEntropy(
-        output.finalNorm.take(Tensor(rows)), targets: Tensor(targets), differentiable: false
+        output.finalNorm.take(Tensor(rows)), targets: targets, differentiable: false
       ).floats()[...]
       for item in items {
         result[item] = Array(losses.prefix(responses[item].responseIDs.count))

@@ -42,7 +42,8 @@ struct SafetensorsIndex {
     }
   }
 
-  private static func weightMap(_ json: inout JSONScanner) throws(ModelFileError) -> [String: String]
+  private static func weightMap(_ json: inout JSONScanner) throws(ModelFileError) -> [String:
+    String]
   {
     var map: [String: String] = [:]
     try json.object { (json, tensor) throws(ModelFileError) in

@@ -96,7 +96,7 @@ struct BatchDecoder {
       sequences[index].ids.append(choice.id)
       return
     }
-    if model.tokenizer.eosIDs.contains(choice.id) {
+    if options.stopsAtEnd, model.tokenizer.eosIDs.contains(choice.id) {
       sequences[index].end(.stop, at: choice.id)
       return
     }

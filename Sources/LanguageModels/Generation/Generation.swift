@@ -11,6 +11,8 @@ package struct GenerationOptions: Sendable, Codable, Equatable {
   package var seed: UInt64
   /// Texts that end a continuation; they are not part of it.
   package var stop: [String]
+  /// Whether the model's own end of a turn ends a continuation; otherwise it is a token like others.
+  package var stopsAtEnd = true
 
   package init(
     maxTokens: Int = 128, temperature: Float = 0, seed: UInt64 = 0, stop: [String] = []

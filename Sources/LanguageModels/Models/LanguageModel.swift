@@ -93,19 +93,30 @@ package final class LanguageModel {
   ///
   /// - Throws: ``ModelError/noHead(family:)`` for an encoder.
   package func crossEntropy(
-    _ rows: Tensor, targets: Tensor, differentiable: Bool
+    _ rows: Tensor, targets: [Int], differentiable: Bool
   ) throws -> Tensor {
-    guard let head = weights.head, let unembed = weights.unembed else {
+    guard let unembed = weights.unembed else {
       throw ModelError.noHead(family: configuration.family)
     }
     if let cap = configuration.logitSoftCap {
       let logits = (try unembed(rows) / cap).tanh() * cap
-      let picked = logits.takeAlongAxis(targets.expandDims(1), axis: 1).squeeze(1)
-      return logits.logSumExp(axes: [1]) - picked
+      let index = Tensor(targets.map(Int32.init), shape: [targets.count, 1])
+      return logits.logSumExp(axes: [1]) - logits.takeAlongAxis(index, axis: 1).squeeze(1)
     }
-    return Fused.crossEntropy(
-      rows, unembed: try head.tensor(), packed: try unembed.packed(), targets: targets,
-      differentiable: differentiable)
+    return try unembed.crossEntropy(rows, targets: targets, differentiable: differentiable)
+  }
+
+  /// The products with frozen weights that one pass takes, in their order.
+  package var products: [FrozenProduct] {
+    let blocks = weights.blocks.flatMap { block in
+      configuration.modules.compactMap { module in
+        block.linear[module].map {
+          FrozenProduct(shape: module.shape(in: configuration), layer: $0)
+        }
+      }
+    }
+    let shape = [configuration.dVocab, configuration.dModel]
+    return blocks + (weights.unembed.map { [FrozenProduct(shape: shape, layer: $0)] } ?? [])
   }
 
   /// One new token for each of several sequences whose past is in `cache`.
@@ -121,6 +132,17 @@ package final class LanguageModel {
     }
     return logits
   }
+}
+
+/// One product of a forward pass, alone.
+@TensorActor
+package struct FrozenProduct {
+  /// `[out, in]` of the weight.
+  package nonisolated let shape: [Int]
+  let layer: FrozenLinear
+
+  /// `x Wᵀ`, with the bias where there is one.
+  package func callAsFunction(_ x: Tensor) throws -> Tensor { try layer(x) }
 }
 
 /// What a model cannot do.

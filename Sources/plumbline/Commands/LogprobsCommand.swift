@@ -46,7 +46,7 @@ extension LanguageModel {
     guard ids.count > 1 else { return [] }
     let hidden = try forward(TokenBatch([ids]), logits: .none, adapter: adapter).finalNorm
     let losses = try crossEntropy(
-      hidden.slice(0..<ids.count - 1), targets: Tensor(ids.dropFirst().map(Int32.init)),
+      hidden.slice(0..<ids.count - 1), targets: Array(ids.dropFirst()),
       differentiable: false)
     return try losses.floats().map { -$0 }
   }
