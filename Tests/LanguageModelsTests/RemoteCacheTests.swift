@@ -1,8 +1,9 @@
 import Foundation
 import LanguageModels
+import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct RemoteCacheTests {
+@Suite(.serialized, .timeLimit(.minutes(5))) struct RemoteCacheTests {
   private func entries(_ folder: String) throws -> [String] {
     try FileManager.default.contentsOfDirectory(atPath: folder).map { folder + "/" + $0 }
   }

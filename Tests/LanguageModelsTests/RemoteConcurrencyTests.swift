@@ -1,13 +1,14 @@
 import Foundation
 import LanguageModels
+import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct RemoteConcurrencyTests {
+@Suite(.serialized, .timeLimit(.minutes(5))) struct RemoteConcurrencyTests {
   @Test(arguments: [1, 3, 12]) func `no more requests are open than allowed`(_ limit: Int)
     async throws
   {
     let server = try LoopbackServer()
-    let model = try server.model("busy/60") { $0.concurrency = limit }
+    let model = try server.model("gather/\(limit)") { $0.concurrency = limit }
     let most = try await withThrowingTaskGroup(of: String.self) { group in
       for index in 0..<limit * 4 { group.addTask { try await model.text(after: "\(index)") } }
       return try await group.reduce(into: Set<String>()) { $0.insert($1) }

@@ -1,8 +1,9 @@
 import Foundation
 import LanguageModels
+import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct RemoteModelTests {
+@Suite(.serialized, .timeLimit(.minutes(5))) struct RemoteModelTests {
   private let secret = "sk-0123/456789\\abc"
 
   @Test func `a conversation is answered`() async throws {

@@ -1,11 +1,12 @@
 import Foundation
 import LanguageModels
+import TestSupport
 import Testing
 
 // No upper bounds on times, which a busy machine would break: what could wait too long would wait
 // for longer than the time limit.
 
-@Suite(.timeLimit(.minutes(1))) struct RemoteRetryTests {
+@Suite(.serialized, .timeLimit(.minutes(5))) struct RemoteRetryTests {
   @Test(arguments: [408, 409, 429, 500, 502, 503, 504, 529])
   func `a status that passes is tried again`(_ status: Int) async throws {
     let server = try LoopbackServer()

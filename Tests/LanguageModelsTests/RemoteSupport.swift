@@ -1,33 +1,9 @@
 import Foundation
 import LanguageModels
+import TestSupport
 import Testing
 
-/// A server in a process of its own; see `Tests/LoopbackServer`.
-final class LoopbackServer {
-  let port: Int
-  private let process = Process()
-  private let input = Pipe()
-
-  init() throws {
-    Self.goesStraight
-    let output = Pipe()
-    process.executableURL = URL(filePath: CommandLine.arguments[0]).deletingLastPathComponent()
-      .appending(path: "LoopbackServer")
-    (process.standardInput, process.standardOutput) = (input, output)
-    try process.run()
-    let line = String(decoding: output.fileHandleForReading.availableData, as: UTF8.self)
-    port = try #require(Int(line.trimmingCharacters(in: .whitespacesAndNewlines)))
-  }
-
-  /// A proxy that is set on this machine would not know its loopback.
-  private static let goesStraight: Void = { setenv("no_proxy", "127.0.0.1", 1) }()
-
-  /// By SIGKILL: a child may have inherited that milder signals are blocked.
-  deinit {
-    kill(process.processIdentifier, SIGKILL)
-    process.waitUntilExit()
-  }
-
+extension LoopbackServer {
   /// The server's model of that name, asked without pauses that a person would notice.
   func model(
     _ script: String, key: String? = nil, _ change: (inout RemoteSettings) -> Void = { _ in }
@@ -37,7 +13,7 @@ final class LoopbackServer {
     settings.retries.timeout = .seconds(20)
     change(&settings)
     return try RemoteModel(
-      "openai:\(script)@http://127.0.0.1:\(port)/v1", settings: settings,
+      address(script), settings: settings,
       environment: key.map { ["PLUMBLINE_API_KEY": $0] } ?? [:])
   }
 }

@@ -8,7 +8,8 @@ import Synchronization
 ///     fail/STATUS/N/AFTER    the first N times that status, with `Retry-After: AFTER` unless it is -
 ///     date/SECONDS           once 429 with a date so far ahead of the server's own, then as fine
 ///     slow/MILLISECONDS      waits, then as fine
-///     busy/MILLISECONDS      waits, then answers with `most=N`, the most that waited at a time
+///     gather/N               waits until N wait at a time, the first time, and a little longer; then
+///                            answers with `most=N`, the most that waited at a time
 ///     slowly                 a byte every half second, for more than a minute
 ///     drop/N                 the first N times breaks off after half of the body, then as fine
 ///     body/TYPE              whatever the prompt is, as a body of that type (`_` for `/` in it)
@@ -54,7 +55,7 @@ final class Script: Sendable {
     case "slow":
       usleep(UInt32(numbers[0]) * 1000)
       return fine()
-    case "busy": return fine("most=\(wait(numbers[0]))")
+    case "gather": return fine("most=\(gather(numbers[0]))")
     default: return misbehave(request, words, numbers, count, connection)
     }
   }
@@ -90,12 +91,14 @@ final class Script: Sendable {
     }
   }
 
-  private func wait(_ milliseconds: Int) -> Int {
+  private func gather(_ number: Int) -> Int {
     state.withLock { state in
       state.waiting += 1
       state.mostWaiting = max(state.mostWaiting, state.waiting)
     }
-    usleep(UInt32(milliseconds) * 1000)
+    while state.withLock({ $0.mostWaiting < number }) { usleep(1000) }
+    // For those that should not be there.
+    usleep(100_000)
     return state.withLock { state in
       state.waiting -= 1
       return state.mostWaiting

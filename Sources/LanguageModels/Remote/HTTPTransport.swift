@@ -39,7 +39,8 @@ final class HTTPTransport: Sendable {
     configuration.urlCredentialStorage = nil
     configuration.httpMaximumConnectionsPerHost = connections
     exchanges = ExchangeTable()
-    session = URLSession(configuration: configuration, delegate: exchanges, delegateQueue: nil)
+    session = URLSession(
+      configuration: configuration, delegate: exchanges, delegateQueue: PacedQueue())
   }
 
   deinit { session.invalidateAndCancel() }
@@ -86,6 +87,38 @@ extension Duration {
   }
 }
 
+/// A serial queue that lets its clients wait where work piles up.
+///
+/// URLSession reads as fast as a server sends and queues each piece for its delegate. Behind a
+/// delegate that has to wait for a processor, an endless answer piled up to 1.3 GB where 1 MB was
+/// the limit.
+///
+/// `@unchecked Sendable`, as its superclass: nothing is added but a semaphore.
+private final class PacedQueue: OperationQueue, @unchecked Sendable {
+  private let places = DispatchSemaphore(value: 64)
+
+  override init() {
+    super.init()
+    maxConcurrentOperationCount = 1
+  }
+
+  override func addOperation(_ block: @escaping @Sendable () -> Void) {
+    places.wait()
+    super.addOperation { [places] in
+      defer { places.signal() }
+      block()
+    }
+  }
+}
+
+extension URLSessionTask {
+  /// Cancels from a thread that may wait: `cancel` waits for URLSession's own queue, and that may
+  /// wait for the delegate, or for a lock that a cancelled task holds.
+  fileprivate func cancelSoon() {
+    DispatchQueue.global().async { self.cancel() }
+  }
+}
+
 /// The exchanges under way, by the number of their task.
 ///
 /// A delegate, because only one sees a body grow and can stop it.
@@ -93,13 +126,14 @@ private final class ExchangeTable: NSObject, URLSessionDataDelegate {
   private struct Exchange {
     let continuation: CheckedContinuation<HTTPAnswer, any Error>
     let limit: Int
-    var body: [UInt8] = []
+    var body = Data()
     var isTooLong = false
 
-    /// Whether the body has become longer than it may be.
+    /// Whether the body has just become longer than it may be.
     mutating func take(_ data: Data) -> Bool {
-      isTooLong = isTooLong || body.count + data.count > limit
-      if !isTooLong { body.append(contentsOf: data) }
+      guard !isTooLong else { return false }
+      isTooLong = body.count + data.count > limit
+      if !isTooLong { body.append(data) }
       return isTooLong
     }
   }
@@ -120,7 +154,7 @@ private final class ExchangeTable: NSObject, URLSessionDataDelegate {
     } onCancel: {
       // The continuation first: a connection can take its time to close.
       end(task.taskIdentifier, .failure(CancellationError()))
-      task.cancel()
+      task.cancelSoon()
     }
   }
 
@@ -131,7 +165,7 @@ private final class ExchangeTable: NSObject, URLSessionDataDelegate {
   func urlSession(_ session: URLSession, dataTask: URLSessionDataTask, didReceive data: Data) {
     let number = dataTask.taskIdentifier
     let isTooLong: Bool = exchanges.withLock { $0[number]?.take(data) ?? false }
-    if isTooLong { dataTask.cancel() }
+    if isTooLong { dataTask.cancelSoon() }
   }
 
   func urlSession(
@@ -147,7 +181,7 @@ private final class ExchangeTable: NSObject, URLSessionDataDelegate {
           throw HTTPFailure.connection("the connection ended without an answer")
         }
         return HTTPAnswer(
-          status: response.statusCode, headers: response.headers, body: exchange.body)
+          status: response.statusCode, headers: response.headers, body: [UInt8](exchange.body))
       })
   }
 
