@@ -10,7 +10,8 @@ extension LoopbackServer {
   ) throws -> RemoteModel {
     var settings = RemoteSettings()
     settings.retries.firstPause = .milliseconds(2)
-    settings.retries.timeout = .seconds(20)
+    // A machine that is busy with other builds was seen to stall for 40 s.
+    settings.retries.timeout = .seconds(200)
     change(&settings)
     return try RemoteModel(
       address(script), settings: settings,

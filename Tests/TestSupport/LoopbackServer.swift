@@ -24,10 +24,12 @@ package final class LoopbackServer {
   /// A proxy that is set on this machine would not know its loopback.
   private static let goesStraight: Void = { setenv("no_proxy", "127.0.0.1", 1) }()
 
-  /// By SIGKILL: a child may have inherited that milder signals are blocked.
+  /// By SIGKILL: a child may have inherited that milder signals are blocked. The system is asked
+  /// for its end, because `waitUntilExit` waits for a run loop, at times for many seconds.
   deinit {
     kill(process.processIdentifier, SIGKILL)
-    process.waitUntilExit()
+    var end = siginfo_t()
+    _ = waitid(P_PID, id_t(process.processIdentifier), &end, WEXITED | WNOWAIT)
   }
 
   /// The model of that name, as `--model` takes it.
