@@ -93,11 +93,14 @@ let package = Package(
     .executableTarget(
       name: "CrashingRun", dependencies: ["Lab"], path: "Tests/CrashingRun",
       swiftSettings: upcoming),
+    .executableTarget(
+      name: "LoopbackServer", path: "Tests/LoopbackServer", swiftSettings: upcoming),
     tests("StatisticsTests", ["Statistics"], fixtures: true),
     tests("LabTests", ["Lab", "Statistics", "CrashingRun"]),
     tests("StudioTests", ["Studio", "Lab", "Statistics"]),
     tests("TensorsTests", ["Tensors"]),
-    tests("LanguageModelsTests", ["LanguageModels", "Tensors"], fixtures: true),
+    tests(
+      "LanguageModelsTests", ["LanguageModels", "Tensors", "LoopbackServer"], fixtures: true),
     tests("TrainingTests", ["Training", "LanguageModels", "Tensors"], fixtures: true),
     tests(
       "TrialsTests",
@@ -105,7 +108,7 @@ let package = Package(
         "Trials", "Studio", "Organisms", "Instruments", "Training", "LanguageModels", "Lab",
         "Statistics", "Tensors",
       ]),
-    tests("CommandTests", ["plumbline", "CrashingRun"]),
+    tests("CommandTests", ["plumbline", "CrashingRun", "LoopbackServer"]),
   ],
   cxxLanguageStandard: .cxx20
 )

@@ -21,8 +21,12 @@ package enum ModelCatalog {
 
   /// The file of a catalogue name, or the path itself where `model` names none.
   ///
-  /// - Throws: ``ModelCatalogError`` where a known model is not on this machine.
+  /// - Throws: ``ModelCatalogError`` where a known model is not on this machine, and for a
+  ///   ``RemoteModel``, which has no file.
   package static func path(of model: String) throws(ModelCatalogError) -> String {
+    guard !RemoteEndpoint.isMeant(by: model) else {
+      throw .remote(name: RemoteEndpoint.nameOnly(model))
+    }
     guard let entry = entries.first(where: { $0.name == model }) else {
       if model.contains("/") || model.hasSuffix(".gguf") || exists(model) { return model }
       throw .unknown(name: model)
@@ -64,6 +68,7 @@ package enum ModelCatalogError: Error, Equatable, CustomStringConvertible {
   case unknown(name: String)
   case notFetched(entry: ModelCatalog.Entry)
   case locked(folder: String)
+  case remote(name: String)
 
   package var description: String {
     switch self {
@@ -77,6 +82,9 @@ package enum ModelCatalogError: Error, Equatable, CustomStringConvertible {
     case .locked(let folder):
       "Expected to look for the model in \(folder), found no permission: open the folder to this "
         + "user, run `make bootstrap` where it is not fetched yet, or name a GGUF file"
+    case .remote(let name):
+      "Expected access to a model's weights, activations and tokens, found the remote model "
+        + "`\(name.prefix(100))`, which gives text and log-probabilities only: name a GGUF file"
     }
   }
 }

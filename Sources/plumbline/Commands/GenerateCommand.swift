@@ -9,15 +9,17 @@ struct GenerateCommand: AsyncParsableCommand {
     discussion: """
       Without --prompt and --chat the prompt is read from standard input. A prompt is taken as it
       is; a conversation goes through the model's chat template. At temperature 0 the likeliest
-      token is taken each time.
+      token is taken each time. \(RemoteOptions.discussion)
 
       EXAMPLE
         plumbline generate --prompt 'The capital of France is' --max-tokens 8 --json
         echo '[{"role": "user", "content": "Hello!"}]' > chat.json
         plumbline generate --chat chat.json --temperature 0.7 --seed 1
+        plumbline generate --model openai:my-model@http://localhost:8080/v1 --chat chat.json
       """)
 
   @OptionGroup var options: ModelOptions
+  @OptionGroup var remote: RemoteOptions
 
   @Option(help: "The text to continue.")
   var prompt: String?
@@ -33,6 +35,9 @@ struct GenerateCommand: AsyncParsableCommand {
 
   @Option(help: "Seed of the draws.")
   var seed: UInt64 = 0
+
+  @Option(help: "Ask a remote model for log-probabilities, and so many likeliest tokens a place.")
+  var topLogprobs: Int?
 
   @Flag(help: "Print {\"text\", \"ids\", \"logprobs\", \"finish_reason\": \"stop|length\", …}.")
   var json = false
@@ -61,9 +66,15 @@ struct GenerateCommand: AsyncParsableCommand {
     guard temperature >= 0, temperature.isFinite else {
       throw ValidationError("Expected --temperature of 0 or more, found \(temperature).")
     }
+    guard topLogprobs == nil || options.file.isRemote else {
+      throw ValidationError("Expected --top-logprobs with a remote model only: leave it out.")
+    }
   }
 
   func run() async throws {
+    if let model = try remote.model(options) { return try await run(model) }
+    // Before the model is loaded, which takes longer than finding that there is nothing to do.
+    _ = try options.file.path()
     let input = try readInput()
     let model = try await options.load()
     let adapter = try await options.loadAdapter(for: model)
@@ -81,7 +92,7 @@ struct GenerateCommand: AsyncParsableCommand {
         finishReason: result.finishReason, promptTokens: ids.count))
   }
 
-  private enum Input {
+  enum Input {
     case text(String)
     case messages([ChatMessage])
 
@@ -93,9 +104,7 @@ struct GenerateCommand: AsyncParsableCommand {
     }
   }
 
-  /// Before the model is loaded, which takes longer than finding that there is nothing to do.
-  private func readInput() throws -> Input {
-    _ = try options.file.path()
+  func readInput() throws -> Input {
     if let chat { return .messages(try ChatFile.messages(path: chat)) }
     if let prompt {
       guard !prompt.isEmpty else {

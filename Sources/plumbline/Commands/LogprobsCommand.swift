@@ -10,12 +10,14 @@ struct LogprobsCommand: AsyncParsableCommand {
     discussion: """
       In nats, of each token after the first given those before it; the first has none. The text is
       taken as it is: special tokens in it are recognised, nothing is added.
+      \(RemoteOptions.discussion)
 
       EXAMPLE
         echo 'The capital of France is Paris' | plumbline logprobs --json
       """)
 
   @OptionGroup var options: ModelOptions
+  @OptionGroup var remote: RemoteOptions
 
   @Flag(help: "Print {\"ids\": […], \"logprobs\": [null, …]}, one a token.")
   var json = false
@@ -26,6 +28,7 @@ struct LogprobsCommand: AsyncParsableCommand {
   }
 
   func run() async throws {
+    if let model = try remote.model(options) { return try await run(model) }
     _ = try options.file.path()
     let text = try StandardInput.nonEmptyText()
     let model = try await options.load()

@@ -8,6 +8,7 @@ enum ExitStatus: Int32, CaseIterable {
   case usage = 64
   case data = 65
   case missingInput = 66
+  case unavailable = 69
   case failure = 70
   case cannotCreate = 73
   case io = 74
@@ -22,6 +23,7 @@ enum ExitStatus: Int32, CaseIterable {
     case .usage: "the command line asks for something that does not exist"
     case .data: "an input was read and is not usable: malformed, empty, damaged"
     case .missingInput: "an input file, model or run is missing or not readable"
+    case .unavailable: "a remote model did not answer, or not as it should"
     case .failure: "a computation failed"
     case .cannotCreate: "an output file cannot be written"
     case .io: "reading standard input or writing a stream or run failed"
@@ -36,6 +38,8 @@ enum ExitStatus: Int32, CaseIterable {
     case let error as LabError: self = .init(of: error)
     case let error as SiteError: self = .init(of: error)
     case let error as WorkerFailure: self = .init(of: error)
+    case let error as RemoteModelError: self = .init(of: error)
+    case ModelCatalogError.remote: self = .usage
     case is ModelCatalogError: self = .missingInput
     case is TokenizerError, is ChatTemplateError, is ChatTokensError, is GenerationError,
       is RecipeError, is AuditError:
@@ -49,6 +53,15 @@ enum ExitStatus: Int32, CaseIterable {
     case .unreadable: self = .missingInput
     case .malformed, .unsupported, .absent: self = .data
     case .unwritable: self = .cannotCreate
+    }
+  }
+
+  private init(of error: RemoteModelError) {
+    switch error {
+    case .badAddress, .unencrypted, .proxied, .badKey, .badRequest: self = .usage
+    case .unusableCache: self = .cannotCreate
+    case .refused, .unavailable, .redirected, .malformed, .notOffered, .repeatsKey:
+      self = .unavailable
     }
   }
 

@@ -8,6 +8,9 @@ struct ModelOption: ParsableArguments {
   @Option(help: "A name from `plumbline models`, or a GGUF file.")
   var model = ModelCatalog.defaultName
 
+  /// Whether it is behind an API and not on this machine.
+  var isRemote: Bool { RemoteEndpoint.isMeant(by: model) }
+
   func path() throws -> String { try ModelCatalog.path(of: model) }
 }
 
