@@ -93,7 +93,7 @@ let package = Package(
     tests("LabTests", ["Lab", "Statistics", "CrashingRun"]),
     tests("StudioTests", ["Studio", "Lab", "Statistics"]),
     tests("TensorsTests", ["Tensors"]),
-    tests("LanguageModelsTests", ["LanguageModels", "Tensors"], fixtures: true),
+    tests("LanguageModelsTests", ["LanguageModels", "Tensors", "Digests"], fixtures: true),
     tests("TrainingTests", ["Training", "LanguageModels", "Tensors"], fixtures: true),
     tests(
       "TrialsTests",
