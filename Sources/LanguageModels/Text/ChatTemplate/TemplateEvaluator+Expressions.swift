@@ -11,7 +11,10 @@ extension TemplateEvaluator {
     case .unpack: throw failure("a `*` that is no argument")
     case .list(let elements): return try bounded(.list(evaluate(elements)))
     case .dictionary(let entries): return try bounded(dictionary(entries))
-    case .attribute(let base, let name): return try attribute(name, of: evaluate(base))
+    case .attribute(let base, let name):
+      // First, because it may make the namespace whose attribute is meant.
+      let base = try evaluate(base)
+      return try attribute(name, of: base)
     case .element(let base, let index): return try element(evaluate(index), of: evaluate(base))
     case .slice(let base, let bounds): return try slice(evaluate(base), bounds)
     case .call(let function, let arguments, let line):
@@ -20,7 +23,9 @@ extension TemplateEvaluator {
       return try filter(evaluate(value), name, evaluate(arguments), line)
     case .test(let value, let name, let arguments, let line):
       return .bool(try test(evaluate(value), name, evaluate(arguments), line))
-    case .negate(let value): return try negate(evaluate(value))
+    case .negate(let value):
+      let value = try evaluate(value)
+      return try negate(value)
     case .not(let value): return .bool(try !evaluate(value).isTrue)
     case .and(let left, let right):
       let value = try evaluate(left)

@@ -44,12 +44,7 @@ extension TemplateEvaluator {
     if let attribute = arguments.named["attribute"] {
       let standard = arguments.named["default"]
       for element in try elements(of: value) {
-        let part = try self.part(attribute, of: element)
-        if case .undefined = part, let standard {
-          result.append(standard)
-        } else {
-          result.append(part)
-        }
+        result.append(try part(attribute, of: element, standard: standard))
       }
       return .generator(result)
     }
@@ -87,13 +82,14 @@ extension TemplateEvaluator {
 
   /// A part by its name, by its index, or by names with points between them.
   private mutating func part(
-    _ path: TemplateValue, of value: TemplateValue
+    _ path: TemplateValue, of value: TemplateValue, standard: TemplateValue? = nil
   ) throws(ChatTemplateError) -> TemplateValue {
     guard case .string(let names) = path else { return try element(path, of: value) }
     var value = value
     for name in names.split(separator: ".", omittingEmptySubsequences: false) {
       let index = Int(name).map { TemplateValue.integer($0) }
       value = try element(index ?? .string(String(name)), of: value)
+      if case .undefined = value, let standard { value = standard }
     }
     return value
   }
