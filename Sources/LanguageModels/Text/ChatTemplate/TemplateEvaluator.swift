@@ -99,7 +99,8 @@ struct TemplateEvaluator {
       if let value = scope[name] { return value }
     }
     switch name {
-    case "raise_exception", "namespace", "range", "dict": return .function(name)
+    case "raise_exception", "namespace", "range", "dict", "lipsum", "cycler", "joiner":
+      return .function(name)
     case "strftime_now" where date != nil: return .function(name)
     default: return .undefined(name)
     }
