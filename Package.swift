@@ -100,7 +100,8 @@ let package = Package(
     tests("StudioTests", ["Studio", "Lab", "Statistics"]),
     tests("TensorsTests", ["Tensors"]),
     tests(
-      "LanguageModelsTests", ["LanguageModels", "Tensors", "LoopbackServer"], fixtures: true),
+      "LanguageModelsTests", ["LanguageModels", "Tensors", "Digests", "LoopbackServer"],
+      fixtures: true),
     tests("TrainingTests", ["Training", "LanguageModels", "Tensors"], fixtures: true),
     tests(
       "TrialsTests",

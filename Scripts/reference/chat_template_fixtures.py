@@ -15,11 +15,27 @@ import json
 import sys
 
 import jinja2
+import jinja2.ext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 
 class Refused(Exception):
     pass
+
+
+class Generation(jinja2.ext.Extension):
+    """transformers' mark: its body runs as a call, with variables of its own."""
+
+    tags = {"generation"}
+
+    def parse(self, parser):
+        line = next(parser.stream).lineno
+        body = parser.parse_statements(["name:endgeneration"], drop_needle=True)
+        call = self.call_method("_run")
+        return jinja2.nodes.CallBlock(call, [], [], body).set_lineno(line)
+
+    def _run(self, caller):
+        return caller()
 
 
 def environment():
@@ -35,6 +51,7 @@ def environment():
     env = ImmutableSandboxedEnvironment(
         trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
     )
+    env.add_extension(Generation)
     env.filters["tojson"] = tojson
     env.globals["raise_exception"] = raise_exception
     return env
@@ -318,6 +335,48 @@ SNIPPETS = r"""
 {{ messages[0]['role'] + ': ' + messages[0]['content'] if messages[0] is mapping else 'x' }}
 {{ messages | length > 1 and messages[1].role == 'assistant' }}
 {{ bos_token }}{{ eos_token }}{{ add_generation_prompt }}{{ tools }}{{ unk_token is defined }}
+{% macro f(a, b='x', c=none) %}[{{ a }}{{ b }}{{ c }}]{% endmacro %}{{ f(1) }}{{ f(1, 2) }}{{ f(1, c=3) }}{{ f(a=1, b=2) }}{{ f() }}
+{% macro f(a) %}{{ a }}{% endmacro %}{{ f(1, 2) }}
+{% macro f(a) %}{{ a }}{% endmacro %}{{ f(b=2) }}
+{% macro f(a) %}{{ a }}{% endmacro %}{{ f(1, a=2) }}
+{% macro f(a=1, b) %}{% endmacro %}
+{% set x = 1 %}{% macro f() %}{{ x }}{% set x = 5 %}{{ x }}{% endmacro %}{% set x = 2 %}{{ f() }}{{ x }}
+{% macro f() %}{{ i is defined }}{{ loop is defined }}{% endmacro %}{% for i in [1] %}{{ f() }}{% endfor %}
+{% macro f(n) %}{{ n }}{% if n > 0 %}{{ f(n - 1) }}{% endif %}{% endmacro %}{{ f(3) }}
+{% set ns = namespace(n=0) %}{% macro f() %}{% set ns.n = ns.n + 1 %}{% endmacro %}{{ f() }}{{ f() }}{{ ns.n }}
+{% macro f(x) %} {{ x }} {% endmacro %}{{ f('a') | trim }}{{ f('a') | length }}{{ f('b') ~ 'c' }}{{ f is defined }}{{ f is callable }}{{ g is defined }}
+{% macro f(x, y) %}{{ x }}-{{ y }}{% endmacro %}{% set l = [f] %}{{ l[0](*[1, 2]) }} {{ f(*'ab') }}
+{% with a = 1, b = 2 %}{{ a + b }}{% set a = 5 %}{{ a }}{% endwith %}{{ a is defined }}
+{% filter upper | replace('A', 'b') %}a {{ 'c' }}{% endfilter %}
+{% generation %}{% set q = 1 %}{{ q }}{% endgeneration %}{{ q is defined }}
+{{ {'b': 1, 'A': 2, 'c': 0} | dictsort | map('join') | list }} {{ {'b': 1, 'a': 2} | dictsort(by='value') | map('join') | list }} {{ {'b': 1, 'A': 2} | dictsort(true) | map('join') | list }} {{ {'b': 1, 'a': 2} | dictsort(reverse=true) | map('join') | list }}
+{{ {1: 'a', 20: 'b', '1': 'c'} }} {{ {1: 'a'}[1] }} {{ 1 in {1: 'a'} }} {{ '1' in {1: 'a'} }} {% for k, v in {5: 1, 2: 2} | dictsort %}{{ k + v }}{% endfor %} {{ {1: [2]} | tojson }}
+{{ [3, 1, 2] | sort }} {{ ['b', 'A', 'c'] | sort }} {{ ['b', 'A'] | sort(case_sensitive=true) }} {{ [1, 3, 2] | sort(reverse=true) }} {{ messages | sort(attribute='role') | map(attribute='role') | list }}
+{{ [1, 'a'] | sort }}
+{{ ['a', 'B', 'A', 'b'] | unique | list }} {{ [1, 2, 1] | unique | join }} {{ [3, 1, 2] | min }} {{ [3, 1, 2] | max }} {{ [1, 2.5] | sum }} {{ [] | min }}|
+{{ messages | map(attribute='role') | join(',') }} {{ [1, 2] | map('string') | join('-') }} {{ ['a ', ' b'] | map('trim') | list }} {{ [{'a': {'b': 1}}, {}] | map(attribute='a.b', default=0) | list }}
+{{ [1, 0, 2, none] | select | list }} {{ [1, 2, 3] | select('odd') | list }} {{ [1, 2, 3] | reject('odd') | list }} {{ [1, 2, 3] | select('gt', 1) | list }} {{ none | select | list }} {{ none | map('upper') | list }}
+{{ messages | selectattr('role', 'equalto', 'user') | list | length }} {{ messages | rejectattr('role', 'eq', 'user') | map(attribute='role') | list }} {{ messages | selectattr('nope') | list }} {{ messages | selectattr('nope', 'undefined') | list | length }}
+{{ [1] | map('string') | tojson }}
+{{ [1] | select | length }}
+{{ 'a\nb\n\nc' | indent }}|{{ 'a\nb' | indent(2, true) }}|{{ 'a\n\nb' | indent(2, blank=true) }}|{{ 'a\nb\n' | indent('> ') }}|{{ '' | indent(3, true) }}|
+{{ "they're (bill's) friends-here" | title }} {{ 'abc DEF' | title }}
+{{ 'é <b>&\'"\u2028\U0001f600' | tojson(ensure_ascii=true) }} {{ {'b': 1, 'a': {'d': 1, 'c': 2}} | tojson(sort_keys=true) }} {{ [1, {'a': []}] | tojson(indent=4) }}
+{{ 'a' * 3 }}{{ 2 * 'bc' }}{{ 'x' * 0 }}{{ 'x' * -1 }} {{ [1, 2] * 2 }} {{ true * 'y' }} {{ 'a' * 1.0 }}
+{{ 'hello'.find('l') }} {{ 'hello'.rfind('l') }} {{ 'héllo'.find('o') }} {{ 'a'.find('z') }} {{ 'aXbX'.count('X') }} {{ 'abc'.count('') }} {{ ', '.join(['a', 'b']) }} {{ 'a\nb\r\nc\n'.splitlines() }}
+{{ 'prefix-x'.removeprefix('prefix-') }} {{ 'x.py'.removesuffix('.py') }} {{ 'x'.removeprefix('y') }} {{ '12'.isdigit() }}{{ ''.isdigit() }}{{ 'a1'.isalnum() }}{{ 'é'.isalpha() }}{{ ' \t'.isspace() }}{{ 'AB1'.isupper() }}{{ 'ab'.islower() }}{{ '1'.isupper() }}
+{{ '{} and {}'.format(1, 'b') }} {{ '{0}{1}{0}'.format('a', 'b') }} {{ '{x}'.format(x=none) }} {{ '{{}}'.format() }}
+{{ '{}'.format() }}
+{{ '3.5' | float }} {{ 'x' | float }} {{ 2 | float }} {{ -3 | abs }} {{ (-3) | abs }} {{ (-2.5) | abs }}
+{{ 1 is gt 0 }} {{ 1 is lt(0) }} {{ 1 is ge 1 }} {{ 1 is le 0 }} {{ 1 is ne 2 }} {{ none is sameas none }} {{ range is callable }} {{ 5 is callable }}
+{{ namespace(a=1).a }} {{ namespace({'a': 1}).a }} {{ dict(a=1, b=2) }} {{ dict(b=2, a=1) }}
+{{ raise_exception is defined }} {{ range is defined }} {{ lipsum is undefined }}
+{{ [1, 2].append(3) }}
+{{ {'a': 1}.update({'b': 2}) }}
+{{ {'a': 1}.pop('a') }}
+{{ [{'a': 1}, {'a': 2}] | join('-', attribute='a') }} {{ none | trim }} {{ [1] | string | length }} {{ 5 | trim }}
+{{ 'a' in ['a'] and 'b' not in 'abc' or false }} {{ [1, 2] in [[1, 2]] }} {{ {'a': 1} in [{'a': 1}] }}
+{{ ('a', 'b')[0] }} {% for x in ('a', 'b') %}{{ x }}{% endfor %}
 """.strip().split("\n")
 
 SPACING = [
@@ -353,7 +412,8 @@ def outcome(env, template, **variables):
         return env.from_string(template).render(**variables)
     except Refused as refused:
         return {"refused": str(refused)}
-    except (jinja2.TemplateError, TypeError, ValueError, ZeroDivisionError, OverflowError):
+    except (jinja2.TemplateError, TypeError, ValueError, ZeroDivisionError, OverflowError,
+            LookupError, RecursionError):
         return None
 
 

@@ -175,8 +175,7 @@ import Testing
         try SafetensorsCheckpoint(folder: folder.path)
       } throws: { error in
         guard case .absent? = error as? ModelFileError else { return false }
-        return "\(error)".contains(
-          "model.safetensors or model.safetensors.index.json, found neither")
+        return "\(error)".contains("or model.safetensors.index.json, found neither")
       }
       try Data("x".utf8).write(to: folder.appendingPathComponent("pytorch_model.bin"))
       #expect {

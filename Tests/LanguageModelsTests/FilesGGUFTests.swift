@@ -78,8 +78,7 @@ import Testing
       #expect {
         try tensor.floats()
       } throws: {
-        "\($0)".contains(
-          "Q6_K weights, found \(name) in `x`: take the model's file of another type")
+        "\($0)".contains("Q6_K weights, found \(name) in `x`: take the model's file of another")
       }
     }
   }

@@ -126,14 +126,16 @@ private func outcome(
   }
 
   @Test(arguments: [
-    ("\n{% macro f() %}{% endmacro %}", 2, "the statement `macro`"),
+    ("\n{% call f() %}{% endcall %}", 2, "the statement `call`"),
     ("\n\n{{ 'a' | shout }}", 3, "the filter `shout`"),
     ("{{ 1\n is prime }}", 2, "the test `prime`"),
-    ("{{ strftime_now('%Y') }}", 1, "the function `strftime_now`"),
+    ("{{ lipsum() }}", 1, "the function `lipsum`"),
     ("a\n{{ 'a'.encode() }}", 2, "the method `encode` of a string"),
     ("{% for x in y recursive %}{% endfor %}", 1, "a recursive loop"),
     ("{{ 2 ** 3 }}", 1, "the operator `**`"),
-    ("{{ f(*x) }}", 1, "the unpacking of arguments"),
+    ("{{ f(**x) }}", 1, "the unpacking of named arguments"),
+    ("{{ 'a'() }}", 1, "a call of a string"),
+    ("{{ [1] | map('string') }}", 1, "the text of a generator"),
   ])
   func `what is not implemented is named with its line`(
     source: String, line: Int, construct: String
@@ -173,6 +175,20 @@ private func outcome(
     String(repeating: "{{ '", count: 1) + String(repeating: "x", count: 1000) + "' }}"
       + "{% for a in range(999999) %}{{ 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx' }}"
       + "{% endfor %}",
+    "{{ range(1000000000) | list }}",
+    "{{ 'a' * 1000000000 }}", "{{ [1] * 9223372036854775807 }}", "{{ 'ab' * 9223372036854775807 }}",
+    "{% macro f(x) %}{{ f(x) }}{% endmacro %}{{ f(1) }}",
+    "{% macro f(x) %}{{ g(x) }}{% endmacro %}{% macro g(x) %}{{ f(x) ~ f(x) }}{% endmacro %}{{ f(1) }}",
+    "{% macro f(n) %}{% if n %}{{ f(n - 1) }}{{ f(n - 1) }}{% endif %}{% endmacro %}{{ f(60) }}",
+    "{% set s = 'x' * 9999999 %}{{ [" + String(repeating: "s, ", count: 200) + "] }}",
+    "{% set s = ['x' * 99999] * 99999 %}{{ s | join }}",
+    "{% set s = ['x' * 99999] * 99999 %}{{ s | tojson }}",
+    "{% set s = [0] * 99999 %}{% for a in s %}{{ 1 in s }}{% endfor %}",
+    "{% set s = [0] * 99999 %}{% for a in s %}{% set t = s[1:] %}{% endfor %}",
+    "{% set s = 'x' * 999999 %}{% for a in range(99999) %}{{ s | length }}{% endfor %}",
+    "{% set s = range(99999) | list %}{{ s | unique | list | length }}",
+    "{{ 'a' | indent(999999999) }}",
+    "{% set s = '\n' * 99999 %}{{ s | indent(99999, true, true) }}",
     "{{ " + String(repeating: "(", count: 5000) + "1" + String(repeating: ")", count: 5000) + " }}",
     "{{ " + String(repeating: "[", count: 5000) + String(repeating: "]", count: 5000) + " }}",
     "{{ " + String(repeating: "-", count: 5000) + "1 }}",
@@ -194,6 +210,21 @@ private func outcome(
         return
       }
     }
+  }
+
+  @Test func `strftime_now tells the given date, and is undefined without one`() throws {
+    let template = try ChatTemplate(
+      "{{ strftime_now is defined }}{% if strftime_now is defined %}"
+        + "{{ strftime_now('%d %b %Y|%B|%A|%a|%y|%m|%e|%H:%M:%S|%I %p|%F|%T|%%') }}{% endif %}")
+    let date = ChatDate(year: 2026, month: 3, day: 1, hour: 13, minute: 5, second: 7)
+    // What Python's datetime gives for this moment.
+    #expect(
+      try template.render(messages: [], date: date, addGenerationPrompt: false)
+        == "True01 Mar 2026|March|Sunday|Sun|26|03| 1|13:05:07|01 PM|2026-03-01|13:05:07|%")
+    #expect(try template.render(messages: [], addGenerationPrompt: false) == "False")
+    #expect {
+      try render("{{ strftime_now('%Y') }}")
+    } throws: { "\($0)".contains("`strftime_now`, for which no date was given") }
   }
 
   @Test func `extreme integers are errors or right, never traps`() throws {

@@ -13,7 +13,7 @@ struct JSONScanner {
   let bytes: UnsafeRawBufferPointer
   let path: String
   let subject: Subject
-  private var offset = 0
+  private(set) var offset = 0
 
   init(bytes: UnsafeRawBufferPointer, path: String, subject: Subject = .header) {
     self.bytes = bytes
@@ -140,9 +140,15 @@ struct JSONScanner {
     default:
       // A number or a word: which one does not matter here.
       let start = offset
-      while let byte = peek(), isPlain(byte) { offset += 1 }
-      guard offset > start else { throw unexpected("a value", at: start) }
+      if plainText().isEmpty { throw unexpected("a value", at: start) }
     }
+  }
+
+  /// Reads what may be a number or a word.
+  mutating func plainText() -> String {
+    let start = offset
+    while let byte = peek(), isPlain(byte) { offset += 1 }
+    return String(decoding: bytes[start..<offset], as: UTF8.self)
   }
 
   private func isPlain(_ byte: UInt8) -> Bool {
@@ -162,9 +168,9 @@ struct JSONScanner {
 
   // MARK: Bytes
 
-  private func peek() -> UInt8? { offset < bytes.count ? bytes[offset] : nil }
+  func peek() -> UInt8? { offset < bytes.count ? bytes[offset] : nil }
 
-  private mutating func skipSpace() {
+  mutating func skipSpace() {
     while let byte = peek(), byte == 0x20 || (0x09...0x0a).contains(byte) || byte == 0x0d {
       offset += 1
     }
@@ -176,12 +182,12 @@ struct JSONScanner {
     return true
   }
 
-  private mutating func take(_ symbol: Unicode.Scalar) -> Bool {
+  mutating func take(_ symbol: Unicode.Scalar) -> Bool {
     skipSpace()
     return take(exactly: symbol)
   }
 
-  private mutating func expect(_ symbol: Unicode.Scalar) throws(ModelFileError) {
+  mutating func expect(_ symbol: Unicode.Scalar) throws(ModelFileError) {
     guard take(symbol) else { throw unexpected("`\(symbol)`", at: offset) }
   }
 
@@ -195,7 +201,7 @@ struct JSONScanner {
         remedy: subject.remedy))
   }
 
-  private func unexpected(_ expected: String, at position: Int) -> ModelFileError {
+  func unexpected(_ expected: String, at position: Int) -> ModelFileError {
     let rest = bytes.dropFirst(position).prefix(12)
     let found = rest.isEmpty ? "its end" : quoted(String(decoding: rest, as: UTF8.self))
     return malformed("\(expected) at byte \(position) of the \(subject.name)", found)

@@ -42,9 +42,9 @@ struct SafetensorsIndex {
     }
   }
 
-  private static func weightMap(_ json: inout JSONScanner) throws(ModelFileError) -> [String:
-    String]
-  {
+  private static func weightMap(
+    _ json: inout JSONScanner
+  ) throws(ModelFileError) -> [String: String] {
     var map: [String: String] = [:]
     try json.object { (json, tensor) throws(ModelFileError) in
       let shard = try json.string()

@@ -64,21 +64,39 @@ package struct ChatTemplate: Sendable {
   package func render(
     _ messages: [ChatMessage], addGenerationPrompt: Bool
   ) throws(ChatTemplateError) -> String {
-    var globals: [String: TemplateValue] = [
-      "messages": .list(
-        messages.map {
-          .dictionary([
-            .init(key: "role", value: .string($0.role)),
-            .init(key: "content", value: .string($0.content)),
-          ])
-        }),
-      "add_generation_prompt": .bool(addGenerationPrompt),
-      // transformers passes these even where there are none.
-      "tools": .null, "documents": .null,
-    ]
+    try render(
+      messages: messages.map {
+        .object([
+          .init(name: "role", value: .string($0.role)),
+          .init(name: "content", value: .string($0.content)),
+        ])
+      }, addGenerationPrompt: addGenerationPrompt)
+  }
+
+  /// Writes messages of any form down: with tool calls, or contents of several parts.
+  ///
+  /// - Parameters:
+  ///   - messages: Objects as the template expects them, oldest turn first.
+  ///   - tools: The schemas of the tools that the model may call; `none` in the template if nil.
+  ///   - variables: Whatever else the template reads, such as `enable_thinking`.
+  ///   - date: What `strftime_now` tells; it is undefined if nil, and many templates then write
+  ///     a fixed date.
+  ///   - addGenerationPrompt: Whether the text ends with the beginning of an answer.
+  /// - Returns: The prompt.
+  /// - Throws: As ``render(_:addGenerationPrompt:)``.
+  package func render(
+    messages: [ChatValue], tools: [ChatValue]? = nil, variables: [String: ChatValue] = [:],
+    date: ChatDate? = nil, addGenerationPrompt: Bool
+  ) throws(ChatTemplateError) -> String {
+    var globals = variables.mapValues(\.templateValue)
+    globals["messages"] = ChatValue.list(messages).templateValue
+    globals["add_generation_prompt"] = .bool(addGenerationPrompt)
+    globals["tools"] = tools.map { ChatValue.list($0).templateValue } ?? .null
+    // transformers passes these even where there are none.
+    if globals["documents"] == nil { globals["documents"] = .null }
     if let bosToken { globals["bos_token"] = .string(bosToken) }
     if let eosToken { globals["eos_token"] = .string(eosToken) }
-    var evaluator = TemplateEvaluator(globals: globals, limits: limits)
+    var evaluator = TemplateEvaluator(globals: globals, limits: limits, date: date)
     return try evaluator.render(body)
   }
 }

@@ -135,7 +135,7 @@ enum PythonText {
   }
 
   /// `json.dumps(text, ensure_ascii=False)`.
-  static func json(_ text: String) -> String {
+  static func json(_ text: String, isASCII: Bool = false) -> String {
     var result = "\""
     for scalar in text.unicodeScalars {
       switch scalar {
@@ -148,10 +148,45 @@ enum PythonText {
       case "\u{0}"..<" ":
         let digits = String(scalar.value, radix: 16)
         result += "\\u" + String(repeating: "0", count: 4 - digits.utf8.count) + digits
+      case "\u{7F}"... where isASCII && scalar.value > 0x7F:
+        for unit in String(scalar).utf16 {
+          let digits = String(unit, radix: 16)
+          result += "\\u" + String(repeating: "0", count: 4 - digits.utf8.count) + digits
+        }
       default: result.unicodeScalars.append(scalar)
       }
     }
     return result + "\""
+  }
+
+  /// Jinja's `title`: each run of white space, hyphens and opening brackets begins a word.
+  static func titled(_ text: String) -> String {
+    var result = ""
+    var isInside = false
+    for scalar in text.unicodeScalars {
+      result +=
+        isInside ? scalar.properties.lowercaseMapping : scalar.properties.uppercaseMapping
+      isInside = !(isSpace(scalar) || "-({[<".unicodeScalars.contains(scalar))
+    }
+    return result
+  }
+
+  /// `str.splitlines()`.
+  static func lines(_ text: String) -> [String] {
+    var lines: [String] = []
+    var line = String.UnicodeScalarView()
+    var previous: Unicode.Scalar?
+    for scalar in text.unicodeScalars {
+      defer { previous = scalar }
+      if scalar == "\n", previous == "\r" { continue }
+      switch scalar {
+      case "\n", "\r", "\u{B}", "\u{C}", "\u{1C}"..."\u{1E}", "\u{85}", "\u{2028}", "\u{2029}":
+        lines.append(String(line))
+        line = .init()
+      default: line.append(scalar)
+      }
+    }
+    return line.isEmpty ? lines : lines + [String(line)]
   }
 
   /// `str.capitalize()` and, with `everyWord`, `str.title()`.

@@ -3,12 +3,18 @@ extension TemplateEvaluator {
     _ expression: TemplateExpression
   ) throws(ChatTemplateError) -> TemplateValue {
     try charge()
+    try enter()
+    defer { leave() }
     switch expression {
     case .literal(let value): return value
     case .name(let name): return variable(name)
+    case .unpack: throw failure("a `*` that is no argument")
     case .list(let elements): return try bounded(.list(evaluate(elements)))
     case .dictionary(let entries): return try bounded(dictionary(entries))
-    case .attribute(let base, let name): return try attribute(name, of: evaluate(base))
+    case .attribute(let base, let name):
+      // First, because it may make the namespace whose attribute is meant.
+      let base = try evaluate(base)
+      return try attribute(name, of: base)
     case .element(let base, let index): return try element(evaluate(index), of: evaluate(base))
     case .slice(let base, let bounds): return try slice(evaluate(base), bounds)
     case .call(let function, let arguments, let line):
@@ -17,7 +23,9 @@ extension TemplateEvaluator {
       return try filter(evaluate(value), name, evaluate(arguments), line)
     case .test(let value, let name, let arguments, let line):
       return .bool(try test(evaluate(value), name, evaluate(arguments), line))
-    case .negate(let value): return try negate(evaluate(value))
+    case .negate(let value):
+      let value = try evaluate(value)
+      return try negate(value)
     case .not(let value): return .bool(try !evaluate(value).isTrue)
     case .and(let left, let right):
       let value = try evaluate(left)
@@ -39,7 +47,15 @@ extension TemplateEvaluator {
     _ expressions: [TemplateExpression]
   ) throws(ChatTemplateError) -> [TemplateValue] {
     var values: [TemplateValue] = []
-    for expression in expressions { values.append(try evaluate(expression)) }
+    for expression in expressions {
+      if case .unpack(let several) = expression {
+        let all = try elements(of: evaluate(several))
+        try charge(bytes: 16 * all.count)
+        values += all
+      } else {
+        values.append(try evaluate(expression))
+      }
+    }
     return values
   }
 
@@ -48,7 +64,9 @@ extension TemplateEvaluator {
   ) throws(ChatTemplateError) -> TemplateArguments {
     var named: [String: TemplateValue] = [:]
     for (name, value) in arguments.named { named[name] = try evaluate(value) }
-    return TemplateArguments(positional: try evaluate(arguments.positional), named: named)
+    return TemplateArguments(
+      positional: try evaluate(arguments.positional), named: named,
+      names: arguments.named.map(\.name))
   }
 
   private mutating func dictionary(
@@ -56,14 +74,17 @@ extension TemplateEvaluator {
   ) throws(ChatTemplateError) -> TemplateValue {
     var result: [TemplateValue.Entry] = []
     for (key, value) in entries {
-      guard case .string(let key) = try evaluate(key) else {
-        throw failure("a mapping whose key is no string")
-      }
+      let (key, number): (String, Int?) =
+        switch try evaluate(key) {
+        case .string(let text): (text, nil)
+        case .integer(let number): (String(number), number)
+        default: throw failure("a mapping whose key is neither a string nor an integer")
+        }
       let value = try evaluate(value)
-      if let index = result.firstIndex(where: { $0.key.utf8.elementsEqual(key.utf8) }) {
+      if let index = result.firstIndex(where: { $0.has(key, number) }) {
         result[index].value = value
       } else {
-        result.append(.init(key: key, value: value))
+        result.append(.init(key: key, number: number, value: value))
       }
     }
     return .dictionary(result)
@@ -76,7 +97,7 @@ extension TemplateEvaluator {
     try charge()
     if depth > 64 { throw .limit(line: line, what: "a value of more than 64 levels") }
     switch value {
-    case .list(let elements):
+    case .list(let elements), .generator(let elements):
       for element in elements { _ = try bounded(element, depth: depth + 1) }
     case .dictionary(let entries):
       for entry in entries { _ = try bounded(entry.value, depth: depth + 1) }
@@ -98,13 +119,15 @@ extension TemplateEvaluator {
     }
   }
 
-  private func element(
+  mutating func element(
     _ index: TemplateValue, of base: TemplateValue
   ) throws(ChatTemplateError) -> TemplateValue {
     switch (base, index) {
     case (.undefined(let missing), _):
       throw failure("an element of `\(missing)`, which is undefined")
     case (.dictionary, .string(let key)): return base.value(of: key) ?? .undefined(key)
+    case (.dictionary, .integer(let number)):
+      return base.value(of: String(number), number) ?? .undefined(String(number))
     case (.namespace(let space), .string(let key)):
       return namespaces[space][key] ?? .undefined(key)
     case (.list(let elements), _):
@@ -113,6 +136,7 @@ extension TemplateEvaluator {
       return elements.indices.contains(place) ? elements[place] : .undefined("element \(index)")
     case (.string(let text), _):
       guard let index = index.asInteger else { return .undefined("an element") }
+      try charge(bytes: text.utf8.count)
       let scalars = Array(text.unicodeScalars)
       let place = index < 0 ? index + scalars.count : index
       return scalars.indices.contains(place)
@@ -144,9 +168,10 @@ extension TemplateEvaluator {
     guard step != 0 else { throw failure("a slice of step 0") }
     switch base {
     case .list(let elements):
+      try charge(bytes: 16 * elements.count)
       return .list(Self.slice(elements, parts[0], parts[1], step))
     case .string(let text):
-      try charge(bytes: text.utf8.count)
+      try charge(bytes: 4 * text.utf8.count)
       var result = String.UnicodeScalarView()
       result.append(contentsOf: Self.slice(Array(text.unicodeScalars), parts[0], parts[1], step))
       return .string(String(result))
@@ -170,7 +195,7 @@ extension TemplateEvaluator {
 
   // MARK: Operators
 
-  private func negate(_ value: TemplateValue) throws(ChatTemplateError) -> TemplateValue {
+  func negate(_ value: TemplateValue) throws(ChatTemplateError) -> TemplateValue {
     if case .double(let number) = value { return .double(-number) }
     guard let number = value.asInteger, number != .min else {
       throw failure("`-` before \(value.typeName)")
@@ -182,11 +207,17 @@ extension TemplateEvaluator {
     _ operation: TemplateExpression.Binary, _ left: TemplateValue, _ right: TemplateValue
   ) throws(ChatTemplateError) -> TemplateValue {
     switch (operation, left, right) {
-    case (.concatenate, _, _): return try join(left.text, right.text)
+    case (.concatenate, _, _): return try join(text(of: left), text(of: right))
     case (.add, .string(let a), .string(let b)): return try join(a, b)
     case (.add, .list(let a), .list(let b)):
       try charge(bytes: 16 * (a.count + b.count))
       return .list(a + b)
+    case (.multiply, .string, _) where right.asInteger != nil,
+      (.multiply, .list, _) where right.asInteger != nil:
+      return try repeated(left, right.asInteger ?? 0)
+    case (.multiply, _, .string) where left.asInteger != nil,
+      (.multiply, _, .list) where left.asInteger != nil:
+      return try repeated(right, left.asInteger ?? 0)
     default: break
     }
     if operation != .divide, let a = left.asInteger, let b = right.asInteger {
@@ -196,6 +227,27 @@ extension TemplateEvaluator {
       throw failure("`\(operation.rawValue)` between \(left.typeName) and \(right.typeName)")
     }
     return .double(try double(operation, a, b))
+  }
+
+  /// Python's `value * count`, its size checked before it is made.
+  private mutating func repeated(
+    _ value: TemplateValue, _ count: Int
+  ) throws(ChatTemplateError) -> TemplateValue {
+    let size =
+      switch value {
+      case .string(let text): text.utf8.count
+      case .list(let elements): 16 * elements.count
+      default: 0
+      }
+    let (bytes, overflow) = size.multipliedReportingOverflow(by: max(count, 0))
+    try charge(bytes: overflow ? .max : bytes)
+    // Of nothing there can be any number without a cost.
+    let count = size == 0 ? 0 : max(count, 0)
+    switch value {
+    case .string(let text): return .string(String(repeating: text, count: count))
+    case .list(let elements): return .list(Array(repeatElement(elements, count: count).joined()))
+    default: return value
+    }
   }
 
   private mutating func join(_ a: String, _ b: String) throws(ChatTemplateError) -> TemplateValue {
@@ -254,17 +306,20 @@ extension TemplateEvaluator {
     return true
   }
 
-  func holds(
+  mutating func holds(
     _ comparison: TemplateExpression.Comparison, _ left: TemplateValue, _ right: TemplateValue
   ) throws(ChatTemplateError) -> Bool {
     switch comparison {
-    case .equal: return left.equals(right)
-    case .notEqual: return !left.equals(right)
+    case .equal, .notEqual:
+      // The smaller of the two bounds what is compared; either is at hand.
+      try weigh(left)
+      return left.equals(right) == (comparison == .equal)
     case .isIn: return try contains(right, left)
     case .isNotIn: return try !contains(right, left)
     default: break
     }
     if case .string(let a) = left, case .string(let b) = right {
+      try charge(bytes: a.utf8.count + b.utf8.count)
       return Self.ordered(comparison, Array(a.utf8), Array(b.utf8)) {
         $0.lexicographicallyPrecedes($1)
       }
@@ -286,14 +341,19 @@ extension TemplateEvaluator {
     }
   }
 
-  private func contains(
+  private mutating func contains(
     _ container: TemplateValue, _ value: TemplateValue
   ) throws(ChatTemplateError) -> Bool {
     switch (container, value) {
-    case (.list(let elements), _): return elements.contains { $0.equals(value) }
+    case (.list(let elements), _):
+      try weigh(container)
+      return elements.contains { $0.equals(value) }
     case (.dictionary, .string(let key)): return container.value(of: key) != nil
+    case (.dictionary, .integer(let number)):
+      return container.value(of: String(number), number) != nil
     case (.dictionary, _), (.undefined, _): return false
     case (.string(let text), .string(let part)):
+      try charge(bytes: text.utf8.count + part.utf8.count)
       return PythonText.find(Array(part.utf8), in: Array(text.utf8)) != nil
     default: throw failure("`in` between \(value.typeName) and \(container.typeName)")
     }

@@ -2,6 +2,8 @@
 struct TemplateArguments {
   var positional: [TemplateValue] = []
   var named: [String: TemplateValue] = [:]
+  /// The names in the order in which they were written.
+  var names: [String] = []
 
   /// The argument at a place or of a name.
   func value(_ place: Int, _ name: String) -> TemplateValue? {
@@ -24,8 +26,17 @@ extension TemplateEvaluator {
     case .name(let name):
       values = try evaluate(arguments)
       self.line = line
+      if case .macro(let index) = variable(name) { return try run(macro: index, values) }
       return try self.function(name, values)
-    default: throw .unsupported(line: line, construct: "a call of a value")
+    default:
+      let callee = try evaluate(function)
+      values = try evaluate(arguments)
+      self.line = line
+      switch callee {
+      case .macro(let index): return try run(macro: index, values)
+      case .function(let name): return try self.function(name, values)
+      default: throw .unsupported(line: line, construct: "a call of \(callee.typeName)")
+      }
     }
   }
 
@@ -35,14 +46,21 @@ extension TemplateEvaluator {
     switch name {
     case "raise_exception":
       throw .refused(message: arguments.positional.first?.text ?? "")
+    case "strftime_now": return try now(text(arguments.positional.first, name))
     case "namespace":
-      namespaces.append(arguments.named)
+      var values = arguments.named
+      if case .dictionary(let entries)? = arguments.positional.first {
+        for entry in entries where values[entry.key] == nil { values[entry.key] = entry.value }
+      }
+      try charge(bytes: 16 * values.count)
+      namespaces.append(values)
       return .namespace(namespaces.count - 1)
     case "range": return try range(arguments)
     case "dict":
-      return try bounded(
-        .dictionary(
-          arguments.named.sorted { $0.key < $1.key }.map { .init(key: $0.key, value: $0.value) }))
+      let entries = arguments.names.compactMap { name in
+        arguments.named[name].map { TemplateValue.Entry(key: name, value: $0) }
+      }
+      return try bounded(.dictionary(entries))
     default: throw .unsupported(line: line, construct: "the function `\(name)`")
     }
   }
@@ -83,6 +101,7 @@ extension TemplateEvaluator {
   private mutating func method(
     _ name: String, of text: String, _ arguments: TemplateArguments
   ) throws(ChatTemplateError) -> TemplateValue? {
+    if let value = try searchMethod(name, of: text, arguments) { return value }
     switch name {
     case "strip", "lstrip", "rstrip":
       return .string(
@@ -103,6 +122,7 @@ extension TemplateEvaluator {
       let separator = try optionalText(arguments.value(0, "sep"), name)
       if separator?.isEmpty ?? false { throw failure("an empty separator") }
       let limit = arguments.value(1, "maxsplit")?.asInteger ?? -1
+      try charge(bytes: 4 * text.utf8.count)
       return .list(PythonText.split(text, separator, limit: limit).map { .string($0) })
     default: return nil
     }
@@ -113,8 +133,12 @@ extension TemplateEvaluator {
     _ arguments: TemplateArguments
   ) throws(ChatTemplateError) -> TemplateValue? {
     switch name {
-    case "items": return .list(entries.map { .list([.string($0.key), $0.value]) })
-    case "keys": return .list(entries.map { .string($0.key) })
+    case "items", "keys", "values": try charge(bytes: 16 * entries.count)
+    default: break
+    }
+    switch name {
+    case "items": return .list(entries.map { .list([$0.keyValue, $0.value]) })
+    case "keys": return .list(entries.map(\.keyValue))
     case "values": return .list(entries.map(\.value))
     case "get":
       guard case .string(let key)? = arguments.positional.first else {
@@ -125,7 +149,7 @@ extension TemplateEvaluator {
     }
   }
 
-  private func optionalText(
+  func optionalText(
     _ value: TemplateValue?, _ name: String
   ) throws(ChatTemplateError) -> String? {
     switch value {
@@ -135,7 +159,7 @@ extension TemplateEvaluator {
     }
   }
 
-  private func text(
+  func text(
     _ value: TemplateValue?, _ name: String
   ) throws(ChatTemplateError) -> String {
     guard let text = try optionalText(value, name) else {
@@ -163,6 +187,7 @@ extension TemplateEvaluator {
     guard !old.isEmpty else {
       throw .unsupported(line: line, construct: "`replace` of an empty string")
     }
+    try charge(bytes: 4 * text.utf8.count)
     let parts = PythonText.split(text, old, limit: arguments.value(2, "count")?.asInteger ?? -1)
     try charge(bytes: text.utf8.count + (parts.count - 1) * new.utf8.count)
     return .string(parts.joined(separator: new))
@@ -174,6 +199,7 @@ extension TemplateEvaluator {
     _ value: TemplateValue, _ name: String, _ arguments: TemplateArguments, _ line: Int
   ) throws(ChatTemplateError) -> TemplateValue {
     self.line = line
+    if let result = try sequenceFilter(value, name, arguments) { return result }
     switch name {
     case "default", "d":
       let isMissing = if case .undefined = value { true } else { false }
@@ -185,7 +211,9 @@ extension TemplateEvaluator {
     case "last": return try elements(of: value).last ?? .undefined("the last of nothing")
     case "list": return .list(try elements(of: value))
     case "reverse":
-      let reversed = Array(try elements(of: value).reversed())
+      let forwards = try elements(of: value)
+      try charge(bytes: 16 * forwards.count)
+      let reversed = Array(forwards.reversed())
       if case .string = value { return .string(reversed.map(\.text).joined()) }
       return .list(reversed)
     case "join": return try join(value, arguments)
@@ -194,8 +222,12 @@ extension TemplateEvaluator {
     case "items":
       if case .undefined = value { return .list([]) }
       return try method("items", of: value, arguments)
-    case "string", "safe", "trim", "upper", "lower", "capitalize", "title", "replace":
-      return try textFilter(value.text, name, arguments)
+    case "float": return try real(value, arguments)
+    case "abs":
+      guard let number = value.asDouble else { throw failure("`abs` of \(value.typeName)") }
+      return number < 0 ? try negate(value) : value
+    case "string", "safe", "trim", "upper", "lower", "capitalize", "title", "replace", "indent":
+      return try textFilter(text(of: value), name, arguments)
     default: throw .unsupported(line: line, construct: "the filter `\(name)`")
     }
   }
@@ -208,18 +240,44 @@ extension TemplateEvaluator {
     case "string", "safe": return .string(text)
     case "trim":
       return .string(PythonText.trimmed(text, try optionalText(arguments.value(0, "chars"), name)))
-    case "title":
-      throw .unsupported(line: line, construct: "the filter `title`")
+    case "title": return .string(PythonText.titled(text))
+    case "indent": return try indented(text, arguments)
     default: return try method(name, of: text, arguments) ?? .string(text)
     }
   }
 
-  private func length(of value: TemplateValue) throws(ChatTemplateError) -> Int {
+  /// Jinja's `indent`: all lines but the first, and but empty ones.
+  private mutating func indented(
+    _ text: String, _ arguments: TemplateArguments
+  ) throws(ChatTemplateError) -> TemplateValue {
+    let pad: String
+    switch arguments.value(0, "width") {
+    case .string(let text)?: pad = text
+    case let width:
+      let count = max(0, width.map { $0.asInteger ?? 0 } ?? 4)
+      try charge(bytes: count)
+      pad = String(repeating: " ", count: count)
+    }
+    let first = arguments.value(1, "first")?.isTrue ?? false
+    let blank = arguments.value(2, "blank")?.isTrue ?? false
+    // As in Jinja, so that a last line end stays.
+    let lines = PythonText.lines(text + "\n")
+    let (added, overflow) = pad.utf8.count.multipliedReportingOverflow(by: lines.count)
+    try charge(bytes: overflow ? .max : added)
+    let result = lines.enumerated().map { index, line in
+      index == 0 ? (first ? pad + line : line) : (line.isEmpty && !blank ? line : pad + line)
+    }
+    return .string(result.joined(separator: "\n"))
+  }
+
+  private mutating func length(of value: TemplateValue) throws(ChatTemplateError) -> Int {
     switch value {
-    case .string(let text): text.unicodeScalars.count
-    case .list(let elements): elements.count
-    case .dictionary(let entries): entries.count
-    case .undefined: 0
+    case .string(let text):
+      try charge(bytes: text.utf8.count)
+      return text.unicodeScalars.count
+    case .list(let elements): return elements.count
+    case .dictionary(let entries): return entries.count
+    case .undefined: return 0
     default: throw failure("the length of \(value.typeName)")
     }
   }
@@ -227,11 +285,15 @@ extension TemplateEvaluator {
   private mutating func join(
     _ value: TemplateValue, _ arguments: TemplateArguments
   ) throws(ChatTemplateError) -> TemplateValue {
-    guard arguments.value(1, "attribute") == nil else {
-      throw .unsupported(line: line, construct: "`join` by an attribute")
+    var value = value
+    if let attribute = arguments.value(1, "attribute") {
+      value =
+        try sequenceFilter(value, "map", .init(named: ["attribute": attribute])) ?? value
     }
-    let separator = arguments.value(0, "d")?.text ?? ""
-    let texts = try elements(of: value).map(\.text)
+    let separator = try text(of: arguments.value(0, "d") ?? .string(""))
+    let elements = try elements(of: value)
+    try weigh(.list(elements))
+    let texts = elements.map(\.text)
     try charge(bytes: texts.reduce(0) { $0 + $1.utf8.count + separator.utf8.count })
     return .string(texts.joined(separator: separator))
   }
@@ -255,41 +317,64 @@ extension TemplateEvaluator {
     return arguments.value(0, "default") ?? .integer(0)
   }
 
+  private func real(
+    _ value: TemplateValue, _ arguments: TemplateArguments
+  ) throws(ChatTemplateError) -> TemplateValue {
+    if let number = value.asDouble { return .double(number) }
+    if case .string(let text) = value, let number = Double(PythonText.trimmed(text)) {
+      return .double(number)
+    }
+    return arguments.value(0, "default") ?? .double(0)
+  }
+
   /// transformers' `tojson`: `json.dumps(value, ensure_ascii=False, indent=…)`.
   private mutating func json(
     _ value: TemplateValue, _ arguments: TemplateArguments
   ) throws(ChatTemplateError) -> TemplateValue {
-    guard arguments.positional.isEmpty, arguments.named.keys.allSatisfy({ $0 == "indent" }) else {
-      throw .unsupported(line: line, construct: "`tojson` with other arguments than `indent`")
+    let known: Set = ["indent", "ensure_ascii", "sort_keys"]
+    guard arguments.positional.count <= 2, known.isSuperset(of: arguments.named.keys) else {
+      throw .unsupported(
+        line: line,
+        construct: "`tojson` with other arguments than `ensure_ascii`, `indent` and `sort_keys`")
     }
-    let indent = arguments.named["indent"]?.asInteger.map { max(0, min($0, 16)) }
-    let text = try json(value, indent: indent, depth: 0)
+    try weigh(value)
+    let style = JSONStyle(
+      indent: arguments.value(1, "indent")?.asInteger.map { max(0, min($0, 16)) },
+      isASCII: arguments.value(0, "ensure_ascii")?.isTrue ?? false,
+      isSorted: arguments.named["sort_keys"]?.isTrue ?? false)
+    let text = try json(value, style, depth: 0)
     try charge(bytes: text.utf8.count)
     return .string(text)
   }
 
+  private struct JSONStyle {
+    var indent: Int?
+    var isASCII: Bool
+    var isSorted: Bool
+  }
+
   private mutating func json(
-    _ value: TemplateValue, indent: Int?, depth: Int
+    _ value: TemplateValue, _ style: JSONStyle, depth: Int
   ) throws(ChatTemplateError) -> String {
-    try charge()
+    try charge(bytes: (style.indent ?? 0) * depth)
     var parts: [String] = []
     switch value {
     case .null: return "null"
     case .bool(let flag): return flag ? "true" : "false"
-    case .string(let text): return PythonText.json(text)
+    case .string(let text): return PythonText.json(text, isASCII: style.isASCII)
     case .integer, .double: return value.text
     case .list(let elements):
-      for element in elements {
-        parts.append(try json(element, indent: indent, depth: depth + 1))
-      }
-      return Self.enclosed(parts, "[", "]", indent, depth)
-    case .dictionary(let entries):
+      for element in elements { parts.append(try json(element, style, depth: depth + 1)) }
+      return Self.enclosed(parts, "[", "]", style.indent, depth)
+    case .dictionary(var entries):
+      if style.isSorted { entries.sort { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) } }
       for entry in entries {
-        let value = try json(entry.value, indent: indent, depth: depth + 1)
-        parts.append(PythonText.json(entry.key) + ": " + value)
+        let value = try json(entry.value, style, depth: depth + 1)
+        parts.append(PythonText.json(entry.key, isASCII: style.isASCII) + ": " + value)
       }
-      return Self.enclosed(parts, "{", "}", indent, depth)
-    case .undefined, .namespace: throw failure("`tojson` of \(value.typeName)")
+      return Self.enclosed(parts, "{", "}", style.indent, depth)
+    case .undefined, .generator, .namespace, .macro, .function:
+      throw failure("`tojson` of \(value.typeName)")
     }
   }
 
@@ -304,7 +389,7 @@ extension TemplateEvaluator {
 
   // MARK: Tests
 
-  func test(
+  mutating func test(
     _ value: TemplateValue, _ name: String, _ arguments: TemplateArguments, _ line: Int
   ) throws(ChatTemplateError) -> Bool {
     switch (name, value) {
@@ -315,7 +400,8 @@ extension TemplateEvaluator {
       ("number", .integer), ("number", .double), ("number", .bool), ("integer", .integer),
       ("float", .double), ("sequence", .string), ("sequence", .list), ("sequence", .dictionary),
       ("iterable", .string), ("iterable", .list), ("iterable", .dictionary),
-      ("iterable", .undefined), ("true", .bool(true)), ("false", .bool(false)):
+      ("iterable", .undefined), ("iterable", .generator), ("true", .bool(true)),
+      ("false", .bool(false)):
       return true
     case ("undefined", _), ("none", _), ("string", _), ("boolean", _), ("mapping", _),
       ("number", _), ("integer", _), ("float", _), ("sequence", _), ("iterable", _), ("true", _),
@@ -325,13 +411,23 @@ extension TemplateEvaluator {
     }
   }
 
-  private func comparisonTest(
+  private mutating func comparisonTest(
     _ value: TemplateValue, _ name: String, _ arguments: TemplateArguments, _ line: Int
   ) throws(ChatTemplateError) -> Bool {
     switch (name, arguments.positional.first) {
-    case ("equalto", let other?), ("eq", let other?): return value.equals(other)
-    case ("ne", let other?): return !value.equals(other)
+    case ("equalto", let other?), ("eq", let other?), ("sameas", let other?):
+      return try holds(.equal, value, other)
+    case ("ne", let other?): return try holds(.notEqual, value, other)
+    case ("gt", let other?), ("greaterthan", let other?): return try holds(.greater, value, other)
+    case ("ge", let other?): return try holds(.greaterOrEqual, value, other)
+    case ("lt", let other?), ("lessthan", let other?): return try holds(.less, value, other)
+    case ("le", let other?): return try holds(.lessOrEqual, value, other)
     case ("in", let other?): return try holds(.isIn, value, other)
+    case ("callable", nil):
+      switch value {
+      case .macro, .function: return true
+      default: return false
+      }
     case ("even", nil), ("odd", nil), ("divisibleby", .some):
       let divisor = arguments.positional.first?.asInteger ?? 2
       guard let number = value.asInteger, divisor != 0 else {

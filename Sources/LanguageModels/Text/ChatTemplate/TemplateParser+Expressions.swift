@@ -236,8 +236,12 @@ extension TemplateParser {
       if !isFirst { try expect(symbol: ",") }
       if take(symbol: ")") { break }
       isFirst = false
-      if token.kind == .symbol("*") || token.kind == .symbol("**") {
-        throw .unsupported(line: line, construct: "the unpacking of arguments")
+      if token.kind == .symbol("**") {
+        throw .unsupported(line: line, construct: "the unpacking of named arguments")
+      }
+      if take(symbol: "*") {
+        arguments.positional.append(try counted(.unpack(expression())))
+        continue
       }
       let value = try expression()
       if case .name(let name) = value, take(symbol: "=") {
@@ -249,16 +253,14 @@ extension TemplateParser {
     return arguments
   }
 
-  private mutating func filtersAndTests(
+  mutating func filtersAndTests(
     _ start: TemplateExpression
   ) throws(ChatTemplateError) -> TemplateExpression {
     var value = start
     while true {
       let line = line
       if take(symbol: "|") {
-        let name = try name("a filter")
-        let arguments = take(symbol: "(") ? try arguments() : .init()
-        value = try counted(.filter(value, name, arguments, line: line))
+        value = try filter(of: value, line)
       } else if take(name: "is") {
         value = try test(of: value, line)
       } else if take(symbol: "(") {
@@ -267,6 +269,15 @@ extension TemplateParser {
         return value
       }
     }
+  }
+
+  /// A filter behind its `|`, or at the start of a filter block.
+  mutating func filter(
+    of value: TemplateExpression, _ line: Int
+  ) throws(ChatTemplateError) -> TemplateExpression {
+    let name = try name("a filter")
+    let arguments = take(symbol: "(") ? try arguments() : .init()
+    return try counted(.filter(value, name, arguments, line: line))
   }
 
   private mutating func test(

@@ -68,15 +68,67 @@ struct TemplateParser {
       return [name == "break" ? .break : .continue]
     case "generation":
       // transformers' mark around what the assistant says: it writes nothing itself.
-      try expectBlockEnd()
-      let (body, _) = try statements(until: ["endgeneration"])
-      try expectBlockEnd()
-      return body
-    case "elif", "else", "endif", "endfor", "endset", "endgeneration":
+      return [.scope([], try block(until: "endgeneration"), line: line)]
+    case "macro": return [.macro(try macro())]
+    case "with": return [try with()]
+    case "filter": return [try filterBlock()]
+    case "elif", "else", "endif", "endfor", "endset", "endgeneration", "endmacro", "endwith",
+      "endfilter":
       throw .syntax(line: line, problem: "an unexpected `\(name)`")
     default:
       throw .unsupported(line: line, construct: "the statement `\(name)`")
     }
+  }
+
+  /// What stands between the end of this tag and the tag `end`, which is consumed.
+  private mutating func block(until end: String) throws(ChatTemplateError) -> [TemplateStatement] {
+    try expectBlockEnd()
+    let (body, _) = try statements(until: [end])
+    // Jinja lets a macro's name stand behind `endmacro`.
+    if end == "endmacro", case .name = token.kind { advance() }
+    try expectBlockEnd()
+    return body
+  }
+
+  private mutating func macro() throws(ChatTemplateError) -> TemplateStatement.Macro {
+    let name = try name("a macro's name")
+    try expect(symbol: "(")
+    var parameters: [(name: String, standard: TemplateExpression?)] = []
+    nodes = 0
+    while !take(symbol: ")") {
+      if !parameters.isEmpty { try expect(symbol: ",") }
+      if take(symbol: ")") { break }
+      let parameter = try self.name("a parameter")
+      if take(symbol: "=") {
+        parameters.append((parameter, try expression()))
+      } else if parameters.last?.standard != nil {
+        throw .syntax(line: line, problem: "a parameter without a default behind one with it")
+      } else {
+        parameters.append((parameter, nil))
+      }
+    }
+    return .init(name: name, parameters: parameters, body: try block(until: "endmacro"))
+  }
+
+  private mutating func with() throws(ChatTemplateError) -> TemplateStatement {
+    let line = line
+    var values: [(name: String, value: TemplateExpression)] = []
+    nodes = 0
+    while token.kind != .endBlock {
+      if !values.isEmpty { try expect(symbol: ",") }
+      let name = try name("a variable")
+      try expect(symbol: "=")
+      values.append((name, try expression()))
+    }
+    return .scope(values, try block(until: "endwith"), line: line)
+  }
+
+  private mutating func filterBlock() throws(ChatTemplateError) -> TemplateStatement {
+    let line = line
+    nodes = 0
+    let first = try filter(of: .name(TemplateStatement.filtered), line)
+    let filters = try filtersAndTests(first)
+    return .filter(filters, try block(until: "endfilter"), line: line)
   }
 
   private mutating func conditional() throws(ChatTemplateError) -> TemplateStatement {

@@ -33,6 +33,8 @@ indirect enum TemplateExpression: Sendable {
   case attribute(TemplateExpression, String)
   case element(TemplateExpression, TemplateExpression)
   case slice(TemplateExpression, [TemplateExpression?])
+  /// `*value` among arguments.
+  case unpack(TemplateExpression)
   case call(TemplateExpression, Arguments, line: Int)
   case filter(TemplateExpression, String, Arguments, line: Int)
   case test(TemplateExpression, String, Arguments, line: Int)
@@ -52,6 +54,9 @@ indirect enum TemplateStatement: Sendable {
     case attribute(of: String, String)
   }
 
+  /// The name under which a filter block's text reaches its filters: none that a template can write.
+  static let filtered = "filter block"
+
   struct Branch: Sendable {
     var line: Int
     /// nil for `else`.
@@ -68,7 +73,18 @@ indirect enum TemplateStatement: Sendable {
     var otherwise: [TemplateStatement]
   }
 
+  struct Macro: Sendable {
+    var name: String
+    var parameters: [(name: String, standard: TemplateExpression?)]
+    var body: [TemplateStatement]
+  }
+
   case text(String)
+  case macro(Macro)
+  /// A body with variables of its own: `with`, and `generation`, which transformers runs as a call.
+  case scope([(name: String, value: TemplateExpression)], [TemplateStatement], line: Int)
+  /// A body whose text goes through filters; its first operand is ``filtered``.
+  case filter(TemplateExpression, [TemplateStatement], line: Int)
   case output(TemplateExpression, line: Int)
   case conditional([Branch])
   case loop(Loop)

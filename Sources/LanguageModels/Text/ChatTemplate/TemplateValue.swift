@@ -1,8 +1,24 @@
 /// A value in a template: Python's types, as far as chat templates meet them.
 enum TemplateValue: Sendable {
   struct Entry: Sendable {
+    /// The key, or a number's digits.
     var key: String
+    /// The key where it is a number.
+    var number: Int?
     var value: TemplateValue
+
+    init(key: String, number: Int? = nil, value: TemplateValue) {
+      self.key = key
+      self.number = number
+      self.value = value
+    }
+
+    /// The key as a value.
+    var keyValue: TemplateValue { number.map { .integer($0) } ?? .string(key) }
+
+    func has(_ key: String, _ number: Int?) -> Bool {
+      number == self.number && key.utf8.elementsEqual(self.key.utf8)
+    }
   }
 
   /// A variable, attribute or element that does not exist; writes nothing, by that name.
@@ -13,10 +29,16 @@ enum TemplateValue: Sendable {
   case double(Double)
   case string(String)
   case list([TemplateValue])
+  /// What `map` and `select` give: elements that can be gone through, but not counted or written.
+  case generator([TemplateValue])
   /// In the order in which the keys were written.
   case dictionary([Entry])
   /// The only value that changes: an index into the evaluator's namespaces.
   case namespace(Int)
+  /// An index into the evaluator's macros.
+  case macro(Int)
+  /// A function of the environment, such as `range`.
+  case function(String)
 }
 
 extension TemplateValue {
@@ -30,8 +52,10 @@ extension TemplateValue {
     case .double: "a float"
     case .string: "a string"
     case .list: "a list"
+    case .generator: "a generator"
     case .dictionary: "a mapping"
     case .namespace: "a namespace"
+    case .macro, .function: "a function"
     }
   }
 
@@ -45,7 +69,7 @@ extension TemplateValue {
     case .string(let value): !value.isEmpty
     case .list(let elements): !elements.isEmpty
     case .dictionary(let entries): !entries.isEmpty
-    case .namespace: true
+    case .generator, .namespace, .macro, .function: true
     }
   }
 
@@ -73,8 +97,11 @@ extension TemplateValue {
       return a.count == b.count && zip(a, b).allSatisfy { $0.equals($1) }
     case (.dictionary(let a), .dictionary(let b)):
       return a.count == b.count
-        && a.allSatisfy { entry in other.value(of: entry.key)?.equals(entry.value) ?? false }
-    case (.namespace(let a), .namespace(let b)): return a == b
+        && a.allSatisfy { entry in
+          other.value(of: entry.key, entry.number)?.equals(entry.value) ?? false
+        }
+    case (.namespace(let a), .namespace(let b)), (.macro(let a), .macro(let b)): return a == b
+    case (.function(let a), .function(let b)): return a == b
     default:
       if let a = asInteger, let b = other.asInteger { return a == b }
       guard let a = asDouble, let b = other.asDouble else { return false }
@@ -83,9 +110,9 @@ extension TemplateValue {
   }
 
   /// The value under a key of a mapping.
-  func value(of key: String) -> TemplateValue? {
+  func value(of key: String, _ number: Int? = nil) -> TemplateValue? {
     guard case .dictionary(let entries) = self else { return nil }
-    return entries.last { $0.key.utf8.elementsEqual(key.utf8) }?.value
+    return entries.last { $0.has(key, number) }?.value
   }
 
   /// Python's `str(value)`.
@@ -109,9 +136,10 @@ extension TemplateValue {
     case .list(let elements): "[" + elements.map(\.representation).joined(separator: ", ") + "]"
     case .dictionary(let entries):
       "{"
-        + entries.map { PythonText.quoted($0.key) + ": " + $0.value.representation }
+        + entries.map { $0.keyValue.representation + ": " + $0.value.representation }
         .joined(separator: ", ") + "}"
     case .namespace: "<Namespace>"
+    case .generator, .macro, .function: "<\(typeName)>"
     }
   }
 
