@@ -2,11 +2,19 @@
 struct JSONScanner {
   let bytes: UnsafeRawBufferPointer
   let path: String
-  private var offset = 0
+  /// What the JSON is and how to get a whole one, for messages.
+  private let document: (name: String, remedy: String)
+  private(set) var offset = 0
 
-  init(bytes: UnsafeRawBufferPointer, path: String) {
+  init(
+    bytes: UnsafeRawBufferPointer, path: String,
+    document: (name: String, remedy: String) = (
+      "header", "give a whole safetensors file, or fetch or write it again"
+    )
+  ) {
     self.bytes = bytes
     self.path = path
+    self.document = document
   }
 
   /// Reads an object; `member` reads the value of each key. Equal keys come as they stand.
@@ -115,17 +123,33 @@ struct JSONScanner {
   /// Checks that only white space is left.
   mutating func expectEnd() throws(ModelFileError) {
     skipSpace()
-    guard peek() == nil else { throw unexpected("the header's end", at: offset) }
+    guard peek() == nil else { throw unexpected("the \(document.name)'s end", at: offset) }
   }
 
   // MARK: Bytes
 
-  private func peek() -> UInt8? { offset < bytes.count ? bytes[offset] : nil }
+  func peek() -> UInt8? { offset < bytes.count ? bytes[offset] : nil }
 
-  private mutating func skipSpace() {
+  mutating func skipSpace() {
     while let byte = peek(), byte == 0x20 || (0x09...0x0a).contains(byte) || byte == 0x0d {
       offset += 1
     }
+  }
+
+  /// Passes over `text`, which has to stand here.
+  mutating func literal(_ text: String) throws(ModelFileError) {
+    for symbol in text.unicodeScalars {
+      guard take(exactly: symbol) else { throw unexpected("`\(text)`", at: offset) }
+    }
+  }
+
+  /// Passes over the bytes that a number may have and returns them.
+  mutating func numberText() -> String {
+    let start = offset
+    while let byte = peek(), byte >= 0x2B, byte <= 0x39 || byte | 0x20 == 0x65, byte != 0x2C,
+      byte != 0x2F
+    { offset += 1 }
+    return String(decoding: bytes[start..<offset], as: UTF8.self)
   }
 
   private mutating func take(exactly symbol: Unicode.Scalar) -> Bool {
@@ -134,12 +158,12 @@ struct JSONScanner {
     return true
   }
 
-  private mutating func take(_ symbol: Unicode.Scalar) -> Bool {
+  mutating func take(_ symbol: Unicode.Scalar) -> Bool {
     skipSpace()
     return take(exactly: symbol)
   }
 
-  private mutating func expect(_ symbol: Unicode.Scalar) throws(ModelFileError) {
+  mutating func expect(_ symbol: Unicode.Scalar) throws(ModelFileError) {
     guard take(symbol) else { throw unexpected("`\(symbol)`", at: offset) }
   }
 
@@ -149,13 +173,12 @@ struct JSONScanner {
   func malformed(_ expected: String, _ found: String) -> ModelFileError {
     .malformed(
       .init(
-        path: path, expected: expected, found: found,
-        remedy: "give a whole safetensors file, or fetch or write it again"))
+        path: path, expected: expected, found: found, remedy: document.remedy))
   }
 
-  private func unexpected(_ expected: String, at position: Int) -> ModelFileError {
+  func unexpected(_ expected: String, at position: Int) -> ModelFileError {
     let rest = bytes.dropFirst(position).prefix(12)
     let found = rest.isEmpty ? "its end" : quoted(String(decoding: rest, as: UTF8.self))
-    return malformed("\(expected) at byte \(position) of the JSON header", found)
+    return malformed("\(expected) at byte \(position) of the JSON \(document.name)", found)
   }
 }
