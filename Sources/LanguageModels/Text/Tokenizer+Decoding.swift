@@ -22,6 +22,7 @@ extension Tokenizer {
   /// - Parameters:
   ///   - ids: `[tokens]`.
   ///   - skipSpecial: Whether control tokens are left out; else they are shown by name.
+  /// - Returns: The text.
   package func decode(_ ids: some Sequence<Int>, skipSpecial: Bool = false) -> String {
     var state = DecodingState(self, skipSpecial: skipSpecial)
     var text: [UInt8] = []

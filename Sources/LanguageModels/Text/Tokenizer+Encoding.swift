@@ -45,7 +45,8 @@ extension Tokenizer {
     if addSpecial { output += prefix }
     var start = 0
     for match in rawTokens.matches(in: text, parseSpecial: parseSpecial) {
-      normalize(text[part: start..<match.range.lowerBound], start == 0, parseSpecial, &scratch, &output)
+      normalize(
+        text[part: start..<match.range.lowerBound], start == 0, parseSpecial, &scratch, &output)
       output.append(match.id)
       start = match.range.upperBound
     }

@@ -65,7 +65,10 @@ struct ByteTrie: Sendable {
   }
 
   private mutating func link(_ node: Int32, _ byte: UInt8, _ child: Int32) {
-    if node == 0 { return roots[Int(byte)] = child }
+    if node == 0 {
+      roots[Int(byte)] = child
+      return
+    }
     let key = UInt64(UInt32(bitPattern: node)) << 8 | UInt64(byte)
     var slot = Self.slot(key) & mask
     while keys[slot] != .max { slot = (slot + 1) & mask }

@@ -31,7 +31,8 @@ enum Decoding: Sendable {
     case .byteLevel(let plainNames):
       (plainNames && type.isSpecial ? nil : ByteAlphabet.bytes(of: token)) ?? Array(token.utf8)
     case .pieces(let replacements, let bytes, _):
-      bytes ? Self.byte(token).map { [$0] } ?? Self.replaced(token, replacements)
+      bytes
+        ? Self.byte(token).map { [$0] } ?? Self.replaced(token, replacements)
         : Self.replaced(token, replacements)
     case .marker(let marker, _): Self.replaced(token, [(marker, " ")])
     case .wordPiece(let prefix, let cleansUp):
@@ -75,7 +76,7 @@ enum Decoding: Sendable {
 
   private static func replaced(_ token: String, _ replacements: [(String, String)]) -> [UInt8] {
     var text = Array(token.utf8)
-    for (old, new) in replacements where !old.isEmpty {
+    for (old, new) in replacements where !old.isEmpty && text.contains(Array(old.utf8)[0]) {
       text = text.replacing(Array(old.utf8), with: Array(new.utf8))
     }
     return text

@@ -75,7 +75,8 @@ struct TokenIndex: Sendable {
     var hash = key ^ UInt64(truncatingIfNeeded: text.count) &* 0x9E37_79B9_7F4A_7C15
     var position = 0
     while position + 8 <= text.count {
-      let word = UnsafeRawBufferPointer(text).loadUnaligned(fromByteOffset: position, as: UInt64.self)
+      let word = UnsafeRawBufferPointer(text).loadUnaligned(
+        fromByteOffset: position, as: UInt64.self)
       hash = mix(hash ^ word, 0xE703_7ED1_A0B4_28DB ^ key)
       position += 8
     }

@@ -19,6 +19,7 @@ struct UnigramModel: Sendable {
   ///   - pieces: The tokens that a text can hold, with their ids.
   ///   - scores: The logarithm of each token's probability, by id.
   ///   - unknown: The token of what no piece covers.
+  ///   - lowest: The lowest score of all.
   ///   - byteIDs: The tokens of single bytes or nothing.
   init(
     pieces: [(text: [UInt8], value: Int32)], scores: [Double], unknown: Int32, lowest: Double,

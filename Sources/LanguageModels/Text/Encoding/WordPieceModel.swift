@@ -6,7 +6,8 @@ struct WordPieceModel: Sendable {
   private let longestWord: Int
 
   /// - Parameters:
-  ///   - index: The vocabulary, `prefix` in front of the tokens that continue a word.
+  ///   - tokens: The vocabulary, by id.
+  ///   - prefix: What stands in front of the tokens that continue a word.
   ///   - unknown: What a word becomes that the vocabulary cannot spell.
   ///   - longestWord: Words of more scalars are unknown.
   init(tokens: [String], prefix: String, unknown: Int, longestWord: Int) {

@@ -14,9 +14,9 @@ struct BertNormalization: Sendable {
     }
     if stripsAccents {
       NormalForm.nfd.apply(to: &text)
-      text = text.mappedScalars(ascii: { $0 }) { if !$0.isOldAccent { $1 += $0.utf8 } }
+      text = text.mappedScalars(ascii: { $0 }, { if !$0.isOldAccent { $1 += $0.utf8 }) }
     }
-    if lowercases { text = text.mappedScalars(ascii: { $0.lowercase }) { $1 += $0.lowercased } }
+    if lowercases { text = text.mappedScalars(ascii: { $0.lowercase }, { $1 += $0.lowercased }) }
   }
 
   private static func clean(_ scalar: Unicode.Scalar, _ text: inout [UInt8]) {

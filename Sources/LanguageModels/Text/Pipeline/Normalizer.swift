@@ -32,9 +32,9 @@ extension Normalizer.Step {
   fileprivate func apply(to text: inout [UInt8]) {
     switch self {
     case .form(let form): form.apply(to: &text)
-    case .lowercase: text = text.mappedScalars(ascii: { $0.lowercase }) { $1 += $0.lowercased }
+    case .lowercase: text = text.mappedScalars(ascii: { $0.lowercase }, { $1 += $0.lowercased })
     case .stripAccents:
-      text = text.mappedScalars(ascii: { $0 }) { if !$0.isOldMark { $1 += Array(String($0).utf8) } }
+      text = text.mappedScalars(ascii: { $0 }, { if !$0.isOldMark { $1 += Array(String($0).utf8) }) }
     case .bert(let bert): bert.apply(to: &text)
     case .prepend(let prefix): if !text.isEmpty { text.insert(contentsOf: prefix, at: 0) }
     case .replace(let old, let new): text = text.replacing(old, new)
@@ -98,7 +98,7 @@ enum NormalForm: Sendable {
         flush(position)
         result += run[position..<position + length]
         (start, changes) = (position + length, false)
-      } else if value >= firstChanged {
+      } else if value >= firstChanged, !(0x4E00...0x9FA5).contains(value) {
         changes = true
       }
       position += length
@@ -107,12 +107,33 @@ enum NormalForm: Sendable {
   }
 
   private func converted(_ text: String) -> [UInt8] {
-    switch self {
-    case .nfc: Array(text.precomposedStringWithCanonicalMapping.utf8)
-    case .nfd: Array(text.decomposedStringWithCanonicalMapping.utf8)
-    case .nfkc: Array(text.precomposedStringWithCompatibilityMapping.utf8)
-    case .nfkd: Array(text.decomposedStringWithCompatibilityMapping.utf8)
+    let isCompatible = self == .nfkc || self == .nfkd
+    let decomposed = Self.sorted(
+      isCompatible
+        ? text.decomposedStringWithCompatibilityMapping : text.decomposedStringWithCanonicalMapping)
+    let composes = self == .nfc || self == .nfkc
+    return Array((composes ? decomposed.precomposedStringWithCanonicalMapping : decomposed).utf8)
+  }
+
+  /// Marks in a row by their combining class: Foundation leaves them as they stand where two
+  /// scalars that decompose into marks follow each other (U+0F78 U+0F75).
+  private static func sorted(_ text: String) -> String {
+    var scalars = Array(text.unicodeScalars)
+    var start = 0
+    while start < scalars.count {
+      func mark(_ index: Int) -> UInt8 {
+        scalars[index].properties.canonicalCombiningClass.rawValue
+      }
+      var end = start
+      while end < scalars.count, scalars[end].value >= 0x300, mark(end) != 0 { end += 1 }
+      if end - start > 1 {
+        let order = (start..<end).map { (class: mark($0), index: $0) }
+          .sorted { ($0.class, $0.index) < ($1.class, $1.index) }
+        scalars.replaceSubrange(start..<end, with: order.map { scalars[$0.index] })
+      }
+      start = max(end, start + 1)
     }
+    return String(String.UnicodeScalarView(scalars))
   }
 
   /// Whether the scalar is newer than Unicode 9, whose tables the reference has.

@@ -37,7 +37,10 @@ struct PreTokenizer: Sendable {
 
   /// Calls `body` with each word of `text`, in order.
   ///
-  /// - Parameter isFirst: Whether nothing stands before the text.
+  /// - Parameters:
+  ///   - text: The text.
+  ///   - isFirst: Whether nothing stands before the text.
+  ///   - body: What to call.
   func forEachWord(in text: Bytes, isFirst: Bool, _ body: (Bytes) -> Void) {
     if !text.isEmpty { run(0, text, isFirst, body) }
   }
@@ -110,7 +113,8 @@ struct PreTokenizer: Sendable {
     var position = 0
     while position < text.count {
       let (value, length) = text.scalar(at: position)
-      let isSpace = value < 0x80 ? value == 0x20 || (9...13).contains(value) : table[value].contains(.space)
+      let isSpace =
+        value < 0x80 ? value == 0x20 || (9...13).contains(value) : table[value].contains(.space)
       if isSpace || isPunctuation(value) {
         if start < position { body(text[part: start..<position]) }
         start = position + length

@@ -51,7 +51,8 @@ struct PrecompiledCharsmap: Sendable {
   private func nextRun(_ text: Bytes, _ position: Int) -> Range<Int> {
     func isPlain(_ index: Int) -> Bool {
       // Of ASCII only the two line breaks belong together.
-      text[index] < 0x80 && !(text[index] == 0x0D && index + 1 < text.count && text[index + 1] == 0x0A)
+      text[index] < 0x80
+        && !(text[index] == 0x0D && index + 1 < text.count && text[index + 1] == 0x0A)
     }
     var start = position
     while start < text.count, isPlain(start) { start += 1 }
@@ -73,7 +74,11 @@ struct PrecompiledCharsmap: Sendable {
         while position < bytes.count {
           let end = position + bytes.scalar(at: position).length
           let scalar = bytes[part: position..<end]
-          if let match = matches(scalar, 0, first: true) { result += match.text } else { result += scalar }
+          if let match = matches(scalar, 0, first: true) {
+            result += match.text
+          } else {
+            result += scalar
+          }
           position = end
         }
       }

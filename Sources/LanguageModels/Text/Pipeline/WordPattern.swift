@@ -41,12 +41,19 @@ struct WordPattern: Equatable, Sendable {
       ##"[!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+"##
       + #"| ?[\p{P}\p{S}]+[\r\n]*"# + spaces
     var known: [(String, WordPattern)] = [
-      (#"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"#,
-        WordPattern(family: .gpt2)),
-      (#"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"#,
-        WordPattern(family: .gpt2)),
-      (contractionsPattern + #"|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*"#
-        + spaces, WordPattern(family: .gpt4, marksAreLetters: true)),
+      (
+        #"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"#,
+        WordPattern(family: .gpt2)
+      ),
+      (
+        #"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"#,
+        WordPattern(family: .gpt2)
+      ),
+      (
+        contractionsPattern
+          + #"|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*"#
+          + spaces, WordPattern(family: .gpt4, marksAreLetters: true)
+      ),
       (deepSeek, WordPattern(family: .deepSeek)),
       // The same with the line breaks themselves, as it was published.
       (deepSeek.replacing(#"\r\n"#, with: "\r\n"), WordPattern(family: .deepSeek)),
@@ -61,8 +68,10 @@ struct WordPattern: Equatable, Sendable {
         (contractionsPattern + "|" + words, WordPattern(family: .gpt4, digits: digits)),
         (words, WordPattern(family: .gpt4, digits: digits, contractions: false)),
         (cut + numbers + slashes + spaces, WordPattern(family: .gpt4o, digits: digits)),
-        (upperLower + "|" + upper + numbers + slashes + spaces,
-          WordPattern(family: .gpt4o, digits: digits, contractions: false)),
+        (
+          upperLower + "|" + upper + numbers + slashes + spaces,
+          WordPattern(family: .gpt4o, digits: digits, contractions: false)
+        ),
       ]
     }
     return known

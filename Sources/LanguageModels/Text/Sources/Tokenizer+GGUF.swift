@@ -92,7 +92,8 @@ extension TokenizerDescription {
     let tokens = try file.strings("tokenizer.ggml.tokens")
     let types = try Tokenizer.types(
       file.ints("tokenizer.ggml.token_type", default: []), count: tokens.count)
-    self.init(tokens: tokens, types: types, model: .wordPiece(prefix: "", unknown: 0, longestWord: 0))
+    self.init(
+      tokens: tokens, types: types, model: .wordPiece(prefix: "", unknown: 0, longestWord: 0))
     switch model {
     case "gpt2": try readBytePairs(file)
     case "llama": try readSentencePiece(file, isUnigram: false)
@@ -124,7 +125,8 @@ extension TokenizerDescription {
     let unknown = try file.tokenID("unknown")
     let scores = try file.doubles("tokenizer.ggml.scores")
     readSentencePiece(
-      scores: scores, isUnigram: isUnigram, unknown: unknown, fallsBackToBytes: types.contains(.byte),
+      scores: scores, isUnigram: isUnigram, unknown: unknown,
+      fallsBackToBytes: types.contains(.byte),
       spaces: .init(
         charsmap: try file.charsmap(),
         removesExtra: try file.bool(
@@ -136,7 +138,9 @@ extension TokenizerDescription {
   private mutating func readWordPiece(_ file: GGUFFile) throws {
     // llama.cpp's converter marks the tokens that begin a word, where BERT marks the others.
     tokens = tokens.map { token in
-      if token.utf8.starts(with: WordModel.marker) { return String(token.unicodeScalars.dropFirst()) }
+      if token.utf8.starts(with: WordModel.marker) {
+        return String(token.unicodeScalars.dropFirst())
+      }
       return token.hasPrefix("[") && token.hasSuffix("]") ? token : "##" + token
     }
     model = .wordPiece(

@@ -31,7 +31,8 @@ package struct TokenizerFolder: Sendable {
         sentencePiece: model, addsBOS: configuration?["add_bos_token"]?.bool,
         addsEOS: configuration?["add_eos_token"]?.bool)
     } else {
-      let json = file("tokenizer.json") ?? URL(filePath: path).appending(path: "tokenizer.json").path
+      let json =
+        file("tokenizer.json") ?? URL(filePath: path).appending(path: "tokenizer.json").path
       description = try TokenizerJSON(path: json).description()
     }
     description.readEnds(bosToken, eosToken, generation)

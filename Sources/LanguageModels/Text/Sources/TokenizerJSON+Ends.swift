@@ -6,7 +6,8 @@ extension TokenizerJSON {
     case "ByteLevel": return .byteLevel(plainNames: false)
     case "WordPiece":
       return .wordPiece(
-        prefix: try text(value, "prefix", "decoder"), cleansUp: try flag(value, "cleanup", "decoder"))
+        prefix: try text(value, "prefix", "decoder"),
+        cleansUp: try flag(value, "cleanup", "decoder"))
     case "Metaspace":
       let dropsFirst =
         value["prepend_scheme"]?.string.map { $0 != "never" } ?? value["add_prefix_space"]?.bool
@@ -22,7 +23,8 @@ extension TokenizerJSON {
     for (index, step) in steps.enumerated() {
       let field = "decoder.decoders[\(index)]"
       let type = step["type"]?.string ?? ""
-      guard let place = ["Replace": 0, "ByteFallback": 1, "Fuse": 2, "Strip": 3][type], place >= stage
+      guard let place = ["Replace": 0, "ByteFallback": 1, "Fuse": 2, "Strip": 3][type],
+        place >= stage
       else {
         // A ByteLevel that stands alone is a sequence as well.
         if steps.count == 1 { return try decoding(step) }
@@ -36,7 +38,9 @@ extension TokenizerJSON {
         }
         replacing.append((old, try text(step, "content", field)))
       case "ByteFallback": bytes = true
-      case "Strip": strip = try stripped(step, field, isFused: steps[..<index].contains { $0["type"]?.string == "Fuse" })
+      case "Strip":
+        strip = try stripped(
+          step, field, isFused: steps[..<index].contains { $0["type"]?.string == "Fuse" })
       default: break
       }
     }
@@ -44,7 +48,8 @@ extension TokenizerJSON {
   }
 
   private func stripped(_ step: JSONValue, _ field: String, isFused: Bool) throws -> Int {
-    guard isFused, step["content"]?.string == " ", step["stop"]?.int == 0, let start = step["start"]?.int,
+    guard isFused, step["content"]?.string == " ", step["stop"]?.int == 0,
+      let start = step["start"]?.int,
       start >= 0
     else { throw unsupported(field, step) }
     return start
@@ -76,7 +81,9 @@ extension TokenizerJSON {
     var (prefix, suffix, seesText) = ([Int](), [Int](), false)
     for piece in try required(value, "single") {
       if let name = piece["Sequence"]?["id"]?.string {
-        guard name == "A", !seesText else { throw unsupported(field + ".single", piece["Sequence"]?["id"]) }
+        guard name == "A", !seesText else {
+          throw unsupported(field + ".single", piece["Sequence"]?["id"])
+        }
         seesText = true
         continue
       }

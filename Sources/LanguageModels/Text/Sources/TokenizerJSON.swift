@@ -31,6 +31,8 @@ struct TokenizerJSON {
     var types: [Tokenizer.TokenType] = []
     var scores: [Double] = []
     var added: [AddedToken] = []
+    /// How many tokens the model itself has.
+    var modelSize = 0
 
     /// The id of `text`, byte by byte.
     func id(_ text: String) -> Int? { tokens.firstIndex { $0.utf8.elementsEqual(text.utf8) } }
@@ -67,7 +69,10 @@ struct TokenizerJSON {
       }
     case let other: throw malformed("model.vocab", "an object or an array", other)
     }
-    for token in added { try add(token, to: &vocabulary, limit: 2 * vocabulary.tokens.count + added.count + 1024) }
+    vocabulary.modelSize = vocabulary.types.count { $0 != .unused }
+    for token in added {
+      try add(token, to: &vocabulary, limit: 2 * vocabulary.tokens.count + added.count + 1024)
+    }
     return vocabulary
   }
 
@@ -78,8 +83,10 @@ struct TokenizerJSON {
     if id < vocabulary.tokens.count, !vocabulary.tokens[id].isEmpty,
       !vocabulary.tokens[id].utf8.elementsEqual(text.utf8)
     {
-      throw malformed("added_tokens", "\(vocabulary.tokens[id].prefix(40)) as token \(id)", token["content"])
+      throw malformed(
+        "added_tokens", "\(vocabulary.tokens[id].prefix(40)) as token \(id)", token["content"])
     }
+    try checkNew(id, text, vocabulary)
     vocabulary.set(id, text, isSpecial ? .control : .userDefined)
     if text.isEmpty { return }
     vocabulary.added.append(
@@ -88,6 +95,16 @@ struct TokenizerJSON {
         isNormalized: token["normalized"]?.bool ?? !isSpecial,
         isWord: token["single_word"]?.bool ?? false, takesLeft: token["lstrip"]?.bool ?? false,
         takesRight: token["rstrip"]?.bool ?? false))
+  }
+
+  /// Hugging Face tokenizers numbers tokens that the model lacks itself, and only warns where the
+  /// file says another number.
+  private func checkNew(_ id: Int, _ text: String, _ vocabulary: Vocabulary) throws {
+    if id < vocabulary.tokens.count, !vocabulary.tokens[id].isEmpty { return }
+    let next = max(vocabulary.modelSize, (vocabulary.added.map(\.id).max() ?? -1) + 1)
+    guard id == next else {
+      throw malformed("added_tokens", "\(next) as the id of \(text.prefix(40))", .integer(id))
+    }
   }
 
   // MARK: Model
@@ -176,7 +193,8 @@ struct TokenizerJSON {
     case "StripAccents": return [.stripAccents]
     case "Strip":
       return [
-        .strip(left: try flag(value, "strip_left", field), right: try flag(value, "strip_right", field))
+        .strip(
+          left: try flag(value, "strip_left", field), right: try flag(value, "strip_right", field))
       ]
     case "Prepend": return [.prepend(Array(try text(value, "prepend", field).utf8))]
     case "Replace": return [try replacement(value, field)]
