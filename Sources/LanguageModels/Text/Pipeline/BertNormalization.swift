@@ -14,7 +14,7 @@ struct BertNormalization: Sendable {
     }
     if stripsAccents {
       NormalForm.nfd.apply(to: &text)
-      text = text.mappedScalars(ascii: { $0 }, { if !$0.isOldAccent { $1 += $0.utf8 }) }
+      text = text.mappedScalars(ascii: { $0 }, { if !$0.isOldAccent { $1 += $0.utf8 } })
     }
     if lowercases { text = text.mappedScalars(ascii: { $0.lowercase }, { $1 += $0.lowercased }) }
   }

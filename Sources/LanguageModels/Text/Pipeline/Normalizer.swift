@@ -34,7 +34,8 @@ extension Normalizer.Step {
     case .form(let form): form.apply(to: &text)
     case .lowercase: text = text.mappedScalars(ascii: { $0.lowercase }, { $1 += $0.lowercased })
     case .stripAccents:
-      text = text.mappedScalars(ascii: { $0 }, { if !$0.isOldMark { $1 += Array(String($0).utf8) }) }
+      text = text.mappedScalars(
+        ascii: { $0 }, { if !$0.isOldMark { $1 += Array(String($0).utf8) } })
     case .bert(let bert): bert.apply(to: &text)
     case .prepend(let prefix): if !text.isEmpty { text.insert(contentsOf: prefix, at: 0) }
     case .replace(let old, let new): text = text.replacing(old, new)
