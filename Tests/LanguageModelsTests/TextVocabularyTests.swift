@@ -110,7 +110,7 @@ private let byteTokens: [String] = {
     expect(.unknownType(type: 7, id: 256)) { try tokenizer(adding: ["x1"], types: [7]) }
     expect(.unknownType(type: .min, id: 256)) { try tokenizer(adding: ["x1"], types: [.min]) }
     expect(.duplicateToken(text: "a", first: 0x61, second: 256)) { try tokenizer(adding: ["a"]) }
-    expect(.unsupportedPreTokenizer(name: "llama-bpe")) { try tokenizer(pre: "llama-bpe") }
+    expect(.unsupportedPreTokenizer(name: "falcon")) { try tokenizer(pre: "falcon") }
     expect(.idOutOfRange(name: "bos_token_id", id: 256, vocabSize: 256)) {
       try tokenizer(bosID: 256)
     }

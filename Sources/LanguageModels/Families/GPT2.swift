@@ -34,7 +34,7 @@ extension Family {
         normEpsilon: Float(try config.number("layer_norm_epsilon", in: 1e-12...1, default: 1e-5)),
         attentionScale: try config.bool("scale_attn_weights", default: true)
           ? 1 / Float(dHead).squareRoot() : 1)
-      try config.require("scale_attn_by_inverse_layer_idx", .bool(false))
+      c.scalesByDepth = try config.bool("scale_attn_by_inverse_layer_idx", default: false)
       try config.require("add_cross_attention", .bool(false))
       (c.norm, c.isGated, c.biases) = (.layer, false, [.qkv, .o, .up, .down])
       c.activation = try config.activation("activation_function", default: "gelu_new")

@@ -18,7 +18,13 @@ extension Family {
       return c
     },
     readMetadata: { (file) throws(ModelFileError) in
-      try ModelConfiguration(decoder: file, named: "llama")
+      var c = try ModelConfiguration(decoder: file, named: "llama")
+      // Metadata do not say which layers add a bias; a block that differs from the first is refused.
+      c.biases = c.modules.filter { module in
+        let name = TensorNames.ggufDecoder(interleaved: true).stem(.linear(module), block: 0)
+        return file.hasTensor("\(name ?? "").bias")
+      }
+      return c
     })
 }
 
@@ -110,8 +116,8 @@ extension ModelConfiguration {
     }
     let dModel = try count("embedding_length", 1 << 20)
     let nHeads = try count("attention.head_count", 1 << 16)
-    let width = try count("rope.dimension_count", 1 << 16, default: max(dModel / nHeads, 1))
-    let dHead = try count("attention.key_length", 1 << 16, default: width)
+    let dHead = try count("attention.key_length", 1 << 16, default: max(dModel / nHeads, 1))
+    let width = try count("rope.dimension_count", dHead, default: dHead)
     let valueWidth = try count("attention.value_length", 1 << 16, default: dHead)
     guard valueWidth == dHead else {
       throw file.refusal("keys and values of one width", "\(dHead) and \(valueWidth)")

@@ -176,6 +176,22 @@ struct JSONScanner {
     }
   }
 
+  /// Passes over `text`, which has to stand here.
+  mutating func literal(_ text: String) throws(ModelFileError) {
+    for symbol in text.unicodeScalars {
+      guard take(exactly: symbol) else { throw unexpected("`\(text)`", at: offset) }
+    }
+  }
+
+  /// Passes over the bytes that a number may have and returns them.
+  mutating func numberText() -> String {
+    let start = offset
+    while let byte = peek(), byte >= 0x2B, byte <= 0x39 || byte | 0x20 == 0x65, byte != 0x2C,
+      byte != 0x2F
+    { offset += 1 }
+    return String(decoding: bytes[start..<offset], as: UTF8.self)
+  }
+
   private mutating func take(exactly symbol: Unicode.Scalar) -> Bool {
     guard peek() == UInt8(ascii: symbol) else { return false }
     offset += 1

@@ -17,7 +17,7 @@ extension ForwardPass {
     if runner.hooks.mentions(.block(i, .pattern)) || c.attentionSoftCap != nil {
       z = try explicitAttention(i, rotQ, allK, allV, &runner)
     } else {
-      z = Fused.attention(rotQ, allK, allV, visible: view.ranges, scale: c.attentionScale)
+      z = Fused.attention(rotQ, allK, allV, visible: view.ranges, scale: c.attentionScale(i))
     }
     let mixed = try runner.at(.block(i, .z), z)
     return try linear(i, .o, mixed.reshape([mixed.shape[0], c.nHeads * c.dHead]))
@@ -62,7 +62,7 @@ extension ForwardPass {
       return rows.expandDims(2).broadcast(to: [keyCount, c.nKVHeads, group, c.dHead])
         .reshape([keyCount, c.nHeads, c.dHead]).transpose([1, 0, 2])
     }
-    var scores = q.transpose([1, 0, 2]).matmul(perHead(k).transpose([0, 2, 1])) * c.attentionScale
+    var scores = q.transpose([1, 0, 2]).matmul(perHead(k).transpose([0, 2, 1])) * c.attentionScale(i)
     if let cap = c.attentionSoftCap { scores = (scores / cap).tanh() * cap }
     let masked = (scores + views[i].mask).softmax()
     let pattern = try runner.at(.block(i, .pattern), masked)

@@ -44,6 +44,8 @@ package struct ModelConfiguration: Sendable, Equatable, Codable {
   package var windows: [Int?] = []
   /// What scores are multiplied with.
   package var attentionScale: Float
+  /// Whether it is divided by the block's number, counted from 1.
+  package var scalesByDepth = false
   /// c of c · tanh(score / c), where scores are capped.
   package var attentionSoftCap: Float?
   /// c of c · tanh(logit / c), where logits are capped.
@@ -103,6 +105,9 @@ package struct ModelConfiguration: Sendable, Equatable, Codable {
 
   /// The window of block `i`.
   func window(_ i: Int) -> Int? { windows.isEmpty ? nil : windows[i] }
+
+  /// What scores of block `i` are multiplied with.
+  func attentionScale(_ i: Int) -> Float { attentionScale / (scalesByDepth ? Float(i + 1) : 1) }
 
   /// The rotation of block `i`.
   func rotary(_ i: Int) -> Rotary? { window(i) == nil ? rotary : localRotary ?? rotary }

@@ -40,8 +40,12 @@ struct ModelFiles: Sendable {
   }
 
   private static func folder(_ path: String) throws -> (CheckedTensors, Tokenizer, ChatTemplate?) {
-    let tokenizer = try Tokenizer(folder: path)
-    return (try checkpoint(path), tokenizer, try ChatTemplate(folder: path, tokenizer: tokenizer))
+    let tensors = try checkpoint(path)
+    let text = try TokenizerFolder(path: path)
+    let template = try text.chatTemplate.map {
+      try ChatTemplate($0, bosToken: text.bosToken, eosToken: text.eosToken)
+    }
+    return (tensors, text.tokenizer, template)
   }
 
   /// The weights of a Hugging Face folder, held against its `config.json`.

@@ -1,5 +1,5 @@
 extension Tokenizer {
-  /// The bytes that a token stands for; a special token's are its own name.
+  /// The bytes that a token stands for within a text; a special token's are its own name.
   ///
   /// Empty for an id outside the vocabulary.
   package func bytes(_ id: Int) -> ArraySlice<UInt8> {
@@ -12,34 +12,97 @@ extension Tokenizer {
     String(decoding: bytes(id), as: UTF8.self)
   }
 
-  /// The text of a sequence of tokens, special ones by name.
+  /// The text of a sequence of tokens.
   ///
-  /// Malformed UTF-8 becomes U+FFFD, one for each maximal part of a character, which is what
-  /// Python's `bytes.decode("utf-8", errors="replace")` does. An id outside the vocabulary adds
-  /// nothing.
-  package func decode(_ ids: some Sequence<Int>) -> String {
+  /// Malformed UTF-8 becomes U+FFFD. Of byte-level tokens, one for each maximal part of a character,
+  /// which is what Python's `bytes.decode("utf-8", errors="replace")` does; of SentencePiece's byte
+  /// tokens, one for each of those in a row, as Hugging Face tokenizers does. An id outside the
+  /// vocabulary adds nothing.
+  ///
+  /// - Parameters:
+  ///   - ids: `[tokens]`.
+  ///   - skipSpecial: Whether control tokens are left out; else they are shown by name.
+  /// - Returns: The text.
+  package func decode(_ ids: some Sequence<Int>, skipSpecial: Bool = false) -> String {
+    var state = DecodingState(self, skipSpecial: skipSpecial)
     var text: [UInt8] = []
-    for id in ids { text.append(contentsOf: bytes(id)) }
+    for id in ids { state.append(id, to: &text) }
+    state.finish(&text)
     return String(decoding: text, as: UTF8.self)
+  }
+}
+
+/// Where decoding stands within a text.
+private struct DecodingState {
+  let tokenizer: Tokenizer
+  let skipSpecial: Bool
+  private var isFirst = true
+  /// How many spaces are still to be taken from the start.
+  private var strip: Int
+  /// Byte tokens in a row, which are text only if they are well formed together.
+  private var run: [UInt8] = []
+
+  init(_ tokenizer: Tokenizer, skipSpecial: Bool) {
+    (self.tokenizer, self.skipSpecial) = (tokenizer, skipSpecial)
+    strip = tokenizer.decoding.stripped
+  }
+
+  mutating func append(_ id: Int, to text: inout [UInt8]) {
+    guard tokenizer.tokens.indices.contains(id), !tokenizer.tokens[id].isEmpty else { return }
+    if skipSpecial, [.control, .unknown].contains(tokenizer.types[id]) { return }
+    if tokenizer.decoding.isByte(tokenizer.tokens[id]) {
+      run += tokenizer.bytes(id)
+    } else {
+      finish(&text)
+      let first = isFirst ? tokenizer.decoding.atStart(tokenizer.tokens[id]) : nil
+      add(first ?? Array(tokenizer.bytes(id)), to: &text)
+    }
+    isFirst = false
+  }
+
+  /// Ends the bytes in a row.
+  mutating func finish(_ text: inout [UInt8]) {
+    guard !run.isEmpty else { return }
+    let isText = String(validating: run, as: UTF8.self) != nil
+    add(isText ? run : run.flatMap { _ in [0xEF, 0xBF, 0xBD] }, to: &text)
+    run.removeAll()
+  }
+
+  private mutating func add(_ bytes: [UInt8], to text: inout [UInt8]) {
+    var bytes = bytes[...]
+    while strip > 0, let first = bytes.first {
+      guard first == 0x20 else {
+        strip = 0
+        break
+      }
+      bytes.removeFirst()
+      strip -= 1
+    }
+    text += bytes
   }
 }
 
 /// Decodes tokens as they are generated, without ever showing half a character.
 ///
-/// The pieces joined, with ``finish()`` at the end, are what ``Tokenizer/decode(_:)`` gives.
+/// The pieces joined, with ``finish()`` at the end, are what ``Tokenizer/decode(_:skipSpecial:)``
+/// gives.
 package struct StreamingDecoder {
-  private let tokenizer: Tokenizer
+  private var state: DecodingState
   /// The beginning of a character whose rest has not come yet; at most three bytes.
   private var held: [UInt8] = []
 
   /// Starts a text.
-  package init(_ tokenizer: Tokenizer) {
-    self.tokenizer = tokenizer
+  ///
+  /// - Parameters:
+  ///   - tokenizer: What made the tokens.
+  ///   - skipSpecial: Whether control tokens are left out.
+  package init(_ tokenizer: Tokenizer, skipSpecial: Bool = false) {
+    state = DecodingState(tokenizer, skipSpecial: skipSpecial)
   }
 
   /// The text that `id` completes; empty while a character is still open.
   package mutating func append(_ id: Int) -> String {
-    held.append(contentsOf: tokenizer.bytes(id))
+    state.append(id, to: &held)
     let complete = held.count - Self.openBytes(held)
     defer { held.removeFirst(complete) }
     return String(decoding: held[..<complete], as: UTF8.self)
@@ -47,6 +110,7 @@ package struct StreamingDecoder {
 
   /// What is left at the end: U+FFFD for a character that was never completed.
   package mutating func finish() -> String {
+    state.finish(&held)
     defer { held.removeAll() }
     return String(decoding: held, as: UTF8.self)
   }

@@ -1,17 +1,19 @@
 import Synchronization
 
-/// Byte-level byte-pair encoding, built from the plain values of a model file's metadata.
+/// Turns texts into tokens and back: byte-level BPE, SentencePiece's BPE with byte fallback, unigram
+/// models and WordPiece, whichever the model's files describe.
 ///
-/// It agrees with llama.cpp token by token; where that library's treatment of malformed UTF-8
-/// differs from Python's, it follows Python: the bytes are repaired first.
+/// It agrees with Hugging Face tokenizers token by token, and byte-level vocabularies of a GGUF file
+/// with llama.cpp. Malformed UTF-8 is repaired first, as Python does it.
 package final class Tokenizer: Sendable {
-  /// What `tokenizer.ggml.token_type` says of a token.
+  /// What `tokenizer.ggml.token_type` and SentencePiece say of a token.
   package enum TokenType: Int, Sendable {
     case normal = 1
     case unknown, control, userDefined, unused, byte
   }
 
-  /// The vocabulary as it is written down, byte-level stand-ins and all, by id.
+  /// The vocabulary as it is written down, byte-level stand-ins and all, by id; empty for an id
+  /// that has no token.
   package let tokens: [String]
   /// The type of each token, by id.
   package let types: [TokenType]
@@ -20,57 +22,57 @@ package final class Tokenizer: Sendable {
   /// The tokens that end a turn or a text.
   package let eosIDs: Set<Int>
   /// Whether the model was trained with ``bosID`` in front of every text.
-  package let addsBOS: Bool
+  package var addsBOS: Bool { bosID != nil && prefix.first == bosID }
   /// Number of token ids; every id lies below it.
   package var vocabSize: Int { tokens.count }
 
+  /// What stands before and after every text, where special tokens are asked for.
+  let prefix: [Int]
+  let suffix: [Int]
+  let normalizer: Normalizer
   let preTokenizer: PreTokenizer
-  let merges: MergeTable
-  let specials: SpecialTokens
-  /// The token of each byte; -1 where the vocabulary has none, and the byte is dropped.
-  let byteIDs: [Int32]
-  /// What each token stands for, one after the other; token i ends at `byteEnds[i]`.
+  let model: WordModel
+  /// Looked for in the text as it is, and in what the normaliser made of it.
+  let rawTokens: AddedTokens
+  let normalizedTokens: AddedTokens?
+  let decoding: Decoding
+  /// What each token stands for within a text, one after the other; token i ends at `byteEnds[i]`.
   let bytes: [UInt8]
   let byteEnds: [Int]
-  private let ids: [[UInt8]: Int32]
+  private let index: TokenIndex
   /// Taken out for the length of one call: calls at the same time each find their own.
   let scratch = Mutex<EncodingScratch?>(nil)
 
-  /// Builds a tokenizer from `tokenizer.ggml.*`.
+  /// Builds a tokenizer from its description.
   ///
-  /// - Parameters:
-  ///   - tokens: `tokens`, by id.
-  ///   - tokenTypes: `token_type`; empty means that all are normal.
-  ///   - merges: `merges`, by rank.
-  ///   - pre: `pre`, the name of the pre-tokeniser.
-  ///   - bosID: `bos_token_id`.
-  ///   - eosIDs: `eos_token_id` and its kind. Control tokens that end a turn by their name, such
-  ///     as `<|endoftext|>`, join them.
-  ///   - addsBOS: `add_bos_token`.
-  /// - Throws: ``TokenizerError`` on values that contradict each other or name a pre-tokeniser
-  ///   that is not implemented.
-  package init(
-    tokens: [String], tokenTypes: [Int], merges: [String], pre: String, bosID: Int?,
-    eosIDs: [Int], addsBOS: Bool
-  ) throws(TokenizerError) {
-    preTokenizer = try PreTokenizer(named: pre)
-    let types = try Self.types(tokenTypes, count: tokens.count)
-    ids = try Self.index(tokens)
-    self.merges = try MergeTable(merges, ids: ids)
-    try Self.check([("bos_token_id", bosID)] + eosIDs.map { ("eos_token_id", $0) }, tokens.count)
-    if addsBOS, bosID == nil { throw .missingBOS }
-    (bytes, byteEnds) = Self.spelledOut(tokens, types)
-    byteIDs = ByteAlphabet.scalars.map { [ids] in ids[Array(String($0).utf8)] ?? -1 }
-    specials = SpecialTokens(tokens, types)
-    self.eosIDs = Set(eosIDs).union(
-      tokens.indices.filter { types[$0] == .control && endings.contains(tokens[$0]) })
-    (self.tokens, self.types, self.bosID, self.addsBOS) = (tokens, types, bosID, addsBOS)
+  /// - Throws: ``TokenizerError`` on values that contradict each other.
+  package init(_ description: TokenizerDescription) throws(TokenizerError) {
+    let tokens = description.tokens
+    try Self.check(description)
+    index = try TokenIndex(tokens)
+    model = try WordModel(description, index)
+    (normalizer, preTokenizer) = (description.normalizer, description.preTokenizer)
+    rawTokens = AddedTokens(
+      description.added.filter { !$0.isNormalized }, description.addedOrder)
+    let normalized = description.added.filter(\.isNormalized).map { [normalizer] token in
+      var token = token
+      normalizer.apply(to: &token.text)
+      return token
+    }
+    normalizedTokens = normalized.isEmpty ? nil : AddedTokens(normalized, description.addedOrder)
+    decoding = description.decoding
+    (bytes, byteEnds) = decoding.spelledOut(tokens, description.types)
+    (prefix, suffix) = (description.prefix, description.suffix)
+    bosID = description.bosID
+    eosIDs = Set(description.eosIDs).union(
+      tokens.indices.filter {
+        description.types[$0] == .control && endings.contains(tokens[$0])
+      })
+    (self.tokens, types) = (tokens, description.types)
   }
 
   /// The id of a vocabulary entry, spelled as in the file (`Ġthe`, `<|im_end|>`).
-  package func id(ofToken token: String) -> Int? {
-    ids[Array(token.utf8)].map { Int($0) }
-  }
+  package func id(ofToken token: String) -> Int? { index[token] }
 }
 
 /// Control tokens that end a turn or a text, whichever of them the file declares.
@@ -80,7 +82,31 @@ private let endings: Set<String> = [
 ]
 
 extension Tokenizer {
-  private static func types(_ raw: [Int], count: Int) throws(TokenizerError) -> [TokenType] {
+  /// More ids than any vocabulary has, and few enough for 32 bits.
+  static let maximumSize = 1 << 24
+
+  private static func check(_ description: TokenizerDescription) throws(TokenizerError) {
+    let count = description.tokens.count
+    guard count > 0 else { throw .emptyVocabulary }
+    guard count <= maximumSize else {
+      throw .idOutOfRange(name: "token id", id: count - 1, vocabSize: maximumSize)
+    }
+    guard description.types.count == count else {
+      throw .typeCount(expected: count, found: description.types.count)
+    }
+    func check(_ name: String, _ id: Int?) throws(TokenizerError) {
+      if let id, !description.tokens.indices.contains(id) {
+        throw .idOutOfRange(name: name, id: id, vocabSize: count)
+      }
+    }
+    try check("bos_token_id", description.bosID)
+    for id in description.eosIDs { try check("eos_token_id", id) }
+    for id in description.prefix + description.suffix { try check("post_processor", id) }
+    for token in description.added { try check("added_tokens", token.id) }
+  }
+
+  /// The types that raw numbers stand for; none at all means that all tokens are normal.
+  static func types(_ raw: [Int], count: Int) throws(TokenizerError) -> [TokenType] {
     guard count > 0 else { throw .emptyVocabulary }
     if raw.isEmpty { return Array(repeating: .normal, count: count) }
     guard raw.count == count else { throw .typeCount(expected: count, found: raw.count) }
@@ -91,41 +117,6 @@ extension Tokenizer {
       types.append(known)
     }
     return types
-  }
-
-  /// Keyed by bytes: two strings that Unicode deems equivalent are different tokens.
-  private static func index(_ tokens: [String]) throws(TokenizerError) -> [[UInt8]: Int32] {
-    var ids: [[UInt8]: Int32] = [:]
-    ids.reserveCapacity(tokens.count)
-    for (id, token) in tokens.enumerated() {
-      if let first = ids.updateValue(Int32(id), forKey: Array(token.utf8)) {
-        throw .duplicateToken(text: token, first: Int(first), second: id)
-      }
-    }
-    return ids
-  }
-
-  private static func check(
-    _ named: [(name: String, id: Int?)], _ vocabSize: Int
-  ) throws(TokenizerError) {
-    for case (let name, let id?) in named where !(0..<vocabSize).contains(id) {
-      throw .idOutOfRange(name: name, id: id, vocabSize: vocabSize)
-    }
-  }
-
-  /// Normal tokens are written in the byte alphabet, special ones in plain text.
-  private static func spelledOut(
-    _ tokens: [String], _ types: [TokenType]
-  ) -> (bytes: [UInt8], ends: [Int]) {
-    var bytes: [UInt8] = []
-    var ends: [Int] = []
-    ends.reserveCapacity(tokens.count)
-    for (token, type) in zip(tokens, types) {
-      let decoded = type.isSpecial ? nil : ByteAlphabet.bytes(of: token)
-      bytes.append(contentsOf: decoded ?? Array(token.utf8))
-      ends.append(bytes.count)
-    }
-    return (bytes, ends)
   }
 }
 

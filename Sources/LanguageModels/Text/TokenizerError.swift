@@ -19,6 +19,17 @@ package enum TokenizerError: Error, Equatable, CustomStringConvertible {
   /// Beginning-of-sequence tokens are asked for, but the file names none.
   case missingBOS
 
+  /// Not one score a token.
+  case scoreCount(expected: Int, found: Int)
+  /// A score that is no number.
+  case badScore(id: Int)
+  /// A token so long that searching for it would take too long.
+  case longToken(id: Int, bytes: Int, most: Int)
+  /// A part of a description that is not implemented, with its value.
+  case unsupported(path: String, field: String, value: String)
+  /// A part of a description that is missing or of the wrong kind.
+  case malformed(path: String, field: String, expected: String, found: String)
+
   /// Expected, found, remedy, in one sentence.
   package var description: String {
     switch self {
@@ -41,14 +52,29 @@ package enum TokenizerError: Error, Equatable, CustomStringConvertible {
       "Expected merge \(rank), \(quoted(text)), to join tokens into a token, found no token "
         + "\(quoted(missing)): merges and tokens come from different tokenizers."
     case .unsupportedPreTokenizer(let name):
-      "Expected the pre-tokeniser `smollm` or `gpt-2`, found \(quoted(name)): "
-        + "this model's text cannot be tokenised correctly yet; use one of the supported models."
+      "Expected a pre-tokeniser such as `gpt-2`, `smollm`, `llama-bpe` or `qwen2`, found "
+        + "\(quoted(name)): this model's text cannot be tokenised correctly yet; use one of the supported models."
     case .idOutOfRange(let name, let id, let vocabSize):
       "Expected `\(name)` from 0 to \(vocabSize - 1), found \(id): "
         + "the file's metadata contradicts itself; convert it again."
     case .missingBOS:
       "Expected `tokenizer.ggml.bos_token_id` because `tokenizer.ggml.add_bos_token` is true, "
         + "found none: set one or clear the other."
+    case .scoreCount(let expected, let found):
+      "Expected \(expected) scores, one a token, found \(found): "
+        + "the file contradicts itself; convert it again."
+    case .badScore(let id):
+      "Expected a finite score for every token, found none for token \(id): "
+        + "the file is damaged; convert or fetch it again."
+    case .longToken(let id, let bytes, let most):
+      "Expected tokens of at most \(most) bytes, found \(bytes) in token \(id): "
+        + "the vocabulary is damaged; convert or fetch it again."
+    case .unsupported(let path, let field, let value):
+      "\(path): expected an implemented `\(field)`, found \(quoted(value)): "
+        + "this model's text cannot be tokenised correctly yet; use one of the supported models."
+    case .malformed(let path, let field, let expected, let found):
+      "\(path): expected \(expected) as `\(field)`, found \(quoted(found)): "
+        + "the file is damaged or newer than this program; fetch it again."
     }
   }
 }

@@ -1,39 +1,67 @@
 /// The merges of a byte-pair encoding, and their application to one word.
 struct MergeTable: Sendable {
-  /// What a pair of neighbours becomes; a lower rank goes first.
-  private struct Merge {
-    var rank: UInt32
-    var result: Int32
+  /// A pair of tokens and what it becomes; a lower rank goes first.
+  struct Merge {
+    var left: Int
+    var right: Int
+    var result: Int
+    var rank: Int
   }
 
-  private let merges: [UInt64: Merge]
+  /// Open addressing: pairs, and rank above result for each.
+  private var pairs: [UInt64]
+  private var merges: [UInt64]
+  private let mask: Int
+  private static let noPair = UInt64.max
+  private static let key = UInt64.random(in: 0...UInt64.max) | 1
+
+  /// A pair that occurs twice keeps its first rank, as in llama.cpp.
+  init(_ list: [Merge]) {
+    var size = 16
+    while size < 2 * list.count { size *= 2 }
+    mask = size - 1
+    pairs = [UInt64](repeating: Self.noPair, count: size)
+    merges = [UInt64](repeating: 0, count: size)
+    for merge in list {
+      let pair = Self.pair(Int32(merge.left), Int32(merge.right))
+      var slot = Self.slot(pair) & mask
+      while pairs[slot] != Self.noPair, pairs[slot] != pair { slot = (slot + 1) & mask }
+      if pairs[slot] == pair { continue }
+      pairs[slot] = pair
+      merges[slot] = UInt64(UInt32(merge.rank)) << 32 | UInt64(UInt32(merge.result))
+    }
+  }
 
   /// Reads merges such as `Ġ t`, in order of rank.
   ///
-  /// A pair that occurs twice keeps its first rank, as in llama.cpp.
-  ///
   /// - Throws: ``TokenizerError`` on a merge that is not a pair, or whose parts or result are no
   ///   tokens.
-  init(_ lines: [String], ids: [[UInt8]: Int32]) throws(TokenizerError) {
-    var merges: [UInt64: Merge] = [:]
-    merges.reserveCapacity(lines.count)
+  static func list(_ lines: [String], _ index: TokenIndex) throws(TokenizerError) -> [Merge] {
+    var list: [Merge] = []
+    list.reserveCapacity(lines.count)
     for (rank, line) in lines.enumerated() {
       let bytes = Array(line.utf8)
       // From the second byte on: a merge of the space itself would begin with it.
       guard let space = bytes.dropFirst().firstIndex(of: UInt8(ascii: " ")), space + 1 < bytes.count
       else { throw .malformedMerge(text: line, rank: rank) }
-      func id(_ part: [UInt8]) throws(TokenizerError) -> Int32 {
-        if let id = ids[part] { return id }
-        let missing = String(decoding: part, as: UTF8.self)
-        throw .mergeOfUnknownToken(text: line, missing: missing, rank: rank)
-      }
-      let left = try id(Array(bytes[..<space]))
-      let right = try id(Array(bytes[(space + 1)...]))
-      let result = try id(Array(bytes[..<space] + bytes[(space + 1)...]))
-      let pair = Self.key(left, right)
-      if merges[pair] == nil { merges[pair] = Merge(rank: UInt32(rank), result: result) }
+      let parts = (Array(bytes[..<space]), Array(bytes[(space + 1)...]))
+      list.append(try merge(parts, rank, index))
     }
-    self.merges = merges
+    return list
+  }
+
+  /// The merge of two tokens given by their bytes.
+  static func merge(
+    _ parts: ([UInt8], [UInt8]), _ rank: Int, _ index: TokenIndex
+  ) throws(TokenizerError) -> Merge {
+    func id(_ part: [UInt8]) throws(TokenizerError) -> Int {
+      if let id = part.withUnsafeBufferPointer({ index.id($0) }) { return id }
+      let line = String(decoding: parts.0 + [0x20] + parts.1, as: UTF8.self)
+      let missing = String(decoding: part, as: UTF8.self)
+      throw .mergeOfUnknownToken(text: line, missing: missing, rank: rank)
+    }
+    return Merge(
+      left: try id(parts.0), right: try id(parts.1), result: try id(parts.0 + parts.1), rank: rank)
   }
 
   /// Merges `word`, a token for each byte, until no pair of neighbours has a merge.
@@ -46,7 +74,7 @@ struct MergeTable: Sendable {
       let right = word.next[left]
       // An entry is stale once either side has merged with another neighbour.
       guard word.ids[left] >= 0, right >= 0,
-        let merge = merges[Self.key(word.ids[left], word.ids[right])], merge.rank == rank
+        let merge = find(word.ids[left], word.ids[right]), merge.rank == rank
       else { continue }
       word.ids[left] = merge.result
       word.ids[right] = -1
@@ -60,12 +88,34 @@ struct MergeTable: Sendable {
   }
 
   private func push(_ left: Int, _ word: inout BPEWord) {
-    guard let merge = merges[Self.key(word.ids[left], word.ids[word.next[left]])] else { return }
+    guard let merge = find(word.ids[left], word.ids[word.next[left]]) else { return }
     word.push(rank: merge.rank, left: left)
   }
 
-  private static func key(_ left: Int32, _ right: Int32) -> UInt64 {
+  @inline(__always)
+  private func find(_ left: Int32, _ right: Int32) -> (rank: UInt32, result: Int32)? {
+    let pair = Self.pair(left, right)
+    var slot = Self.slot(pair) & mask
+    while pairs[slot] != Self.noPair {
+      if pairs[slot] == pair {
+        return (
+          UInt32(truncatingIfNeeded: merges[slot] >> 32), Int32(truncatingIfNeeded: merges[slot])
+        )
+      }
+      slot = (slot + 1) & mask
+    }
+    return nil
+  }
+
+  @inline(__always)
+  private static func pair(_ left: Int32, _ right: Int32) -> UInt64 {
     UInt64(UInt32(bitPattern: left)) << 32 | UInt64(UInt32(bitPattern: right))
+  }
+
+  @inline(__always)
+  private static func slot(_ pair: UInt64) -> Int {
+    let product = (pair ^ key).multipliedFullWidth(by: 0x9E37_79B9_7F4A_7C15)
+    return Int(truncatingIfNeeded: product.high ^ product.low) & .max
   }
 }
 
@@ -81,17 +131,27 @@ struct BPEWord: Sendable {
   /// Rank above, position below: the smallest is the merge to do.
   private var heap: [UInt64] = []
 
-  /// Starts over with these tokens.
-  mutating func reset(_ tokens: some Sequence<Int32>) {
+  /// Whether the last token added stands for something unknown.
+  var endsUnknown = false
+
+  /// Starts over.
+  mutating func reset() {
     ids.removeAll(keepingCapacity: true)
     next.removeAll(keepingCapacity: true)
     previous.removeAll(keepingCapacity: true)
     heap.removeAll(keepingCapacity: true)
-    for token in tokens {
-      previous.append(ids.count - 1)
-      ids.append(token)
-      next.append(ids.count)
-    }
+    endsUnknown = false
+  }
+
+  mutating func add(_ token: Int32) {
+    previous.append(ids.count - 1)
+    ids.append(token)
+    next.append(ids.count)
+    endsUnknown = false
+  }
+
+  /// Ends the word after its last token.
+  mutating func close() {
     if !ids.isEmpty { next[ids.count - 1] = -1 }
   }
 

@@ -19,13 +19,13 @@ struct WordCache: Sendable {
   private var ids: [Int32] = []
 
   /// Appends the tokens of the word to `output`; false if it is not in the cache.
-  func append(_ word: Range<Int>, of text: [UInt8], to output: inout [Int]) -> Bool {
+  @inline(__always)
+  func append(_ word: Bytes, _ hash: UInt64, to output: inout [Int]) -> Bool {
     guard word.count <= Self.maxKeyLength else { return false }
-    let hash = Self.hash(word, of: text)
     for probe in 0..<Self.maxProbes {
       let entry = slots[(Int(truncatingIfNeeded: hash) &+ probe) & (Self.slotCount - 1)]
       if entry.key.isEmpty { return false }
-      if entry.hash == hash, isEqual(entry.key, word, of: text) {
+      if entry.hash == hash, isEqual(entry.key, word) {
         for index in entry.ids { output.append(Int(ids[Int(index)])) }
         return true
       }
@@ -34,32 +34,26 @@ struct WordCache: Sendable {
   }
 
   /// Remembers a word's tokens where a slot is free.
-  mutating func insert(_ word: Range<Int>, of text: [UInt8], ids new: ArraySlice<Int>) {
+  mutating func insert(_ word: Bytes, _ hash: UInt64, ids new: ArraySlice<Int>) {
     guard word.count <= Self.maxKeyLength else { return }
-    let hash = Self.hash(word, of: text)
     for probe in 0..<Self.maxProbes {
       let slot = (Int(truncatingIfNeeded: hash) &+ probe) & (Self.slotCount - 1)
       guard slots[slot].key.isEmpty else { continue }
       let key = Int32(keys.count)
       let id = Int32(ids.count)
-      keys.append(contentsOf: text[word])
+      keys.append(contentsOf: word)
       ids.append(contentsOf: new.lazy.map { Int32($0) })
       slots[slot] = Entry(hash: hash, key: key..<Int32(keys.count), ids: id..<Int32(ids.count))
       return
     }
   }
 
-  private func isEqual(_ key: Range<Int32>, _ word: Range<Int>, of text: [UInt8]) -> Bool {
+  @inline(__always)
+  private func isEqual(_ key: Range<Int32>, _ word: Bytes) -> Bool {
     guard key.count == word.count else { return false }
-    for offset in 0..<word.count
-    where keys[Int(key.lowerBound) + offset] != text[word.lowerBound + offset] { return false }
+    for offset in word.indices where keys[Int(key.lowerBound) + offset] != word[offset] {
+      return false
+    }
     return true
-  }
-
-  /// FNV-1a, its high bits folded into the low ones that choose the slot.
-  private static func hash(_ word: Range<Int>, of text: [UInt8]) -> UInt64 {
-    var hash: UInt64 = 0xCBF2_9CE4_8422_2325
-    for index in word { hash = (hash ^ UInt64(text[index])) &* 0x100_0000_01B3 }
-    return hash ^ hash >> 32
   }
 }

@@ -1,0 +1,97 @@
+/// How tokens become text again.
+enum Decoding: Sendable {
+  /// Tokens are written in ``ByteAlphabet``; where `plainNames`, special ones in plain text.
+  case byteLevel(plainNames: Bool)
+  /// Texts in tokens are replaced, `<0x0A>` is a byte, spaces at the start of the text go.
+  case pieces(replacing: [(String, String)], bytes: Bool, strip: Int)
+  /// A marker is a space, and nothing in the first token.
+  case marker(String, dropsFirst: Bool)
+  /// Tokens are words, but for those that begin with `prefix`; `cleansUp` takes away spaces
+  /// before punctuation.
+  case wordPiece(prefix: String, cleansUp: Bool)
+  /// Tokens with spaces between them.
+  case spaced
+
+  /// What each token stands for within a text, and where it ends in all of them.
+  func spelledOut(
+    _ tokens: [String], _ types: [Tokenizer.TokenType]
+  ) -> (bytes: [UInt8], ends: [Int]) {
+    var bytes: [UInt8] = []
+    var ends: [Int] = []
+    ends.reserveCapacity(tokens.count)
+    for (token, type) in zip(tokens, types) {
+      bytes += spelledOut(token, type)
+      ends.append(bytes.count)
+    }
+    return (bytes, ends)
+  }
+
+  private func spelledOut(_ token: String, _ type: Tokenizer.TokenType) -> [UInt8] {
+    switch self {
+    case .byteLevel(let plainNames):
+      (plainNames && type.isSpecial ? nil : ByteAlphabet.bytes(of: token)) ?? Array(token.utf8)
+    case .pieces(let replacements, let bytes, _):
+      bytes
+        ? Self.byte(token).map { [$0] } ?? Self.replaced(token, replacements)
+        : Self.replaced(token, replacements)
+    case .marker(let marker, _): Self.replaced(token, [(marker, " ")])
+    case .wordPiece(let prefix, let cleansUp):
+      cleanedUp(
+        token.utf8.starts(with: prefix.utf8) && !prefix.isEmpty
+          ? Array(token.utf8.dropFirst(prefix.utf8.count)) : [0x20] + Array(token.utf8), cleansUp)
+    case .spaced: [0x20] + Array(token.utf8)
+    }
+  }
+
+  /// What a token stands for at the very start of a text; nil where that is what it stands for
+  /// anywhere.
+  func atStart(_ token: String) -> [UInt8]? {
+    switch self {
+    case .marker(let marker, true): Self.replaced(token, [(marker, "")])
+    case .wordPiece(_, let cleansUp): cleanedUp(Array(token.utf8), cleansUp)
+    case .spaced: Array(token.utf8)
+    default: nil
+    }
+  }
+
+  /// Whether a token is a byte that stands with others for a character.
+  func isByte(_ token: String) -> Bool {
+    if case .pieces(_, true, _) = self { return Self.byte(token) != nil }
+    return false
+  }
+
+  /// How many spaces go at the start of a text.
+  var stripped: Int {
+    if case .pieces(_, _, let count) = self { return count }
+    return 0
+  }
+
+  private static func byte(_ token: String) -> UInt8? {
+    let text = Array(token.utf8)
+    guard text.count == 6, text.starts(with: "<0x".utf8), text[5] == UInt8(ascii: ">") else {
+      return nil
+    }
+    return UInt8(String(decoding: text[3...4], as: UTF8.self), radix: 16)
+  }
+
+  private static func replaced(_ token: String, _ replacements: [(String, String)]) -> [UInt8] {
+    var text = Array(token.utf8)
+    for (old, new) in replacements where !old.isEmpty && text.contains(Array(old.utf8)[0]) {
+      text = text.replacing(Array(old.utf8), with: Array(new.utf8))
+    }
+    return text
+  }
+
+  /// The abbreviations and punctuation that Hugging Face tokenizers' WordPiece decoder joins.
+  private func cleanedUp(_ text: [UInt8], _ cleansUp: Bool) -> [UInt8] {
+    guard cleansUp else { return text }
+    return Self.joined.reduce(text) {
+      $0.replacing(Array($1.0.utf8), with: Array($1.1.utf8))
+    }
+  }
+
+  private static let joined = [
+    (" .", "."), (" ?", "?"), (" !", "!"), (" ,", ","), (" ' ", "'"), (" n't", "n't"),
+    (" 'm", "'m"), (" do not", " don't"), (" 's", "'s"), (" 've", "'ve"), (" 're", "'re"),
+  ]
+}
