@@ -11,8 +11,8 @@ struct Request: Decodable {
   var repeats: Int?
   var output: String?
   var adapter: String?
-  var learning_rate: Double?
-  var new_tokens: Int?
+  var learningRate: Double?
+  var newTokens: Int?
   var rows: Int?
 }
 
@@ -25,7 +25,7 @@ struct Answer: Encodable {
   var isa: String?
   var losses: [Float]?
   var ids: [[Int]]?
-  var weight_bytes: Int?
+  var weightBytes: Int?
   var shapes: [Product]?
 
   struct Product: Encodable {
@@ -121,7 +121,7 @@ struct Refusal: Error, CustomStringConvertible {
     try write(values, shape: [1, -1], request)
     // As they are multiplied: 2 or 4 bytes each, the unembedding being the embedding.
     let c = model.configuration
-    answer.weight_bytes =
+    answer.weightBytes =
       (c.parameterCount - c.dVocab * c.dModel) * (model.precision == .bfloat16 ? 2 : 4)
     return answer
   }
@@ -129,7 +129,7 @@ struct Refusal: Error, CustomStringConvertible {
   private func decode(_ request: Request) throws -> Answer {
     let model = try model(request)
     let prompts = try tokens(request)
-    var options = GenerationOptions(maxTokens: request.new_tokens ?? 128)
+    var options = GenerationOptions(maxTokens: request.newTokens ?? 128)
     options.stopsAtEnd = false
     var texts: [Generation] = []
     var answer = try timed(request) {
@@ -146,7 +146,7 @@ struct Refusal: Error, CustomStringConvertible {
         folder: folder, for: model.configuration, baseHash: String(repeating: "0", count: 64))
       var configuration = SupervisedConfiguration(
         lora: adapter.configuration,
-        optimizer: .init(learningRate: request.learning_rate ?? 1e-4))
+        optimizer: .init(learningRate: request.learningRate ?? 1e-4))
       (configuration.batchSize, configuration.epochs) = (4, 1_000_000)
       configuration.schedule = .constant
       let sequences = try tokens(request).map {
@@ -255,13 +255,17 @@ if ProcessInfo.processInfo.environment["OMP_NUM_THREADS"] != threads {
   execv("/proc/self/exe", &arguments)
 }
 let bench = await Bench(path: argument("model") ?? "", threads: Int(threads) ?? 1)
+let decoder = JSONDecoder()
+decoder.keyDecodingStrategy = .convertFromSnakeCase
+let encoder = JSONEncoder()
+encoder.keyEncodingStrategy = .convertToSnakeCase
 while let line = readLine() {
   var answer: Answer
   do {
-    let request = try JSONDecoder().decode(Request.self, from: Data(line.utf8))
+    let request = try decoder.decode(Request.self, from: Data(line.utf8))
     answer = try await bench.answer(request)
   } catch {
     answer = Answer(error: "\(error)")
   }
-  FileHandle.standardOutput.write(try JSONEncoder().encode(answer) + [UInt8(ascii: "\n")])
+  FileHandle.standardOutput.write(try encoder.encode(answer) + [UInt8(ascii: "\n")])
 }

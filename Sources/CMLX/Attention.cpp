@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 
 using namespace cmlx;
 
@@ -27,6 +28,99 @@ struct AttentionShape {
   size_t stride() const { return kv_heads * d_head; }
 };
 
+/// Queries that follow each other and see nearly the same keys: these are laid out once for all of
+/// them, and scores become matrix products.
+class QueryBlock {
+ public:
+  static constexpr size_t most = 32;
+  const size_t begin, count;
+  /// Rows of the keys that some of the queries see, ascending.
+  std::vector<int> rows;
+  /// Which part of `rows` each query sees.
+  size_t low[most], high[most];
+
+  QueryBlock(size_t begin, size_t count) : begin(begin), count(count) {}
+
+  /// Whether each query sees one run of the rows, and most of them together are seen.
+  bool gather(const int *ranges, size_t per_query) {
+    std::vector<int> own[most];
+    size_t seen = 0;
+    rows.clear();
+    for (size_t i = 0; i < count; ++i) {
+      visible_rows(ranges + (begin + i) * per_query * 3, per_query, own[i]);
+      if (!std::is_sorted(own[i].begin(), own[i].end())) return false;
+      seen += own[i].size();
+      std::vector<int> merged;
+      merged.reserve(rows.size() + own[i].size());
+      std::set_union(
+          rows.begin(), rows.end(), own[i].begin(), own[i].end(), std::back_inserter(merged));
+      rows.swap(merged);
+    }
+    for (size_t i = 0; i < count; ++i) {
+      const auto first = std::lower_bound(rows.begin(), rows.end(), own[i].front());
+      low[i] = size_t(first - rows.begin());
+      high[i] = low[i] + own[i].size();
+      if (high[i] > rows.size() || rows[high[i] - 1] != own[i].back()) return false;
+    }
+    return 2 * seen >= count * rows.size();
+  }
+};
+
+/// Rows of one head, side by side and transposed.
+struct Panel {
+  std::vector<float> plain, turned;
+
+  void gather(const float *x, const std::vector<int> &rows, size_t stride, size_t d) {
+    const size_t n = rows.size();
+    plain.resize(n * d);
+    turned.resize(n * d);
+    for (size_t j = 0; j < n; ++j) {
+      const float *row = x + size_t(rows[j]) * stride;
+      std::copy_n(row, d, plain.data() + j * d);
+      for (size_t i = 0; i < d; ++i) turned[i * n + j] = row[i];
+    }
+  }
+};
+
+/// What a thread needs for one block after the other.
+struct Scratch {
+  Panel k, v;
+  std::vector<float> scores, slopes, dk, dv;
+  std::vector<int> rows;
+};
+
+/// scores `[count, rows]` = scale · q kᵀ.
+void score(const QueryBlock &block, const AttentionShape &s, const float *q, Scratch &scratch) {
+  const size_t n = block.rows.size();
+  scratch.scores.resize(block.count * n);
+  kernels::multiply(
+      {q, scratch.k.turned.data(), scratch.scores.data(), block.count, s.d_head, n,
+       s.heads * s.d_head, 1, n, n, false});
+}
+
+/// Turns the scores of each query's own keys into exp(scale · score - shift) and the others' into 0.
+/// Without `log_sums` to go by, they are found and written, and the result sums to one.
+void normalise(
+    const QueryBlock &block, float scale, Scratch &scratch, float *log_sums, size_t stride,
+    bool known) {
+  const size_t n = block.rows.size();
+  for (size_t i = 0; i < block.count; ++i) {
+    float *row = scratch.scores.data() + i * n, *own = row + block.low[i];
+    const size_t count = block.high[i] - block.low[i];
+    std::fill(row, own, 0.0f);
+    std::fill(row + block.high[i], row + n, 0.0f);
+    kernels::scale(scale, own, count);
+    if (known) {
+      kernels::exp_shifted(own, log_sums[i * stride], count);
+      continue;
+    }
+    const float top = kernels::maximum(own, count);
+    const float sum = kernels::exp_shifted(own, top, count);
+    kernels::scale(1.0f / sum, own, count);
+    log_sums[i * stride] = top + std::log(sum);
+  }
+}
+
 class AttentionGrad : public Fused {
  public:
   explicit AttentionGrad(float scale) : scale_(scale) {}
@@ -41,17 +135,14 @@ class AttentionGrad : public Fused {
       const size_t plane = s.keys * s.d_head;
       std::vector<float> dk(s.heads * plane), dv(s.heads * plane);
       parallel(s.heads, 1, [&](size_t begin, size_t end) {
-        std::vector<int> rows;
-        std::vector<float> scores(s.keys + 16);
-        for (size_t i = 0; i < s.queries; ++i) {
-          visible_rows(in_[3].data<int>() + i * s.ranges * 3, s.ranges, rows);
+        Scratch scratch;
+        for (size_t first = 0; first < s.queries; first += QueryBlock::most) {
+          QueryBlock block(first, std::min(QueryBlock::most, s.queries - first));
+          const bool together = block.gather(in_[3].data<int>(), s.ranges);
           for (size_t h = begin; h < end; ++h) {
-            const size_t at = (i * s.heads + h) * s.d_head, kv = s.kv_head(h) * s.d_head;
-            kernels::attend_grad(
-                in(in_[0]) + at, in(in_[1]) + kv, in(in_[2]) + kv, rows.data(), rows.size(),
-                s.stride(), s.d_head, scale, in(in_[5])[i * s.heads + h], in(in_[4]) + at,
-                in(in_[6]) + at, scores.data(), out(out_[0]) + at, dk.data() + h * plane,
-                dv.data() + h * plane);
+            float *planes[] = {dk.data() + h * plane, dv.data() + h * plane};
+            together ? block_grad(in_, out_, s, block, h, scale, scratch, planes)
+                     : query_grad(in_, out_, s, block, h, scale, scratch, planes);
           }
         }
       });
@@ -61,6 +152,61 @@ class AttentionGrad : public Fused {
   }
 
  private:
+  static void block_grad(
+      const Arrays &in_, Arrays &out_, const AttentionShape &s, const QueryBlock &block, size_t h,
+      float scale, Scratch &scratch, float *planes[2]) {
+    const size_t n = block.rows.size(), d = s.d_head, wide = s.heads * d;
+    const size_t at = block.begin * wide + h * d, kv = s.kv_head(h) * d;
+    const float *q = in(in_[0]) + at, *dz = in(in_[6]) + at;
+    scratch.k.gather(in(in_[1]) + kv, block.rows, s.stride(), d);
+    scratch.v.gather(in(in_[2]) + kv, block.rows, s.stride(), d);
+    score(block, s, q, scratch);
+    // The log sums are an input here, and only read.
+    normalise(
+        block, scale, scratch, const_cast<float *>(in(in_[5])) + block.begin * s.heads + h,
+        s.heads, true);
+    scratch.slopes.resize(block.count * n);
+    scratch.dk.resize(n * d);
+    scratch.dv.resize(n * d);
+    const float *p = scratch.scores.data();
+    float *slopes = scratch.slopes.data();
+    kernels::multiply(
+        {p, dz, scratch.dv.data(), n, block.count, d, 1, n, wide, d, false});
+    kernels::multiply(
+        {dz, scratch.v.turned.data(), slopes, block.count, d, n, wide, 1, n, n, false});
+    for (size_t i = 0; i < block.count; ++i) {
+      // dz · z, from the sums at hand: where a query sees one key, the difference is then exactly zero.
+      const float mean = kernels::dot(p + i * n, slopes + i * n, n);
+      for (size_t j = 0; j < n; ++j)
+        slopes[i * n + j] = scale * p[i * n + j] * (slopes[i * n + j] - mean);
+    }
+    kernels::multiply(
+        {slopes, scratch.k.plain.data(), out(out_[0]) + at, block.count, n, d, n, 1, d, wide,
+         false});
+    kernels::multiply(
+        {slopes, q, scratch.dk.data(), n, block.count, d, 1, n, wide, d, false});
+    for (size_t j = 0; j < n; ++j) {
+      const size_t place = size_t(block.rows[j]) * d;
+      kernels::axpy(1, scratch.dk.data() + j * d, planes[0] + place, d);
+      kernels::axpy(1, scratch.dv.data() + j * d, planes[1] + place, d);
+    }
+  }
+
+  static void query_grad(
+      const Arrays &in_, Arrays &out_, const AttentionShape &s, const QueryBlock &block, size_t h,
+      float scale, Scratch &scratch, float *planes[2]) {
+    scratch.scores.resize(s.keys + 16);
+    for (size_t i = block.begin; i < block.begin + block.count; ++i) {
+      visible_rows(in_[3].data<int>() + i * s.ranges * 3, s.ranges, scratch.rows);
+      const size_t at = (i * s.heads + h) * s.d_head, kv = s.kv_head(h) * s.d_head;
+      kernels::attend_grad(
+          in(in_[0]) + at, in(in_[1]) + kv, in(in_[2]) + kv, scratch.rows.data(),
+          scratch.rows.size(), s.stride(), s.d_head, scale, in(in_[5])[i * s.heads + h],
+          in(in_[4]) + at, in(in_[6]) + at, scratch.scores.data(), out(out_[0]) + at, planes[0],
+          planes[1]);
+    }
+  }
+
   static void gather(const std::vector<float> &planes, float *result, const AttentionShape &s) {
     const size_t group = s.heads / s.kv_heads;
     parallel(s.keys, parallel_elements / s.stride() + 1, [&](size_t begin, size_t end) {
@@ -85,17 +231,16 @@ class Attention : public Fused {
   void eval_cpu(const Arrays &inputs, Arrays &outputs) override {
     dispatch(inputs, outputs, [scale = scale_](const Arrays &in_, Arrays &out_) {
       const AttentionShape s(in_[0], in_[1], in_[3]);
-      parallel(s.queries, 8, [&](size_t begin, size_t end) {
-        std::vector<int> rows;
-        std::vector<float> scores(s.keys + 16);
-        for (size_t i = begin; i < end; ++i) {
-          visible_rows(in_[3].data<int>() + i * s.ranges * 3, s.ranges, rows);
-          for (size_t h = 0; h < s.heads; ++h) {
-            const size_t at = (i * s.heads + h) * s.d_head, kv = s.kv_head(h) * s.d_head;
-            out(out_[1])[i * s.heads + h] = kernels::attend(
-                in(in_[0]) + at, in(in_[1]) + kv, in(in_[2]) + kv, rows.data(), rows.size(),
-                s.stride(), s.d_head, scale, scores.data(), out(out_[0]) + at);
-          }
+      const size_t blocks = (s.queries + QueryBlock::most - 1) / QueryBlock::most;
+      parallel(blocks * s.kv_heads, 1, [&](size_t begin, size_t end) {
+        Scratch scratch;
+        for (size_t task = begin; task < end; ++task) {
+          const size_t first = task / s.kv_heads * QueryBlock::most;
+          QueryBlock block(first, std::min(QueryBlock::most, s.queries - first));
+          const bool together =
+              block.count > 1 && block.gather(in_[3].data<int>(), s.ranges);
+          together ? attend_block(in_, out_, s, block, task % s.kv_heads, scale, scratch)
+                   : attend_queries(in_, out_, s, block, task % s.kv_heads, scale, scratch);
         }
       });
     });
@@ -118,6 +263,41 @@ class Attention : public Fused {
   }
 
  private:
+  static void attend_block(
+      const Arrays &in_, Arrays &out_, const AttentionShape &s, const QueryBlock &block, size_t kv,
+      float scale, Scratch &scratch) {
+    const size_t n = block.rows.size(), d = s.d_head, wide = s.heads * d;
+    const size_t group = s.heads / s.kv_heads;
+    scratch.k.gather(in(in_[1]) + kv * d, block.rows, s.stride(), d);
+    scratch.v.gather(in(in_[2]) + kv * d, block.rows, s.stride(), d);
+    for (size_t h = kv * group; h < (kv + 1) * group; ++h) {
+      const size_t at = block.begin * wide + h * d;
+      score(block, s, in(in_[0]) + at, scratch);
+      normalise(
+          block, scale, scratch, out(out_[1]) + block.begin * s.heads + h, s.heads, false);
+      kernels::multiply(
+          {scratch.scores.data(), scratch.v.plain.data(), out(out_[0]) + at, block.count, n, d, n,
+           1, d, wide, false});
+    }
+  }
+
+  static void attend_queries(
+      const Arrays &in_, Arrays &out_, const AttentionShape &s, const QueryBlock &block, size_t kv,
+      float scale, Scratch &scratch) {
+    const size_t group = s.heads / s.kv_heads;
+    scratch.scores.resize(s.keys + 16);
+    for (size_t i = block.begin; i < block.begin + block.count; ++i) {
+      visible_rows(in_[3].data<int>() + i * s.ranges * 3, s.ranges, scratch.rows);
+      for (size_t h = kv * group; h < (kv + 1) * group; ++h) {
+        const size_t at = (i * s.heads + h) * s.d_head;
+        out(out_[1])[i * s.heads + h] = kernels::attend(
+            in(in_[0]) + at, in(in_[1]) + kv * s.d_head, in(in_[2]) + kv * s.d_head,
+            scratch.rows.data(), scratch.rows.size(), s.stride(), s.d_head, scale,
+            scratch.scores.data(), out(out_[0]) + at);
+      }
+    }
+  }
+
   float scale_;
 };
 

@@ -345,6 +345,54 @@ void AttendGrad(
   Mix(scores, k, rows, count, stride, d_head, dq);
 }
 
+/// Four rows of c by up to two vectors of columns: eight sums stay in registers.
+template <size_t rows>
+HWY_INLINE void MultiplyRows(const SmallProduct &p, size_t row) {
+  const D d;
+  const size_t lanes = hn::Lanes(d);
+  const float *a = p.a + row * p.a_row;
+  float *c = p.c + row * p.c_row;
+  size_t j = 0;
+  for (; j + 2 * lanes <= p.columns; j += 2 * lanes) {
+    V low[rows], high[rows];
+    for (size_t i = 0; i < rows; ++i) {
+      low[i] = p.adds ? hn::LoadU(d, c + i * p.c_row + j) : hn::Zero(d);
+      high[i] = p.adds ? hn::LoadU(d, c + i * p.c_row + j + lanes) : hn::Zero(d);
+    }
+    for (size_t l = 0; l < p.inner; ++l) {
+      const V first = hn::LoadU(d, p.b + l * p.b_row + j);
+      const V second = hn::LoadU(d, p.b + l * p.b_row + j + lanes);
+      for (size_t i = 0; i < rows; ++i) {
+        const V factor = hn::Set(d, a[i * p.a_row + l * p.a_column]);
+        low[i] = hn::MulAdd(factor, first, low[i]);
+        high[i] = hn::MulAdd(factor, second, high[i]);
+      }
+    }
+    for (size_t i = 0; i < rows; ++i) {
+      hn::StoreU(low[i], d, c + i * p.c_row + j);
+      hn::StoreU(high[i], d, c + i * p.c_row + j + lanes);
+    }
+  }
+  for (; j < p.columns; j += lanes) {
+    const auto mask = hn::FirstN(d, p.columns - j);
+    V sum[rows];
+    for (size_t i = 0; i < rows; ++i)
+      sum[i] = p.adds ? hn::MaskedLoad(mask, d, c + i * p.c_row + j) : hn::Zero(d);
+    for (size_t l = 0; l < p.inner; ++l) {
+      const V only = hn::MaskedLoad(mask, d, p.b + l * p.b_row + j);
+      for (size_t i = 0; i < rows; ++i)
+        sum[i] = hn::MulAdd(hn::Set(d, a[i * p.a_row + l * p.a_column]), only, sum[i]);
+    }
+    for (size_t i = 0; i < rows; ++i) hn::BlendedStore(sum[i], mask, d, c + i * p.c_row + j);
+  }
+}
+
+void Multiply(const SmallProduct &p) {
+  size_t row = 0;
+  for (; row + 4 <= p.rows; row += 4) MultiplyRows<4>(p, row);
+  for (; row < p.rows; ++row) MultiplyRows<1>(p, row);
+}
+
 void AdamW(
     const AdamWStep &step, const float *p, const float *g, const float *m, const float *v,
     float *p_out, float *m_out, float *v_out, size_t n) {
@@ -399,6 +447,7 @@ HWY_EXPORT(LogSumExp);
 HWY_EXPORT(Attend);
 HWY_EXPORT(AttendGrad);
 HWY_EXPORT(AdamW);
+HWY_EXPORT(Multiply);
 HWY_EXPORT(ToBfloat16);
 HWY_EXPORT(TargetName);
 
@@ -459,6 +508,7 @@ void attend_grad(
   HWY_DYNAMIC_DISPATCH(AttendGrad)
   (q, k, v, rows, count, stride, d_head, scale, log_sum, z, d, scores, dq, dk, dv);
 }
+void multiply(const SmallProduct &product) { HWY_DYNAMIC_DISPATCH(Multiply)(product); }
 void to_bfloat16(const float *x, uint16_t *out, size_t n) {
   HWY_DYNAMIC_DISPATCH(ToBfloat16)(x, out, n);
 }

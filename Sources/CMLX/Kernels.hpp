@@ -65,6 +65,15 @@ void attend_grad(
     const float *q, const float *k, const float *v, const int *rows, size_t count, size_t stride,
     size_t d_head, float scale, float log_sum, const float *z, const float *d, float *scores,
     float *dq, float *dk, float *dv);
+/// c[i, j] (+)= Σ_l a[i, l] b[l, j] for small matrices: the elements of a lie `a_row` and `a_column` apart,
+/// so that it may be transposed, and rows of b and c `b_row` and `c_row`.
+struct SmallProduct {
+  const float *a, *b;
+  float *c;
+  size_t rows, inner, columns, a_row, a_column, b_row, c_row;
+  bool adds;
+};
+void multiply(const SmallProduct &product);
 /// Round to nearest even.
 void to_bfloat16(const float *x, uint16_t *out, size_t n);
 /// The name of the target that the calls above run on.

@@ -24,6 +24,7 @@ struct Plumbline: AsyncParsableCommand {
       LogprobsCommand.self,
       TraceCommand.self,
       PlantCommand.self,
+      MergeCommand.self,
       AuditCommand.self,
       LedgerCommand.self,
       WorkCommand.self,

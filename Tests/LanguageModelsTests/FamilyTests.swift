@@ -127,4 +127,64 @@ private enum FamilyFixture {
     let slope = (try moved(1) - moved(-1)) / (2 * step)
     expectError(Double(abs(slope / norm - 1)), within: 1e-2, "\(name), gradient")
   }
+
+  @Test(arguments: ["llama", "gpt2", "gpt_neox", "qwen3", "gemma3"]) @TensorActor
+  func `a model saved with an adapter merged computes what both did`(_ name: String) throws {
+    let base = FamilyFixture.path(name)
+    let model = try LanguageModel(path: base)
+    let ids = try FamilyFixture.ids(name)
+    var key = RandomKey(seed: 10)
+    let configuration = LoRAConfiguration(rank: 3, alpha: 6)
+    let adapter = AdapterWeights(
+      configuration,
+      parameters: ParameterTree(
+        configuration.shapes(for: model.configuration).map {
+          ($0.path, (key.uniform($0.shape) - 0.5) * 0.3)
+        }))
+    let folder = FileManager.default.temporaryDirectory
+      .appendingPathComponent("plumbline-merge-\(UUID().uuidString)").path
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    // Small shards: several files and an index.
+    try adapter.merge(into: base, to: folder, shardByteCount: 9_000)
+    let batch = TokenBatch([ids])
+    let expected = try #require(try model.forward(batch, adapter: adapter).logits).floats()
+    let merged = try LanguageModel(path: folder)
+    let found = try #require(try merged.forward(batch).logits).floats()
+    expectError(rowwiseError(found, expected, rows: ids.count), within: 1e-5, "\(name), merged")
+    let plain = try #require(try model.forward(batch).logits).floats()
+    #expect(rowwiseError(found, plain, rows: ids.count) > 1e-2, "\(name): nothing was merged")
+    #expect(throws: ModelFileError.self) { try adapter.merge(into: base, to: folder) }
+    #expect(try LanguageModel(path: folder).configuration == model.configuration)
+  }
+
+  @Test(arguments: [
+    (
+      "llama", #""rms_norm_eps""#, #""rope_scaling": {"rope_type": "su"}, "rms_norm_eps""#,
+      "rope_type"
+    ),
+    ("llama", #""hidden_act": "silu""#, #""hidden_act": "relu""#, "hidden_act"),
+    ("llama", #""tie_word_embeddings": false"#, #""tie_word_embeddings": true"#, "lm_head.weight"),
+    ("llama", #""model_type": "llama""#, #""model_type": "mixtral""#, "model_type"),
+    ("qwen2", #""model_type": "qwen2""#, #""model_type": "llama""#, "_proj.bias"),
+    ("gpt2", #""n_head": 4"#, #""n_head": 3"#, "n_head"),
+    ("bert", #""hidden_act": "gelu""#, #""is_decoder": true, "hidden_act": "gelu""#, "is_decoder"),
+    ("gemma3", #""hidden_activation""#, #""hidden_act""#, "hidden_activation"),
+  ])
+  func `a configuration that would compute another model is refused by its field`(
+    _ name: String, _ old: String, _ new: String, _ field: String
+  ) throws {
+    let folder = FileManager.default.temporaryDirectory
+      .appendingPathComponent("plumbline-config-\(UUID().uuidString)")
+    try FileManager.default.copyItem(atPath: FamilyFixture.path(name), toPath: folder.path)
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let path = folder.appendingPathComponent("config.json")
+    let text = try String(contentsOf: path, encoding: .utf8)
+    try #require(text.contains(old), "\(name) has no \(old)")
+    try text.replacingOccurrences(of: old, with: new).write(
+      to: path, atomically: true, encoding: .utf8)
+    let error = #expect(throws: ModelFileError.self) {
+      try LanguageModel.inspect(path: folder.path)
+    }
+    #expect("\(String(describing: error))".contains(field), "\(String(describing: error))")
+  }
 }

@@ -212,7 +212,7 @@ private func rewrite(
     (#""init_lora_weights": true"#, #""init_lora_weights": "pissa""#, "`init_lora_weights`"),
     (#""peft_type": "LORA""#, #""peft_type": "IA3""#, "`peft_type` to be `LORA`, found `IA3`"),
     (#""task_type": "CAUSAL_LM""#, #""task_type": "SEQ_CLS""#, "`task_type`"),
-    (#""revision": null"#, #""new_option": 1"#, "no `new_option`, found 1.0"),
+    (#""revision": null"#, #""new_option": 1"#, "no `new_option`, found 1"),
     (#""v_proj""#, #""lm_head""#, "`target_modules` among q_proj"),
     (#""v_proj""#, #""k_proj""#, "k_proj.lora_A"),
     (#""peft_type""#, "peft_type", "a JSON object"),

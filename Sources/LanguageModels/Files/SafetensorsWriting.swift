@@ -13,6 +13,18 @@ package struct SafetensorsEntry: Sendable {
   }
 }
 
+extension SafetensorsType {
+  /// The same type for writing; nil for integers and other floats.
+  var precision: SafetensorsLayout.Precision? {
+    switch self {
+    case .float32: .float32
+    case .float16: .float16
+    case .bfloat16: .bfloat16
+    default: nil
+    }
+  }
+}
+
 /// A tensor to be written to a safetensors file, without its values.
 package struct SafetensorsLayout: Sendable {
   /// The types that can be written.

@@ -62,7 +62,8 @@ extension ForwardPass {
       return rows.expandDims(2).broadcast(to: [keyCount, c.nKVHeads, group, c.dHead])
         .reshape([keyCount, c.nHeads, c.dHead]).transpose([1, 0, 2])
     }
-    var scores = q.transpose([1, 0, 2]).matmul(perHead(k).transpose([0, 2, 1])) * c.attentionScale(i)
+    var scores =
+      q.transpose([1, 0, 2]).matmul(perHead(k).transpose([0, 2, 1])) * c.attentionScale(i)
     if let cap = c.attentionSoftCap { scores = (scores / cap).tanh() * cap }
     let masked = (scores + views[i].mask).softmax()
     let pattern = try runner.at(.block(i, .pattern), masked)

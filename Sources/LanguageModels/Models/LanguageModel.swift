@@ -41,6 +41,13 @@ package final class LanguageModel {
     try ModelFiles(path: path).tensors.configuration
   }
 
+  /// What the model in a Hugging Face folder is made of.
+  ///
+  /// - Throws: ``ModelFileError`` where it is no such folder, and as ``init(path:precision:)``.
+  package nonisolated static func inspect(folder path: String) throws -> ModelConfiguration {
+    try ModelFiles.checkpoint(path).configuration
+  }
+
   /// What one forward pass leaves behind.
   package struct Output {
     /// The residual stream after the last block and the final norm, `[token, dModel]`.

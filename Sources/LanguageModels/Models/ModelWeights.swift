@@ -176,6 +176,14 @@ struct CheckedTensors: Sendable {
     return stored(role, name, Array(role.shape(in: configuration).prefix(1)))
   }
 
+  /// The name of a weight in the file, and whether it lies there `[in, out]`.
+  func storedName(_ role: WeightRole, block: Int?) -> (name: String, isTransposed: Bool)? {
+    guard isPresent(role), let name = name(role, block: block, suffix: "weight") else {
+      return nil
+    }
+    return (name, names.entries[role]?.layout == .transposed)
+  }
+
   @TensorActor private func stored(
     _ role: WeightRole, _ name: String, _ shape: [Int]
   ) -> StoredWeight {

@@ -65,6 +65,7 @@ extension RemoteModel {
     let policy = settings.retries
     var begun: ContinuousClock.Instant?
     var attempts = 0
+    var earlier: String?
     while true {
       let outcome = try await gate.pass {
         // Waiting for a place in the queue is no sign of a server in trouble.
@@ -77,12 +78,16 @@ extension RemoteModel {
         if case .answered(let answer) = outcome { return (answer, attempts) }
         continue
       }
+      // A try that the deadline cut short says nothing of the server; the one before it may.
+      let isOver = ContinuousClock.now >= (begun ?? .now) + policy.deadline
+      let telling = isOver ? earlier ?? reason : reason
+      earlier = reason
       let pause = max(policy.pause(after: attempts, request: request.key), retryAfter ?? .zero)
       let isLate = ContinuousClock.now + pause >= (begun ?? .now) + policy.deadline
       guard !isFinal, attempts < policy.attempts, !isLate else {
         let wait = isLate && retryAfter != nil ? ", which asks to wait \(pause.inWords)" : ""
         throw RemoteModelError.unavailable(
-          url: request.address, attempts: attempts, last: "the last with \(reason)\(wait)")
+          url: request.address, attempts: attempts, last: "the last with \(telling)\(wait)")
       }
       try await Task.sleep(for: pause)
     }
