@@ -22,17 +22,10 @@ namespace {
 
 /// A tile of bf16 is 16 rows of 32; two tiles side by side take 32 rows of W.
 constexpr int64_t side = 16, depth = 32, tile = side * depth, pair = 32;
-/// Steps of `depth` at most whose packed weights, 48 kB, mostly stay in the first-level cache. Few
-/// passes matter more than a perfect fit: each reads and writes the result once more.
-constexpr int64_t cached_steps(int parts) { return 24 / parts; }
+/// Packed weights that a pass over all rows takes, so that they stay in the second-level cache.
+constexpr int64_t cached_bytes = 512 << 10;
 
 int64_t steps(int64_t n) { return (n + depth - 1) / depth; }
-
-/// Steps of each pass over so many, all passes alike.
-int64_t pass(int64_t steps, int parts) {
-  const int64_t passes = (steps + cached_steps(parts) - 1) / cached_steps(parts);
-  return (steps + passes - 1) / std::max<int64_t>(passes, 1);
-}
 
 /// The kernel lends a process the tiles' state once it asks; oneDNN may have asked before.
 bool request_tiles() {
@@ -152,7 +145,7 @@ struct Corner {
   bool fits() const { return rows >= pair && columns >= pair; }
 };
 
-/// Adds the product of two 16-row blocks of x with a pair of weight tiles, `count` steps of each.
+/// Adds the product of two 16-row blocks of x with pairs of weight tiles, `count` steps of each.
 template <int parts>
 CMLX_TILES inline void accumulate(
     const uint16_t *upper, const uint16_t *lower, const uint16_t *weights, int64_t count) {
@@ -208,33 +201,55 @@ void copy(const Corner &c, float *scratch, bool out) {
           out ? scratch[i * pair + j] : c.at[i * c.stride + j];
 }
 
-/// 32 columns of a result of `m` rows: adds `count` steps from step `from` on.
+/// What a product is taken of: `count` steps of the rows of x and of each pair of weight tiles.
+struct Operands {
+  const Rounded &x;
+  int64_t count;
+  /// The weights of 32 columns of the result after the other.
+  const uint16_t *weights;
+};
+
+/// 32 rows and columns of a result, summed in registers from the first step to the last.
 template <int parts>
-CMLX_TILES void strip(
-    const Rounded &x, int64_t all_steps, int64_t from, int64_t count, const uint16_t *weights,
-    float *y, int64_t stride, int64_t columns, bool adds) {
+CMLX_TILES void corner(
+    const Operands &operands, int64_t block, int64_t strip, const Corner &corner, bool adds) {
   alignas(64) float scratch[pair * pair] = {};
-  const int64_t blocks = (x.rows + side - 1) / side;
-  for (int64_t block = 0; block < blocks; block += 2) {
-    const Corner corner{y + block * side * stride, stride, x.rows - block * side, columns};
-    float *c = corner.fits() ? corner.at : scratch;
-    const int64_t c_stride = corner.fits() ? stride : pair;
-    if (adds && !corner.fits()) copy(corner, scratch, false);
-    if (adds) {
-      load(c, c_stride);
-    } else {
-      _tile_zero(0);
-      _tile_zero(1);
-      _tile_zero(2);
-      _tile_zero(3);
-    }
-    const uint16_t *upper = x.bits.data() + (block * all_steps + from) * parts * tile;
-    // A last block without a partner is multiplied twice, and the second result not kept.
-    const uint16_t *lower = block + 1 < blocks ? upper + all_steps * parts * tile : upper;
-    accumulate<parts>(upper, lower, weights, count);
-    store(c, c_stride);
-    if (!corner.fits()) copy(corner, scratch, true);
+  float *c = corner.fits() ? corner.at : scratch;
+  const int64_t stride = corner.fits() ? corner.stride : pair;
+  if (adds) {
+    if (!corner.fits()) copy(corner, scratch, false);
+    load(c, stride);
+  } else {
+    _tile_zero(0);
+    _tile_zero(1);
+    _tile_zero(2);
+    _tile_zero(3);
   }
+  const int64_t blocks = (operands.x.rows + side - 1) / side, row = operands.count * parts * tile;
+  const uint16_t *upper = operands.x.bits.data() + block * row;
+  // A last block without a partner is multiplied twice, and the second result not kept.
+  const uint16_t *lower = block + 1 < blocks ? upper + row : upper;
+  accumulate<parts>(upper, lower, operands.weights + strip * 2 * row, operands.count);
+  store(c, stride);
+  if (!corner.fits()) copy(corner, scratch, true);
+}
+
+/// `strips` times 32 columns of a result, as many as have their weights in the cache: all rows pass by.
+template <int parts>
+CMLX_TILES void strips(
+    const Operands &operands, int64_t strips, float *y, int64_t stride, int64_t columns, bool adds) {
+  const int64_t rows = operands.x.rows;
+  for (int64_t block = 0; block * side < rows; block += 2)
+    for (int64_t i = 0; i < strips; ++i)
+      corner<parts>(
+          operands, block, i,
+          {y + block * side * stride + i * pair, stride, rows - block * side, columns - i * pair},
+          adds);
+}
+
+/// How many strips of so many steps have their weights in the cache.
+int64_t cached_strips(int64_t steps, int parts) {
+  return std::max<int64_t>(1, cached_bytes / (steps * 2 * parts * tile * 2));
 }
 
 class TiledWeight : public PackedWeight {
@@ -314,13 +329,11 @@ class TiledWeight : public PackedWeight {
       const Rounded &x, int64_t from, int64_t first, int64_t last, int64_t width, float *y,
       int64_t stride) const {
     const TileScope scope;
-    const int64_t most = pass(steps_, parts_);
-    for (int64_t p = first; p < last; ++p)
-      for (int64_t step = 0; step < steps_; step += most)
-        strip<parts_>(
-            x, steps_, step, std::min(most, steps_ - step),
-            bits_.data() + ((from + p) * steps_ + step) * block(), y + p * pair, stride,
-            width - p * pair, step > 0);
+    const int64_t most = cached_strips(steps_, parts_);
+    for (int64_t p = first; p < last; p += most)
+      strips<parts_>(
+          {x, steps_, bits_.data() + (from + p) * steps_ * block()}, std::min(most, last - p),
+          y + p * pair, stride, width - p * pair, false);
   }
 
   template <int parts_>
@@ -328,20 +341,22 @@ class TiledWeight : public PackedWeight {
       const Rounded &dy, int64_t begin, int64_t end, int64_t first, int64_t last, float *dx,
       bool adds) const {
     const TileScope scope;
-    const int64_t from = begin / pair, pairs = steps(end - begin), most = pass(pairs, parts_);
-    alignas(64) uint16_t turned[cached_steps(parts_) * 2 * parts_ * tile];
-    for (int64_t column = first; column < last; ++column)
-      for (int64_t p = 0; p < pairs; p += most) {
-        const int64_t count = std::min(most, pairs - p);
-        for (int64_t i = 0; i < count; ++i)
-          for (int part = 0; part < parts_; ++part)
-            turn(
-                bits_.data() + ((from + p + i) * steps_ + column) * block() + 2 * part * tile,
-                turned + (i * parts_ + part) * 2 * tile);
-        strip<parts_>(
-            dy, pairs, p, count, turned, dx + column * pair, columns, columns - column * pair,
-            adds || p > 0);
+    const int64_t from = begin / pair, pairs = steps(end - begin);
+    const int64_t most = cached_strips(pairs, parts_);
+    thread_local std::vector<uint16_t, AlignedAllocator<uint16_t>> turned;
+    turned.resize(std::max<size_t>(turned.size(), most * pairs * block()));
+    for (int64_t column = first; column < last; column += most) {
+      const int64_t count = std::min(most, last - column);
+      for (int64_t i = 0; i < count * pairs * parts_; ++i) {
+        const int64_t part = i % parts_, p = i / parts_ % pairs, c = i / parts_ / pairs;
+        turn(
+            bits_.data() + ((from + p) * steps_ + column + c) * block() + 2 * part * tile,
+            turned.data() + i * 2 * tile);
       }
+      strips<parts_>(
+          {dy, pairs, turned.data()}, count, dx + column * pair, columns,
+          columns - column * pair, adds);
+    }
   }
 };
 
