@@ -11,18 +11,18 @@ ARGS ?=
 binary := .build/release/plumbline
 # Folders count too: removing a file changes its folder's date only.
 inputs := $(shell find Sources) Package.swift .deps/stamps/mlx .deps/stamps/swift
-formatted := Sources Tests Package.swift
+formatted := Sources Tests Benchmarks Package.swift
 libraries := Statistics Digests Lab Tensors LanguageModels Training Organisms Instruments Trials Studio
 
 # Without --disable-testable-imports the tests want other compiler flags than the program, and
 # each of the two would rebuild the whole package after the other.
 test_flags := --disable-testable-imports --disable-xctest
 
-.PHONY: help bootstrap build test audit install uninstall format lint docs clean
+.PHONY: help bootstrap build test audit bench install uninstall format lint docs clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@echo '  Variables: ARGS="…" for audit and test, PREFIX and DESTDIR for install.'
+	@echo '  Variables: ARGS="…" for audit, bench and test, PREFIX and DESTDIR for install.'
 
 bootstrap: ## install what is missing: Debian packages, MLX, the default model
 	@Scripts/bootstrap
@@ -43,6 +43,11 @@ test: bootstrap ## run the whole test suite
 
 audit: build ## run the main job: plant, hand over blind, detect, unseal, report
 	@$(binary) audit $(ARGS)
+
+bench: build ## measure against PyTorch, TransformerLens and llama.cpp, installed under .deps/bench
+	swift build -c release --product plumbline-bench
+	@Benchmarks/setup
+	@.deps/bench/bin/python Benchmarks/bench.py $(ARGS)
 
 install: build ## leave a plumbline under PREFIX that needs neither this folder nor a toolchain
 	@Scripts/bootstrap patchelf

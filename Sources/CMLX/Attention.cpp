@@ -43,24 +43,23 @@ class QueryBlock {
 
   /// Whether each query sees one run of the rows, and most of them together are seen.
   bool gather(const int *ranges, size_t per_query) {
-    std::vector<int> own[most];
+    thread_local std::vector<int> own[most];
     size_t seen = 0;
-    rows.clear();
     for (size_t i = 0; i < count; ++i) {
       visible_rows(ranges + (begin + i) * per_query * 3, per_query, own[i]);
       if (!std::is_sorted(own[i].begin(), own[i].end())) return false;
       seen += own[i].size();
-      std::vector<int> merged;
-      merged.reserve(rows.size() + own[i].size());
-      std::set_union(
-          rows.begin(), rows.end(), own[i].begin(), own[i].end(), std::back_inserter(merged));
-      rows.swap(merged);
     }
+    // What lies between is mostly seen by the first or the last of them; what is not is found below.
+    rows.clear();
+    std::set_union(
+        own[0].begin(), own[0].end(), own[count - 1].begin(), own[count - 1].end(),
+        std::back_inserter(rows));
     for (size_t i = 0; i < count; ++i) {
       const auto first = std::lower_bound(rows.begin(), rows.end(), own[i].front());
       low[i] = size_t(first - rows.begin());
       high[i] = low[i] + own[i].size();
-      if (high[i] > rows.size() || rows[high[i] - 1] != own[i].back()) return false;
+      if (high[i] > rows.size() || !std::equal(own[i].begin(), own[i].end(), first)) return false;
     }
     return 2 * seen >= count * rows.size();
   }
@@ -135,7 +134,7 @@ class AttentionGrad : public Fused {
       const size_t plane = s.keys * s.d_head;
       std::vector<float> dk(s.heads * plane), dv(s.heads * plane);
       parallel(s.heads, 1, [&](size_t begin, size_t end) {
-        Scratch scratch;
+        thread_local Scratch scratch;
         for (size_t first = 0; first < s.queries; first += QueryBlock::most) {
           QueryBlock block(first, std::min(QueryBlock::most, s.queries - first));
           const bool together = block.gather(in_[3].data<int>(), s.ranges);
@@ -233,7 +232,7 @@ class Attention : public Fused {
       const AttentionShape s(in_[0], in_[1], in_[3]);
       const size_t blocks = (s.queries + QueryBlock::most - 1) / QueryBlock::most;
       parallel(blocks * s.kv_heads, 1, [&](size_t begin, size_t end) {
-        Scratch scratch;
+        thread_local Scratch scratch;
         for (size_t task = begin; task < end; ++task) {
           const size_t first = task / s.kv_heads * QueryBlock::most;
           QueryBlock block(first, std::min(QueryBlock::most, s.queries - first));
