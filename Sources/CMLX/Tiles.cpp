@@ -299,7 +299,7 @@ class TiledWeight : public PackedWeight {
   int64_t block() const { return 2 * parts * tile; }
 
   /// Pairs below which a second thread costs more than it saves.
-  size_t share(const Rounded &x) const { return std::max<int64_t>(1, 1024 / (x.rows + 1)); }
+  size_t share(const Rounded &x) const { return std::max<int64_t>(1, 8 - x.rows / 8); }
 
   CMLX_TILES void pack(const float *weight, int64_t p) {
     for (int64_t step = 0; step < steps_; ++step) {

@@ -54,13 +54,22 @@ enum FuzzTarget: String, CaseIterable {
     }
   }
 
-  /// The tokenizer in a GGUF file's metadata. Tokenizers of other formats join here.
+  /// The tokenizer in a GGUF file's metadata, a `tokenizer.json` or a `tokenizer.model`, by how the
+  /// bytes begin.
   private func readTokenizer(_ bytes: UnsafeRawBufferPointer, _ folder: String) throws {
-    let file = try GGUFFile(path: store(bytes, folder, "tokenizer.gguf"))
-    let tokenizer = try Tokenizer(file)
-    let ids = tokenizer.encode("Hi, 123  world's é\u{301} 日本\n<|im_start|>\u{0}")
+    let tokenizer: Tokenizer
+    if bytes.first == UInt8(ascii: "{") {
+      tokenizer = try Tokenizer(json: store(bytes, folder, "tokenizer.json"))
+    } else if bytes.first == UInt8(ascii: "G") {
+      let file = try GGUFFile(path: store(bytes, folder, "tokenizer.gguf"))
+      tokenizer = try Tokenizer(file)
+      _ = try ChatTemplate(file, tokenizer: tokenizer)
+    } else {
+      tokenizer = try Tokenizer(
+        TokenizerDescription(sentencePiece: store(bytes, folder, "tokenizer.model")))
+    }
+    let ids = tokenizer.encode("Hi, 123  world's é\u{301} 日本\n<|im_start|>\u{0}", addSpecial: true)
     _ = tokenizer.decode(ids)
-    _ = try ChatTemplate(file, tokenizer: tokenizer)
   }
 
   private func render(_ bytes: UnsafeRawBufferPointer) throws {

@@ -41,6 +41,13 @@ package final class LanguageModel {
     try ModelFiles(path: path).tensors.configuration
   }
 
+  /// The tokenizer of a model whose files are checked as by ``inspect(path:)``.
+  ///
+  /// - Throws: As ``init(path:precision:)``.
+  package nonisolated static func tokenizer(path: String) throws -> Tokenizer {
+    try ModelFiles(path: path).tokenizer
+  }
+
   /// What the model in a Hugging Face folder is made of.
   ///
   /// - Throws: ``ModelFileError`` where it is no such folder, and as ``init(path:precision:)``.

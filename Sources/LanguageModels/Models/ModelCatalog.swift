@@ -75,7 +75,7 @@ package enum ModelCatalogError: Error, Equatable, CustomStringConvertible {
     case .unknown(let name):
       "Expected the model to be "
         + ModelCatalog.entries.map { "`\($0.name)`" }.joined(separator: ", ")
-        + " or a GGUF file, found `\(name.prefix(100))`: no such model or file"
+        + ", a GGUF file or a Hugging Face folder, found `\(name.prefix(100))`: no such model or file"
     case .notFetched(let entry):
       "Expected the model \(entry.name) on this machine, found no \(entry.file): "
         + "run `make bootstrap`"

@@ -17,7 +17,7 @@ extension LanguageModel {
   ///
   /// - Throws: ``ChatTokensError`` where the model has no token that ends a turn.
   package nonisolated func answerTokens(_ answer: String) throws -> [Int] {
-    let ids = ["<|im_end|>", "<|eot_id|>"].compactMap { tokenizer.id(ofToken: $0) }
+    let ids = ["<|im_end|>", "<|eot_id|>", "<end_of_turn>"].compactMap { tokenizer.id(ofToken: $0) }
     guard let end = ids.first ?? tokenizer.eosIDs.min() else {
       throw ChatTokensError.noTurnEnd(path: path)
     }

@@ -30,8 +30,8 @@ struct TokenizeCommand: AsyncParsableCommand {
     let path = try file.path()
     _ = try await adapter.load(for: try LanguageModel.inspect(path: path), path: path)
     let text = try StandardInput.text()
-    let tokenizer = try Tokenizer(GGUFFile(path: path))
-    let ids = tokenizer.encode(text)
+    let tokenizer = try LanguageModel.tokenizer(path: path)
+    let ids = tokenizer.encode(text, addSpecial: true)
     let tokens = ids.map(tokenizer.piece)
     guard !json else { return try StandardOutput.write(json: Tokens(ids: ids, tokens: tokens)) }
     try StandardOutput.write(lines: zip(ids, tokens).map { "\($0)\t\(quoted($1))" })

@@ -5,7 +5,7 @@ extension Precision: ExpressibleByArgument {}
 
 /// `--model`, for every command that takes one.
 struct ModelOption: ParsableArguments {
-  @Option(help: "A name from `plumbline models`, or a GGUF file.")
+  @Option(help: "A name from `plumbline models`, a GGUF file or a Hugging Face folder.")
   var model = ModelCatalog.defaultName
 
   /// Whether it is behind an API and not on this machine.
@@ -48,9 +48,9 @@ struct AdapterOption: ParsableArguments {
 }
 
 extension LanguageModel {
-  /// The tokens of raw text, at least one.
+  /// The tokens of raw text, with those that the model was trained to see around it; at least one.
   nonisolated func tokens(of text: String) throws(CommandError) -> [Int] {
-    try checked(tokenizer.encode(text))
+    try checked(tokenizer.encode(text, addSpecial: true))
   }
 
   /// `ids` as they are, if there are any and the model can see all of them at once.
