@@ -7,8 +7,8 @@ struct ModelsCommand: ParsableCommand {
     commandName: "models",
     abstract: "Lists the models that can be loaded, and which of them are on this machine.",
     discussion: """
-      Besides these, --model takes any GGUF file of the Llama family with weights in F32, F16, BF16,
-      Q8_0, Q4_0 or Q4_1.
+      Besides these, --model takes a Hugging Face folder (Llama, Mistral, Qwen, Gemma, GPT-2,
+      GPT-NeoX, BERT) or a GGUF file (Llama, Mistral, Qwen, Gemma).
 
       EXAMPLE
         plumbline models --json
