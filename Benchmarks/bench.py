@@ -50,7 +50,7 @@ A request has `work` and that work's fields. The answer holds `seconds`, a list 
                                                         far each token after the prompt is below
                                                         the best
 
-`precision` is `float32` or `bfloat16` (of the products; llama.cpp gets `file` and goes by its
+`precision` is `float32`, `bfloat16` or, of ours, `quantized` (llama.cpp gets `file` and goes by its
 file). `tokens` is the path of a JSON list of token id lists, all of one length. `output` is a path
 or absent: if it is given, the last repeat's numbers are written there in fp32 as .npy, or as
 safetensors with a single tensor, outside the time. `adapter` is a folder as PEFT writes it (r 16,
@@ -80,7 +80,7 @@ import intervals
 import report
 from session import Session, clock
 from workers import Team, Trouble, environment
-from works import BF16, FP32, WORKS
+from works import BF16, FILE, FP32, WORKS
 
 ROOT = Path(__file__).resolve().parents[1]
 PEERS = {"pytorch": "pytorch_peer.py", "lens": "lens_peer.py", "llama": "llama_peer.py"}
@@ -101,8 +101,8 @@ def parse(judges_bf16: bool):
     add("--pairs", type=int, default=7, help="rounds of each comparison (default: 7)")
     add("--only", action="append", choices=WORKS, metavar="WORK", help="may be repeated")
     add("--seed", type=int, default=int(time.time()), help="of the order within the rounds")
-    default = BF16 if judges_bf16 else FP32
-    add("--file-precision", choices=[FP32, BF16], default=default, metavar="PRECISION",
+    default = FILE if judges_bf16 else FP32
+    add("--file-precision", choices=[FP32, BF16, FILE], default=default, metavar="PRECISION",
         help=f"of our products in decode and prefill (default here: {default})")  # fmt: skip
     add("--json", type=Path, metavar="FILE", help="every single time, for another program")
     add("--self-test", action="store_true", help="test the statistics and the checks, and exit")

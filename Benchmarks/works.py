@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-FP32, BF16 = "float32", "bfloat16"
-SHORT = {FP32: "fp32", BF16: "bf16"}
+FP32, BF16, FILE = "float32", "bfloat16", "quantized"
+SHORT = {FP32: "fp32", BF16: "bf16", FILE: "the file's weights"}
 
 
 @dataclass(frozen=True)

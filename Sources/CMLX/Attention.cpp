@@ -28,6 +28,11 @@ struct AttentionShape {
   size_t stride() const { return kv_heads * d_head; }
 };
 
+/// Key rows that follow each other.
+struct Run {
+  int begin, end;
+};
+
 /// Queries that follow each other and see nearly the same keys: these are laid out once for all of
 /// them, and scores become matrix products.
 class QueryBlock {
@@ -41,42 +46,118 @@ class QueryBlock {
 
   QueryBlock(size_t begin, size_t count) : begin(begin), count(count) {}
 
-  /// Whether each query sees one run of the rows, and most of them together are seen.
+  /// Whether each query sees one stretch of the rows, and most of them together are seen.
   bool gather(const int *ranges, size_t per_query) {
-    thread_local std::vector<int> own[most];
-    size_t seen = 0;
-    for (size_t i = 0; i < count; ++i) {
-      visible_rows(ranges + (begin + i) * per_query * 3, per_query, own[i]);
-      if (!std::is_sorted(own[i].begin(), own[i].end())) return false;
-      seen += own[i].size();
-    }
+    std::vector<Run> own, first, last;
+    const auto at = [&](size_t i) { return ranges + (begin + i) * per_query * 3; };
+    if (!runs(at(0), per_query, first) || !runs(at(count - 1), per_query, last)) return false;
     // What lies between is mostly seen by the first or the last of them; what is not is found below.
-    rows.clear();
-    std::set_union(
-        own[0].begin(), own[0].end(), own[count - 1].begin(), own[count - 1].end(),
-        std::back_inserter(rows));
+    const std::vector<Run> all = merged(first, last);
+    size_t seen = 0, total = 0;
+    for (const Run &run : all) total += size_t(run.end - run.begin);
     for (size_t i = 0; i < count; ++i) {
-      const auto first = std::lower_bound(rows.begin(), rows.end(), own[i].front());
-      low[i] = size_t(first - rows.begin());
-      high[i] = low[i] + own[i].size();
-      if (high[i] > rows.size() || !std::equal(own[i].begin(), own[i].end(), first)) return false;
+      if (!runs(at(i), per_query, own) || !place(own, all, low[i], high[i])) return false;
+      seen += high[i] - low[i];
     }
-    return 2 * seen >= count * rows.size();
+    if (2 * seen < count * total) return false;
+    rows.clear();
+    for (const Run &run : all)
+      for (int row = run.begin; row < run.end; ++row) rows.push_back(row);
+    return true;
+  }
+
+ private:
+  /// Ranges as ascending runs; false where they are strided or not ascending.
+  static bool runs(const int *ranges, size_t per_query, std::vector<Run> &result) {
+    result.clear();
+    for (size_t r = 0; r < per_query; ++r) {
+      const int begin = ranges[3 * r], end = ranges[3 * r + 1], stride = ranges[3 * r + 2];
+      if (begin >= end) continue;
+      if (stride != 1 && end - begin > stride) return false;
+      const int last = stride == 1 ? end : begin + 1;
+      if (!result.empty() && begin < result.back().end) return false;
+      if (!result.empty() && begin == result.back().end) {
+        result.back().end = last;
+      } else {
+        result.push_back({begin, last});
+      }
+    }
+    return !result.empty();
+  }
+
+  static std::vector<Run> merged(const std::vector<Run> &a, const std::vector<Run> &b) {
+    std::vector<Run> all;
+    std::merge(
+        a.begin(), a.end(), b.begin(), b.end(), std::back_inserter(all),
+        [](const Run &x, const Run &y) { return x.begin < y.begin; });
+    size_t kept = 0;
+    for (size_t i = 1; i < all.size(); ++i) {
+      if (all[i].begin <= all[kept].end) {
+        all[kept].end = std::max(all[kept].end, all[i].end);
+      } else {
+        all[++kept] = all[i];
+      }
+    }
+    all.resize(kept + 1);
+    return all;
+  }
+
+  /// Where the rows of `own` lie in those of `all`, which they have to be a stretch of.
+  static bool place(
+      const std::vector<Run> &own, const std::vector<Run> &all, size_t &low, size_t &high) {
+    size_t before = 0, part = 0;
+    for (const Run &run : all) {
+      if (part < own.size() && own[part].begin >= run.begin && own[part].begin < run.end) {
+        const size_t offset = before + size_t(own[part].begin - run.begin);
+        if (own[part].end > run.end || (part > 0 && offset != high)) return false;
+        if (part == 0) low = offset;
+        high = offset + size_t(own[part].end - own[part].begin);
+        ++part;
+        if (part < own.size() && own[part].begin < run.end) return false;
+      }
+      before += size_t(run.end - run.begin);
+    }
+    return part == own.size();
   }
 };
 
-/// Rows of one head, side by side and transposed.
+/// Rows of one head, side by side, and transposed in chunks that fit the first-level cache.
 struct Panel {
+  static constexpr size_t chunk = 128;
+  size_t count = 0, d = 0;
   std::vector<float> plain, turned;
 
-  void gather(const float *x, const std::vector<int> &rows, size_t stride, size_t d) {
-    const size_t n = rows.size();
-    plain.resize(n * d);
-    turned.resize(n * d);
-    for (size_t j = 0; j < n; ++j) {
-      const float *row = x + size_t(rows[j]) * stride;
-      std::copy_n(row, d, plain.data() + j * d);
-      for (size_t i = 0; i < d; ++i) turned[i * n + j] = row[i];
+  void gather(const float *x, const std::vector<int> &rows, size_t stride, size_t width) {
+    count = rows.size();
+    d = width;
+    plain.resize(std::max(plain.size(), count * d));
+    turned.resize(std::max(turned.size(), count * d));
+    for (size_t from = 0; from < count; from += chunk) {
+      const size_t n = std::min(chunk, count - from);
+      float *t = turned.data() + from * d;
+      for (size_t j = 0; j < n; ++j) {
+        const float *row = x + size_t(rows[from + j]) * stride;
+        std::copy_n(row, d, plain.data() + (from + j) * d);
+        for (size_t i = 0; i < d; ++i) t[i * n + j] = row[i];
+      }
+    }
+  }
+
+  /// c `[rows, count]` = a · this panel's transpose; rows of a lie `a_row` apart.
+  void by_turned(const float *a, size_t rows, size_t a_row, float *c) const {
+    for (size_t from = 0; from < count; from += chunk) {
+      const size_t n = std::min(chunk, count - from);
+      kernels::multiply(
+          {a, turned.data() + from * d, c + from, rows, d, n, a_row, 1, n, count, false});
+    }
+  }
+
+  /// c `[rows, d]` = a `[rows, count]` · this panel; rows of c lie `c_row` apart.
+  void by_plain(const float *a, size_t rows, float *c, size_t c_row) const {
+    for (size_t from = 0; from < count; from += chunk) {
+      const size_t n = std::min(chunk, count - from);
+      kernels::multiply(
+          {a + from, plain.data() + from * d, c, rows, n, d, count, 1, d, c_row, from > 0});
     }
   }
 };
@@ -91,10 +172,8 @@ struct Scratch {
 /// scores `[count, rows]` = scale · q kᵀ.
 void score(const QueryBlock &block, const AttentionShape &s, const float *q, Scratch &scratch) {
   const size_t n = block.rows.size();
-  scratch.scores.resize(block.count * n);
-  kernels::multiply(
-      {q, scratch.k.turned.data(), scratch.scores.data(), block.count, s.d_head, n,
-       s.heads * s.d_head, 1, n, n, false});
+  scratch.scores.resize(std::max(scratch.scores.size(), block.count * n));
+  scratch.k.by_turned(q, block.count, s.heads * s.d_head, scratch.scores.data());
 }
 
 /// Turns the scores of each query's own keys into exp(scale · score - shift) and the others' into 0.
@@ -164,24 +243,20 @@ class AttentionGrad : public Fused {
     normalise(
         block, scale, scratch, const_cast<float *>(in(in_[5])) + block.begin * s.heads + h,
         s.heads, true);
-    scratch.slopes.resize(block.count * n);
-    scratch.dk.resize(n * d);
-    scratch.dv.resize(n * d);
+    for (auto *scratched : {&scratch.slopes, &scratch.dk, &scratch.dv})
+      scratched->resize(std::max(scratched->size(), std::max(block.count, d) * n));
     const float *p = scratch.scores.data();
     float *slopes = scratch.slopes.data();
     kernels::multiply(
         {p, dz, scratch.dv.data(), n, block.count, d, 1, n, wide, d, false});
-    kernels::multiply(
-        {dz, scratch.v.turned.data(), slopes, block.count, d, n, wide, 1, n, n, false});
+    scratch.v.by_turned(dz, block.count, wide, slopes);
     for (size_t i = 0; i < block.count; ++i) {
       // dz · z, from the sums at hand: where a query sees one key, the difference is then exactly zero.
       const float mean = kernels::dot(p + i * n, slopes + i * n, n);
       for (size_t j = 0; j < n; ++j)
         slopes[i * n + j] = scale * p[i * n + j] * (slopes[i * n + j] - mean);
     }
-    kernels::multiply(
-        {slopes, scratch.k.plain.data(), out(out_[0]) + at, block.count, n, d, n, 1, d, wide,
-         false});
+    scratch.k.by_plain(slopes, block.count, out(out_[0]) + at, wide);
     kernels::multiply(
         {slopes, q, scratch.dk.data(), n, block.count, d, 1, n, wide, d, false});
     for (size_t j = 0; j < n; ++j) {
@@ -194,7 +269,7 @@ class AttentionGrad : public Fused {
   static void query_grad(
       const Arrays &in_, Arrays &out_, const AttentionShape &s, const QueryBlock &block, size_t h,
       float scale, Scratch &scratch, float *planes[2]) {
-    scratch.scores.resize(s.keys + 16);
+    scratch.scores.resize(std::max(scratch.scores.size(), s.keys + 16));
     for (size_t i = block.begin; i < block.begin + block.count; ++i) {
       visible_rows(in_[3].data<int>() + i * s.ranges * 3, s.ranges, scratch.rows);
       const size_t at = (i * s.heads + h) * s.d_head, kv = s.kv_head(h) * s.d_head;
@@ -265,7 +340,7 @@ class Attention : public Fused {
   static void attend_block(
       const Arrays &in_, Arrays &out_, const AttentionShape &s, const QueryBlock &block, size_t kv,
       float scale, Scratch &scratch) {
-    const size_t n = block.rows.size(), d = s.d_head, wide = s.heads * d;
+    const size_t d = s.d_head, wide = s.heads * d;
     const size_t group = s.heads / s.kv_heads;
     scratch.k.gather(in(in_[1]) + kv * d, block.rows, s.stride(), d);
     scratch.v.gather(in(in_[2]) + kv * d, block.rows, s.stride(), d);
@@ -274,9 +349,7 @@ class Attention : public Fused {
       score(block, s, in(in_[0]) + at, scratch);
       normalise(
           block, scale, scratch, out(out_[1]) + block.begin * s.heads + h, s.heads, false);
-      kernels::multiply(
-          {scratch.scores.data(), scratch.v.plain.data(), out(out_[0]) + at, block.count, n, d, n,
-           1, d, wide, false});
+      scratch.v.by_plain(scratch.scores.data(), block.count, out(out_[0]) + at, wide);
     }
   }
 
@@ -284,7 +357,7 @@ class Attention : public Fused {
       const Arrays &in_, Arrays &out_, const AttentionShape &s, const QueryBlock &block, size_t kv,
       float scale, Scratch &scratch) {
     const size_t group = s.heads / s.kv_heads;
-    scratch.scores.resize(s.keys + 16);
+    scratch.scores.resize(std::max(scratch.scores.size(), s.keys + 16));
     for (size_t i = block.begin; i < block.begin + block.count; ++i) {
       visible_rows(in_[3].data<int>() + i * s.ranges * 3, s.ranges, scratch.rows);
       for (size_t h = kv * group; h < (kv + 1) * group; ++h) {

@@ -6,6 +6,7 @@
 
 #include <hwy/contrib/math/math-inl.h>
 
+#include <bit>
 #include <cmath>
 
 #include "Kernels.hpp"
@@ -393,6 +394,86 @@ void Multiply(const SmallProduct &p) {
   for (; row < p.rows; ++row) MultiplyRows<1>(p, row);
 }
 
+HWY_INLINE float Half(const uint8_t *bytes) {
+  uint16_t half;
+  __builtin_memcpy(&half, bytes, 2);
+  // The exponent, moved into fp32's wider field, is 112 too small.
+  const uint32_t magnitude = half & 0x7fffu, sign = uint32_t(half & 0x8000u) << 16;
+  const float scaled = std::bit_cast<float>(magnitude << 13) * 0x1p112f;
+  const uint32_t bits = magnitude < 0x7c00u ? std::bit_cast<uint32_t>(scaled)
+                                            : 0x7f800000u | magnitude << 13;
+  return std::bit_cast<float>(bits | sign);
+}
+
+/// One block's weights, a vector at a time: `body(offset, weights)`.
+template <BlockType type, class Body>
+HWY_INLINE void ForBlock(const uint8_t *block, Body body) {
+  const D d;
+  const hn::RebindToSigned<D> di;
+  const size_t lanes = hn::Lanes(d) < 16 ? hn::Lanes(d) : 16;
+  const V scale = hn::Set(d, Half(block));
+  if constexpr (type == BlockType::q8_0) {
+    const hn::Rebind<int8_t, D> bytes;
+    const auto *q = reinterpret_cast<const int8_t *>(block + 2);
+    for (size_t i = 0; i < 32; i += lanes)
+      body(i, hn::Mul(hn::ConvertTo(d, hn::PromoteTo(di, hn::LoadU(bytes, q + i))), scale));
+  } else {
+    const hn::Rebind<uint8_t, D> bytes;
+    const bool has_minimum = type == BlockType::q4_1;
+    const uint8_t *q = block + (has_minimum ? 4 : 2);
+    const V lowest = has_minimum ? hn::Set(d, Half(block + 2)) : hn::Mul(scale, hn::Set(d, -8.0f));
+    const auto nibble = hn::Set(di, 15);
+    for (size_t i = 0; i < 16; i += lanes) {
+      const auto both = hn::PromoteTo(di, hn::LoadU(bytes, q + i));
+      body(i, hn::MulAdd(hn::ConvertTo(d, hn::And(both, nibble)), scale, lowest));
+      body(i + 16, hn::MulAdd(hn::ConvertTo(d, hn::ShiftRight<4>(both)), scale, lowest));
+    }
+  }
+}
+
+/// A row of weights with `m` rows of x, which share the work of decoding it.
+template <BlockType type, size_t m>
+HWY_INLINE void BlockRow(
+    const uint8_t *w, size_t columns, size_t bytes, const float *x, float *y, size_t y_row) {
+  V even[m], odd[m];
+  for (size_t t = 0; t < m; ++t) even[t] = odd[t] = hn::Zero(D());
+  for (size_t c = 0; c < columns; c += 32, w += bytes)
+    ForBlock<type>(w, [&](size_t i, V weights) HWY_ATTR {
+      for (size_t t = 0; t < m; ++t) {
+        V &sum = i < 16 ? even[t] : odd[t];
+        sum = hn::MulAdd(weights, hn::LoadU(D(), x + t * columns + c + i), sum);
+      }
+    });
+  for (size_t t = 0; t < m; ++t) y[t * y_row] = Sum(hn::Add(even[t], odd[t]));
+}
+
+template <BlockType type>
+void MultiplyBlocksOf(
+    const uint8_t *w, size_t rows, size_t columns, const float *x, size_t m, float *y,
+    size_t y_row) {
+  const size_t bytes = block_bytes(type), row_bytes = columns / 32 * bytes;
+  for (size_t r = 0; r < rows; ++r, w += row_bytes) {
+    size_t t = 0;
+    for (; t + 4 <= m; t += 4)
+      BlockRow<type, 4>(w, columns, bytes, x + t * columns, y + t * y_row + r, y_row);
+    for (; t < m; ++t)
+      BlockRow<type, 1>(w, columns, bytes, x + t * columns, y + t * y_row + r, y_row);
+  }
+}
+
+void MultiplyBlocks(
+    BlockType type, const uint8_t *w, size_t rows, size_t columns, const float *x, size_t m,
+    float *y, size_t y_row) {
+  switch (type) {
+    case BlockType::q4_0:
+      return MultiplyBlocksOf<BlockType::q4_0>(w, rows, columns, x, m, y, y_row);
+    case BlockType::q4_1:
+      return MultiplyBlocksOf<BlockType::q4_1>(w, rows, columns, x, m, y, y_row);
+    case BlockType::q8_0:
+      return MultiplyBlocksOf<BlockType::q8_0>(w, rows, columns, x, m, y, y_row);
+  }
+}
+
 void AdamW(
     const AdamWStep &step, const float *p, const float *g, const float *m, const float *v,
     float *p_out, float *m_out, float *v_out, size_t n) {
@@ -448,6 +529,7 @@ HWY_EXPORT(Attend);
 HWY_EXPORT(AttendGrad);
 HWY_EXPORT(AdamW);
 HWY_EXPORT(Multiply);
+HWY_EXPORT(MultiplyBlocks);
 HWY_EXPORT(ToBfloat16);
 HWY_EXPORT(TargetName);
 
@@ -509,6 +591,11 @@ void attend_grad(
   (q, k, v, rows, count, stride, d_head, scale, log_sum, z, d, scores, dq, dk, dv);
 }
 void multiply(const SmallProduct &product) { HWY_DYNAMIC_DISPATCH(Multiply)(product); }
+void multiply_blocks(
+    BlockType type, const uint8_t *w, size_t rows, size_t columns, const float *x, size_t m,
+    float *y, size_t y_row) {
+  HWY_DYNAMIC_DISPATCH(MultiplyBlocks)(type, w, rows, columns, x, m, y, y_row);
+}
 void to_bfloat16(const float *x, uint16_t *out, size_t n) {
   HWY_DYNAMIC_DISPATCH(ToBfloat16)(x, out, n);
 }

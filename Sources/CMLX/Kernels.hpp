@@ -74,6 +74,16 @@ struct SmallProduct {
   bool adds;
 };
 void multiply(const SmallProduct &product);
+/// How 32 weights lie in a GGUF file: a half-precision scale, in Q4_1 a half-precision minimum, and a
+/// nibble (the first 16 weights are the lower ones) or a signed byte for each.
+enum class BlockType { q4_0, q4_1, q8_0 };
+constexpr size_t block_bytes(BlockType type) {
+  return type == BlockType::q8_0 ? 34 : type == BlockType::q4_1 ? 20 : 18;
+}
+/// y[t, r] = Σ_c w[r, c] x[t, c] for x `[m, columns]`, y's rows `y_row` apart.
+void multiply_blocks(
+    BlockType type, const uint8_t *w, size_t rows, size_t columns, const float *x, size_t m,
+    float *y, size_t y_row);
 /// Round to nearest even.
 void to_bfloat16(const float *x, uint16_t *out, size_t n);
 /// The name of the target that the calls above run on.

@@ -25,6 +25,40 @@ package final class PackedWeight {
   deinit { cmlx_packed_free(pointer) }
 }
 
+/// Frozen weights `[out, in]` as a GGUF file holds them, for products of few rows.
+package final class QuantizedWeight {
+  /// The kinds of blocks that are multiplied as they are.
+  package enum Blocks: UInt32, CaseIterable, Sendable {
+    case q40, q41, q80
+  }
+
+  let pointer: OpaquePointer
+
+  /// Weights at `bytes`, which `owner` keeps where they are.
+  ///
+  /// - Precondition: `bytes` holds `shape` in whole blocks of 32 along each row.
+  package init(
+    _ blocks: Blocks, bytes: UnsafeRawBufferPointer, shape: [Int], owner: AnyObject
+  ) throws(TensorError) {
+    let perBlock = [18, 20, 34][Int(blocks.rawValue)]
+    require(
+      shape.count == 2 && shape[1] % 32 == 0 && bytes.count == shape[0] * shape[1] / 32 * perBlock,
+      "QuantizedWeight: \(bytes.count) bytes cannot fill \(shape) in \(blocks)")
+    let kept = Unmanaged.passRetained(owner)
+    let made = cmlx_quantise(
+      cmlx_block_type(rawValue: blocks.rawValue), bytes.baseAddress, Int32(shape[0]),
+      Int32(shape[1]), kept.toOpaque()
+    ) { if let owner = $0 { Unmanaged<AnyObject>.fromOpaque(owner).release() } }
+    guard let made else {
+      kept.release()
+      throw .failed(operation: "quantise", message: TensorError.lastMessage)
+    }
+    pointer = made
+  }
+
+  deinit { cmlx_quantised_free(pointer) }
+}
+
 /// The low-rank update `scale · B A` of a linear layer (Hu et al. 2021, arXiv 2106.09685, eq. 3).
 package struct LowRank {
   /// `[rank, in]`.
@@ -55,6 +89,14 @@ package enum Fused {
         cmlx_linear(
           x.pointer, weight?.pointer, packed?.pointer, adapter?.a.pointer, adapter?.b.pointer,
           adapter?.scale ?? 0), "linear", x, weight ?? x)
+    }
+  }
+
+  /// `x Wᵀ` in fp32 for x `[tokens, in]`; it costs the reading of W whatever the tokens, of which there
+  /// should be few, and has no derivative.
+  package static func linear(_ x: Tensor, _ weight: QuantizedWeight) -> Tensor {
+    withExtendedLifetime(weight) {
+      Tensor(cmlx_quantised_linear(x.pointer, weight.pointer), "quantised linear", x)
     }
   }
 

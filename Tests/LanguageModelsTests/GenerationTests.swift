@@ -130,4 +130,20 @@ import Testing
       try model.generate([[Int](repeating: 1, count: limit)])
     }
   }
+
+  @Test @TensorActor
+  func `weights as they are in the file generate what their fp32 values do`() throws {
+    let exact = try LoadedModel.float32()
+    let model = try LanguageModel(path: exact.path, precision: .quantized)
+    // Few enough tokens that no product is taken otherwise.
+    let prompt = exact.tokenizer.encode("The capital of France is")
+    let options = GenerationOptions(maxTokens: 24)
+    let (found, expected) = (
+      try model.generate([prompt], options: options)[0],
+      try exact.generate([prompt], options: options)[0]
+    )
+    #expect(found.ids == expected.ids)
+    expectError(
+      largestDifference(found.logprobs, expected.logprobs), within: 3e-4, "quantised products")
+  }
 }

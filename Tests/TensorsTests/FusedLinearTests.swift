@@ -93,6 +93,64 @@ private func layer(
     }
   }
 
+  @Test(arguments: QuantizedWeight.Blocks.allCases, [1, 3, 4, 9]) @TensorActor
+  func `a product with quantised weights is that with the numbers that they stand for`(
+    _ kind: QuantizedWeight.Blocks, _ tokens: Int
+  ) throws {
+    let (rows, columns) = (67, 96)
+    let (bytes, weights) = Self.blocks(kind, rows * columns / 32)
+    let memory = bytes.withUnsafeBytes { source in
+      let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: source.count, alignment: 1)
+      copy.copyMemory(from: source)
+      return copy
+    }
+    defer { memory.deallocate() }
+    let owner = Owner()
+    let quantized = try QuantizedWeight(
+      kind, bytes: UnsafeRawBufferPointer(memory), shape: [rows, columns], owner: owner)
+    var key = RandomKey(seed: 12)
+    let x = key.normal([tokens, columns])
+    let expected = x.matmul(Tensor(weights, shape: [rows, columns]).transpose())
+    expectError(
+      relativeError(try Fused.linear(x, quantized).floats(), try expected.floats()), within: 2e-6,
+      "\(kind), \(tokens) tokens")
+    let error = #expect(throws: TensorError.self) {
+      try valueAndGrad(ParameterTree([("x", x)])) { Fused.linear($0["x"], quantized).sum() }
+    }
+    #expect("\(String(describing: error))".contains("no derivative"))
+  }
+
+  private final class Owner {}
+
+  /// Blocks of drawn nibbles or bytes, and what they stand for by ggml's definition.
+  private static func blocks(
+    _ kind: QuantizedWeight.Blocks, _ count: Int
+  ) -> (bytes: [UInt8], weights: [Float]) {
+    var state: UInt32 = 12_345
+    func next() -> UInt32 {
+      state = state &* 1_664_525 &+ 1_013_904_223
+      return state >> 16
+    }
+    func half() -> Float16 { Float16(Float(next() % 2_001) / 1_000 - 1) }
+    var (bytes, weights): ([UInt8], [Float]) = ([], [])
+    for _ in 0..<count {
+      let (d, m) = (half(), half())
+      for scale in kind == .q41 ? [d, m] : [d] {
+        withUnsafeBytes(of: scale.bitPattern) { bytes += $0 }
+      }
+      let q = (0..<(kind == .q80 ? 32 : 16)).map { _ in UInt8(truncatingIfNeeded: next()) }
+      bytes += q
+      switch kind {
+      case .q80: weights += q.map { Float(d) * Float(Int8(bitPattern: $0)) }
+      case .q40:
+        weights += (q.map { $0 & 15 } + q.map { $0 >> 4 }).map { Float(d) * (Float($0) - 8) }
+      case .q41:
+        weights += (q.map { $0 & 15 } + q.map { $0 >> 4 }).map { Float(d) * Float($0) + Float(m) }
+      }
+    }
+    return (bytes, weights)
+  }
+
   /// d Σ f(x)² / dx, in which every entry of f counts differently.
   @TensorActor private func gradient(of f: (Tensor) -> Tensor, _ x: Tensor) throws -> [Float] {
     try valueAndGrad(ParameterTree([("x", x)])) { f($0["x"]).square().sum() }.1["x"].floats()

@@ -139,6 +139,16 @@ bool cmlx_packed_is_complete(const cmlx_packed *packed);
 cmlx_array *cmlx_linear(
     const cmlx_array *x, const cmlx_array *weight, const cmlx_packed *packed,
     const cmlx_array *a, const cmlx_array *b, float scale);
+/// Weights `[rows, columns]` as a GGUF file holds them, in blocks of 32 along each row; `owner` keeps the
+/// memory and is let go of by `release`.
+typedef struct cmlx_quantised cmlx_quantised;
+typedef enum { CMLX_Q4_0, CMLX_Q4_1, CMLX_Q8_0 } cmlx_block_type;
+cmlx_quantised *cmlx_quantise(
+    cmlx_block_type type, const void *blocks, int rows, int columns, void *owner,
+    void (*release)(void *));
+void cmlx_quantised_free(cmlx_quantised *weights);
+/// `x Wᵀ` in fp32, x `[tokens, columns]`; meant for few tokens, and without a derivative.
+cmlx_array *cmlx_quantised_linear(const cmlx_array *x, const cmlx_quantised *weights);
 /// silu, gelu (x Φ(x)) and gelu by tanh.
 typedef enum { CMLX_SILU, CMLX_GELU, CMLX_GELU_TANH } cmlx_activation;
 /// act(gate) · up.

@@ -86,6 +86,9 @@ package struct MappedBytes: @unchecked Sendable {
   package let bytes: UnsafeRawBufferPointer
   private let file: MappedFile
 
+  /// What keeps the bytes where they are.
+  package var owner: AnyObject { file }
+
   fileprivate init(bytes: UnsafeRawBufferPointer, file: MappedFile) {
     self.bytes = bytes
     self.file = file

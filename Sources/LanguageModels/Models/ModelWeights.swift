@@ -10,13 +10,16 @@ package enum Precision: String, Sendable, Codable, CaseIterable {
   case bfloat16x3
   /// Products with frozen weights in bf16 with fp32 accumulation; everything else fp32.
   case bfloat16
+  /// Products of few tokens, as in generation, with the weights as a GGUF file holds them (Q4_0, Q4_1 and
+  /// Q8_0), in fp32; all others as in ``bfloat16``.
+  case quantized
 
   /// How many numbers in bf16 a weight is the sum of; nil where it stays fp32.
   fileprivate var parts: Int? {
     switch self {
     case .float32: nil
     case .bfloat16x3: Processor.packsInParts ? 2 : nil
-    case .bfloat16: 1
+    case .bfloat16, .quantized: 1
     }
   }
 }
@@ -28,6 +31,10 @@ final class FrozenLinear {
   private let bias: StoredWeight?
   private let precision: Precision
   private var ready: (weight: Tensor?, packed: PackedWeight?)?
+  private lazy var quantized = Result { try stored.quantized() }
+
+  /// Tokens up to which reading the weights costs more than multiplying with them.
+  private static let fewTokens = 8
 
   init(_ stored: StoredWeight, bias: StoredWeight? = nil, precision: Precision) {
     (self.stored, self.bias, self.precision) = (stored, bias, precision)
@@ -35,9 +42,18 @@ final class FrozenLinear {
 
   /// `x Wᵀ + b`, plus an adapter's share.
   func callAsFunction(_ x: Tensor, adapter: LowRank? = nil) throws -> Tensor {
-    let (weight, packed) = try operands()
-    let y = Fused.linear(x, weight, packed: packed, adapter: adapter)
+    let y = try product(x, adapter)
     return try bias.map { y + (try $0.tensor()) } ?? y
+  }
+
+  private func product(_ x: Tensor, _ adapter: LowRank?) throws -> Tensor {
+    if precision == .quantized, x.shape[0] <= Self.fewTokens, let weight = try quantized.get() {
+      let y = stored.unfolded(Fused.linear(x, weight))
+      guard let low = adapter else { return y }
+      return y + x.matmul(low.a.transpose()).matmul(low.b.transpose()) * low.scale
+    }
+    let (weight, packed) = try operands()
+    return Fused.linear(x, weight, packed: packed, adapter: adapter)
   }
 
   /// −log p of each target under the softmax of `x Wᵀ`; see ``Fused/crossEntropy``.
