@@ -128,6 +128,12 @@ private enum FamilyFixture {
     expectError(Double(abs(slope / norm - 1)), within: 1e-2, "\(name), gradient")
   }
 
+  @Test @TensorActor
+  func `an encoder asked to generate is an error, whatever is asked`() throws {
+    let model = try LanguageModel(path: FamilyFixture.path("bert"))
+    #expect(throws: ModelError.noHead(family: "bert")) { try model.generate([[1, 2], [1, 3]]) }
+  }
+
   @Test(arguments: ["llama", "gpt2", "gpt_neox", "qwen3", "gemma3"]) @TensorActor
   func `a model saved with an adapter merged computes what both did`(_ name: String) throws {
     let base = FamilyFixture.path(name)

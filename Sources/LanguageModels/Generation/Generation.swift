@@ -54,6 +54,7 @@ extension LanguageModel {
     _ prompts: [[Int]], options: GenerationOptions = GenerationOptions(),
     adapter: AdapterWeights? = nil, batchSize: Int = 64, progress: (Int) -> Void = { _ in }
   ) throws -> [Generation] {
+    guard configuration.hasHead else { throw ModelError.noHead(family: configuration.family) }
     for prompt in prompts {
       guard !prompt.isEmpty else { throw GenerationError.emptyPrompt }
       guard prompt.count < configuration.contextLength else {

@@ -42,6 +42,7 @@ enum ExitStatus: Int32, CaseIterable {
     case ModelCatalogError.remote: self = .usage
     case is ModelCatalogError: self = .missingInput
     case is TokenizerError, is ChatTemplateError, is ChatTokensError, is GenerationError,
+      is ModelError,
       is RecipeError, is AuditError:
       self = .data
     default: self = .failure
