@@ -7,17 +7,14 @@
 
 using namespace cmlx;
 
-namespace {
-
-// MARK: - Attention
-
-/// The key rows that query `i` sees, written out one by one.
-void visible_rows(const int *ranges, size_t count, std::vector<int> &rows) {
+void cmlx::visible_rows(const int *ranges, size_t count, std::vector<int> &rows) {
   rows.clear();
   for (size_t r = 0; r < count; ++r)
     for (int row = ranges[3 * r]; row < ranges[3 * r + 1]; row += ranges[3 * r + 2])
       rows.push_back(row);
 }
+
+namespace {
 
 struct AttentionShape {
   size_t queries, heads, d_head, keys, kv_heads, ranges;

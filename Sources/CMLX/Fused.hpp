@@ -14,6 +14,10 @@
 #include "mlx/backend/cpu/encoder.h"
 #include "mlx/primitives.h"
 
+struct cmlx_packed {
+  std::shared_ptr<const cmlx::PackedWeight> value;
+};
+
 namespace cmlx {
 
 using Arrays = std::vector<mx::array>;
@@ -76,6 +80,9 @@ class Fused : public mx::Primitive {
 
 inline const float *in(const mx::array &a) { return a.data<float>(); }
 inline float *out(mx::array &a) { return a.data<float>(); }
+
+/// The key rows of a query's `count` ranges (begin, end, stride), written out one by one.
+void visible_rows(const int *ranges, size_t count, std::vector<int> &rows);
 
 /// An fp32 array that `primitive` makes of `inputs`.
 inline mx::array single(mx::Shape shape, std::shared_ptr<mx::Primitive> primitive, Arrays inputs) {

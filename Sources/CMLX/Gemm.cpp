@@ -10,6 +10,7 @@
 
 #include "Handle.hpp"
 #include "Kernels.hpp"
+#include "Panels.hpp"
 #include "Parallel.hpp"
 
 using namespace cmlx;
@@ -139,7 +140,7 @@ struct Block {
 class BlockedWeight : public PackedWeight {
  public:
   BlockedWeight(const float *weight, int64_t rows, int64_t columns, bool backward)
-      : PackedWeight(rows, columns, 1) {
+      : PackedWeight(rows, columns) {
     std::vector<uint16_t> bits;
     for (int64_t begin = 0; begin < rows; begin += packed_rows) {
       const int64_t count = std::min(packed_rows, rows - begin);
@@ -151,17 +152,27 @@ class BlockedWeight : public PackedWeight {
 
   bool has_backward() const override { return bool(blocks_[0]->backward); }
 
-  /// Row after row; those that fill the last tile are zero.
-  void round(const float *x, int64_t m, int64_t k, Rounded &rounded) const override {
-    const size_t n = m * k, all = padded(m) * k;
+  bool divides() const override { return false; }
+
+  int form(int64_t) const override { return 0; }
+
+  void prepare(int64_t m, int64_t k, Rounded &rounded, bool) const override {
     rounded.rows = m;
-    rounded.bits.resize(std::max(rounded.bits.size(), all));
-    uint16_t *bits = rounded.bits.data();
-    std::fill(bits + n, bits + all, uint16_t(0));
-    constexpr size_t share = 16384;
-    parallel(n, share, [=](size_t begin, size_t end) {
-      kernels::to_bfloat16(x + begin, bits + begin, end - begin);
-    });
+    rounded.bits.resize(std::max<size_t>(rounded.bits.size(), padded(m) * k));
+  }
+
+  /// Row after row; those that fill the last tile are zero.
+  void round_rows(
+      const float *x, int64_t k, int64_t begin, int64_t end, Rounded &rounded,
+      bool) const override {
+    const int64_t from = begin * 16 * k, to = std::min(end * 16, rounded.rows) * k;
+    kernels::to_bfloat16(x + from, rounded.bits.data() + from, to - from);
+    std::fill(rounded.bits.data() + to, rounded.bits.data() + end * 16 * k, uint16_t(0));
+  }
+
+  void multiply(
+      const Rounded &, int64_t, int64_t, float *, int64_t, bool) const override {
+    throw std::logic_error("oneDNN shares its products out itself");
   }
 
   /// oneDNN 2.6 falls back to its reference loops, a thousand times slower, when the rows of y lie
@@ -194,7 +205,64 @@ class BlockedWeight : public PackedWeight {
   std::vector<std::unique_ptr<Block>> blocks_;
 };
 
+/// Blocks of a GGUF file, on a processor without AMX: forward only.
+class BlocksWeight : public PackedWeight {
+ public:
+  explicit BlocksWeight(std::unique_ptr<Panels> panels)
+      : PackedWeight(panels->rows, panels->columns), panels_(std::move(panels)) {}
+
+  bool has_backward() const override { return false; }
+  int form(int64_t) const override { return 0; }
+  void prepare(int64_t m, int64_t, Rounded &rounded, bool) const override {
+    panels_->prepare(m, rounded);
+  }
+  void round_rows(
+      const float *x, int64_t, int64_t begin, int64_t end, Rounded &rounded,
+      bool) const override {
+    panels_->round(x, begin * 16, std::min(end * 16, rounded.rows), rounded);
+  }
+  void multiply(
+      const Rounded &x, int64_t first, int64_t last, float *y, int64_t stride,
+      bool adds) const override {
+    panels_->multiply(x, first, last, y, stride, adds);
+  }
+  void backward(const Rounded &, int64_t, int64_t, float *, bool) const override {
+    throw std::logic_error("blocks have no gradient here");
+  }
+
+ private:
+  std::unique_ptr<Panels> panels_;
+};
+
 }  // namespace
+
+void PackedWeight::round(
+    const float *x, int64_t m, int64_t k, Rounded &rounded, bool turned) const {
+  prepare(m, k, rounded, turned);
+  parallel((m + 15) / 16, 4, [&](size_t begin, size_t end) {
+    round_rows(x, k, begin, end, rounded, turned);
+  });
+}
+
+void PackedWeight::forward(
+    const Rounded &x, int64_t begin, int64_t end, float *y, int64_t stride) const {
+  constexpr int64_t strip = 32;
+  // Strips below which a second thread costs more than it saves.
+  const size_t share = std::max<int64_t>(1, 8 - x.rows / 8);
+  parallel((end - begin + strip - 1) / strip, share, [&](size_t from, size_t to) {
+    multiply(
+        x, begin + from * strip, std::min<int64_t>(begin + to * strip, end), y + from * strip,
+        stride, false);
+  });
+}
+
+std::shared_ptr<const PackedWeight> PackedWeight::make(
+    kernels::BlockType type, const uint8_t *blocks, int64_t rows, int64_t columns,
+    const int *order) {
+  auto panels = std::make_unique<Panels>(type, blocks, rows, columns, order);
+  if (packs_in_parts()) return make_tiled(std::move(panels));
+  return std::make_shared<BlocksWeight>(std::move(panels));
+}
 
 std::shared_ptr<const PackedWeight> PackedWeight::make(
     const float *weight, int64_t rows, int64_t columns, int parts, bool backward) {

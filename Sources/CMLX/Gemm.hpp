@@ -6,8 +6,11 @@
 #include <vector>
 
 #include "Handle.hpp"
+#include "Kernels.hpp"
 
 namespace cmlx {
+
+class Panels;
 
 /// Row-major C = alpha · op(A) · op(B) + beta · C. Throws when oneDNN refuses.
 void sgemm(
@@ -23,38 +26,67 @@ constexpr int64_t padded(int64_t rows) { return (rows + 15) / 16 * 16; }
 
 /// Rows of activations as products with packed weights take them.
 struct Rounded {
-  std::vector<uint16_t, AlignedAllocator<uint16_t>> bits;
   int64_t rows = 0;
+  /// In bf16, for products with weights in bf16.
+  Aligned<uint16_t> bits;
+  /// As integers, for products with weights as integers; see `kernels::round_block`.
+  Aligned<int8_t> few;
+  Aligned<float> scales;
+  Aligned<int32_t> sums;
+  /// As they are, for processors without instructions for either.
+  const float *plain = nullptr;
 };
 
-/// Frozen weights W `[rows, columns]` laid out as the processor's bf16 instructions want them: rounded
-/// to bf16 (one part), or as the sum of two such numbers (two parts), which keeps 16 of fp32's 24 bits.
-/// A product of two parts with two leaves out the smallest of four terms: its relative error is about
-/// 2⁻¹⁶, a hundredth of one part's, for three products in bf16 (Henry et al. 2019, arXiv 1904.06376).
+/// Frozen weights W `[rows, columns]` laid out as the processor's instructions want them: rounded to bf16
+/// (one part), as the sum of two such numbers (two parts), which keeps 16 of fp32's 24 bits, or as the
+/// blocks of a GGUF file. A product of two parts with two leaves out the smallest of four terms: its
+/// relative error is about 2⁻¹⁶, a hundredth of one part's, for three products in bf16 (Henry et al.
+/// 2019, arXiv 1904.06376). With blocks, few rows are multiplied in integers of 22 bits, and more as
+/// with one part.
 class PackedWeight {
  public:
   /// Throws where two parts are asked for and `packs_in_parts()` is false.
   static std::shared_ptr<const PackedWeight> make(
       const float *weight, int64_t rows, int64_t columns, int parts, bool backward);
+  /// Row i is made of the blocks of row `order[i]`, or i without an order.
+  static std::shared_ptr<const PackedWeight> make(
+      kernels::BlockType type, const uint8_t *blocks, int64_t rows, int64_t columns,
+      const int *order);
   virtual ~PackedWeight() = default;
 
   const int64_t rows, columns;
-  const int parts;
 
   virtual bool has_backward() const = 0;
-  /// Rounds x `[m, k]` for `forward` (k = columns) or `backward` (k = rows of a block or fewer).
-  virtual void round(const float *x, int64_t m, int64_t k, Rounded &rounded) const = 0;
+  /// Rounds x `[m, k]` for `forward` (k = columns), or `backward` where `turned` (k = rows of a block or
+  /// fewer).
+  void round(const float *x, int64_t m, int64_t k, Rounded &rounded, bool turned = false) const;
   /// y `[m, end - begin]` = x · W[begin ..< end]ᵀ, the rows of y `stride` apart, with room for
   /// `padded(m)` rows. `begin` is a multiple of `packed_rows`, and `end` too or all.
   virtual void forward(
-      const Rounded &x, int64_t begin, int64_t end, float *y, int64_t stride) const = 0;
+      const Rounded &x, int64_t begin, int64_t end, float *y, int64_t stride) const;
   /// dx `[m, columns]` (+)= dy · W[begin ..< end], with room for `padded(m)` rows.
   virtual void backward(
       const Rounded &dy, int64_t begin, int64_t end, float *dx, bool accumulate) const = 0;
 
+  // What `round` and `forward` do, for callers who share the work out themselves.
+
+  /// Whether `multiply` can be called.
+  virtual bool divides() const { return true; }
+  /// How x is rounded: weights with one number share what `round_rows` makes.
+  virtual int form(int64_t m) const = 0;
+  /// Makes room for x `[m, k]`.
+  virtual void prepare(int64_t m, int64_t k, Rounded &rounded, bool turned) const = 0;
+  /// Rounds the blocks of 16 rows begin ..< end of x `[m, k]`.
+  virtual void round_rows(
+      const float *x, int64_t k, int64_t begin, int64_t end, Rounded &rounded,
+      bool turned) const = 0;
+  /// y `[m, last - first]` (+)= x · W[first ..< last]ᵀ; `first` is a multiple of 32, and `last` too or
+  /// all.
+  virtual void multiply(
+      const Rounded &x, int64_t first, int64_t last, float *y, int64_t stride, bool adds) const = 0;
+
  protected:
-  PackedWeight(int64_t rows, int64_t columns, int parts)
-      : rows(rows), columns(columns), parts(parts) {}
+  PackedWeight(int64_t rows, int64_t columns) : rows(rows), columns(columns) {}
 };
 
 /// Whether this processor multiplies tiles of bf16 (AMX), by which weights in two parts pay.
@@ -63,5 +95,6 @@ bool packs_in_parts();
 /// Weights for AMX.
 std::shared_ptr<const PackedWeight> make_tiled(
     const float *weight, int64_t rows, int64_t columns, int parts);
+std::shared_ptr<const PackedWeight> make_tiled(std::unique_ptr<Panels> panels);
 
 }  // namespace cmlx

@@ -6,7 +6,6 @@
 
 #include <hwy/contrib/math/math-inl.h>
 
-#include <bit>
 #include <cmath>
 
 #include "Kernels.hpp"
@@ -394,84 +393,101 @@ void Multiply(const SmallProduct &p) {
   for (; row < p.rows; ++row) MultiplyRows<1>(p, row);
 }
 
-HWY_INLINE float Half(const uint8_t *bytes) {
-  uint16_t half;
-  __builtin_memcpy(&half, bytes, 2);
-  // The exponent, moved into fp32's wider field, is 112 too small.
-  const uint32_t magnitude = half & 0x7fffu, sign = uint32_t(half & 0x8000u) << 16;
-  const float scaled = std::bit_cast<float>(magnitude << 13) * 0x1p112f;
-  const uint32_t bits = magnitude < 0x7c00u ? std::bit_cast<uint32_t>(scaled)
-                                            : 0x7f800000u | magnitude << 13;
-  return std::bit_cast<float>(bits | sign);
-}
-
-/// One block's weights, a vector at a time: `body(offset, weights)`.
-template <BlockType type, class Body>
-HWY_INLINE void ForBlock(const uint8_t *block, Body body) {
-  const D d;
-  const hn::RebindToSigned<D> di;
-  const size_t lanes = hn::Lanes(d) < 16 ? hn::Lanes(d) : 16;
-  const V scale = hn::Set(d, Half(block));
-  if constexpr (type == BlockType::q8_0) {
-    const hn::Rebind<int8_t, D> bytes;
-    const auto *q = reinterpret_cast<const int8_t *>(block + 2);
-    for (size_t i = 0; i < 32; i += lanes)
-      body(i, hn::Mul(hn::ConvertTo(d, hn::PromoteTo(di, hn::LoadU(bytes, q + i))), scale));
-  } else {
-    const hn::Rebind<uint8_t, D> bytes;
-    const bool has_minimum = type == BlockType::q4_1;
-    const uint8_t *q = block + (has_minimum ? 4 : 2);
-    const V lowest = has_minimum ? hn::Set(d, Half(block + 2)) : hn::Mul(scale, hn::Set(d, -8.0f));
-    const auto nibble = hn::Set(di, 15);
-    for (size_t i = 0; i < 16; i += lanes) {
-      const auto both = hn::PromoteTo(di, hn::LoadU(bytes, q + i));
-      body(i, hn::MulAdd(hn::ConvertTo(d, hn::And(both, nibble)), scale, lowest));
-      body(i + 16, hn::MulAdd(hn::ConvertTo(d, hn::ShiftRight<4>(both)), scale, lowest));
-    }
-  }
-}
-
-/// A row of weights with `m` rows of x, which share the work of decoding it.
-template <BlockType type, size_t m>
-HWY_INLINE void BlockRow(
-    const uint8_t *w, size_t columns, size_t bytes, const float *x, float *y, size_t y_row) {
-  V even[m], odd[m];
-  for (size_t t = 0; t < m; ++t) even[t] = odd[t] = hn::Zero(D());
-  for (size_t c = 0; c < columns; c += 32, w += bytes)
-    ForBlock<type>(w, [&](size_t i, V weights) HWY_ATTR {
-      for (size_t t = 0; t < m; ++t) {
-        V &sum = i < 16 ? even[t] : odd[t];
-        sum = hn::MulAdd(weights, hn::LoadU(D(), x + t * columns + c + i), sum);
+/// A panel's rows, as many as a vector has lanes, with one row of x.
+template <BlockType type>
+HWY_INLINE void PanelLanes(const PanelProduct &p, const uint8_t *panel, const float *x, float *y) {
+  const hn::CappedTag<float, panel_rows> d;
+  const hn::RebindToUnsigned<decltype(d)> du;
+  const hn::RebindToSigned<decltype(d)> di;
+  const hn::Rebind<hwy::float16_t, decltype(d)> half;
+  constexpr bool nibbles = type != BlockType::q8_0;
+  constexpr size_t start = (type == BlockType::q4_1 ? 4 : 2) * panel_rows;
+  const auto number = [&](auto bits, auto mask) HWY_ATTR {
+    return hn::ConvertTo(d, hn::BitCast(di, hn::And(bits, mask)));
+  };
+  for (size_t lane = 0; lane < panel_rows; lane += hn::Lanes(d)) {
+    auto sum = hn::Zero(d);
+    for (size_t c = 0; c < p.columns; c += 32) {
+      const uint8_t *block = panel + c / 32 * panel_block_bytes(type);
+      const auto *scales = reinterpret_cast<const hwy::float16_t *>(block);
+      const auto scale = hn::PromoteTo(d, hn::LoadU(half, scales + lane));
+      auto low = hn::Zero(d), high = low, all = low;
+      for (size_t j = 0; j < (nibbles ? 16 : 32); j += 4) {
+        auto bits = hn::LoadU(
+            du, reinterpret_cast<const uint32_t *>(block + start + j * panel_rows) + lane);
+        for (size_t i = j; i < j + 4; ++i) {
+          const float a = x[c + i], b = nibbles ? x[c + i + 16] : 0;
+          low = hn::MulAdd(number(bits, hn::Set(du, nibbles ? 15 : 255)), hn::Set(d, a), low);
+          bits = hn::ShiftRight<4>(bits);
+          if (nibbles) high = hn::MulAdd(number(bits, hn::Set(du, 15)), hn::Set(d, b), high);
+          bits = hn::ShiftRight<4>(bits);
+          all = hn::Add(all, hn::Set(d, a + b));
+        }
       }
-    });
-  for (size_t t = 0; t < m; ++t) y[t * y_row] = Sum(hn::Add(even[t], odd[t]));
+      auto least = hn::Mul(scale, hn::Set(d, type == BlockType::q8_0 ? -128.0f : -8.0f));
+      if (type == BlockType::q4_1)
+        least = hn::PromoteTo(d, hn::LoadU(half, scales + panel_rows + lane));
+      sum = hn::MulAdd(scale, hn::Add(low, high), hn::MulAdd(least, all, sum));
+    }
+    hn::StoreU(sum, d, y + lane);
+  }
 }
 
 template <BlockType type>
-void MultiplyBlocksOf(
-    const uint8_t *w, size_t rows, size_t columns, const float *x, size_t m, float *y,
-    size_t y_row) {
-  const size_t bytes = block_bytes(type), row_bytes = columns / 32 * bytes;
-  for (size_t r = 0; r < rows; ++r, w += row_bytes) {
-    size_t t = 0;
-    for (; t + 4 <= m; t += 4)
-      BlockRow<type, 4>(w, columns, bytes, x + t * columns, y + t * y_row + r, y_row);
-    for (; t < m; ++t)
-      BlockRow<type, 1>(w, columns, bytes, x + t * columns, y + t * y_row + r, y_row);
+void MultiplyPanelsOf(const PanelProduct &p) {
+  const size_t bytes = p.columns / 32 * panel_block_bytes(type);
+  float sums[panel_rows];
+  for (size_t row = 0; row < p.rows; row += panel_rows)
+    for (size_t t = 0; t < p.m; ++t) {
+      PanelLanes<type>(p, p.panels + row / panel_rows * bytes, p.x + t * p.columns, sums);
+      float *y = p.y + t * p.y_row + row;
+      for (size_t i = 0; i < panel_rows && row + i < p.rows; ++i)
+        y[i] = p.adds ? y[i] + sums[i] : sums[i];
+    }
+}
+
+void MultiplyPanels(const PanelProduct &p) {
+  switch (p.type) {
+    case BlockType::q4_0: return MultiplyPanelsOf<BlockType::q4_0>(p);
+    case BlockType::q4_1: return MultiplyPanelsOf<BlockType::q4_1>(p);
+    case BlockType::q8_0: return MultiplyPanelsOf<BlockType::q8_0>(p);
   }
 }
 
-void MultiplyBlocks(
-    BlockType type, const uint8_t *w, size_t rows, size_t columns, const float *x, size_t m,
-    float *y, size_t y_row) {
-  switch (type) {
-    case BlockType::q4_0:
-      return MultiplyBlocksOf<BlockType::q4_0>(w, rows, columns, x, m, y, y_row);
-    case BlockType::q4_1:
-      return MultiplyBlocksOf<BlockType::q4_1>(w, rows, columns, x, m, y, y_row);
-    case BlockType::q8_0:
-      return MultiplyBlocksOf<BlockType::q8_0>(w, rows, columns, x, m, y, y_row);
+void RoundBlock(const float *x, int8_t *parts, float &scale, int32_t &sum) {
+  const D d;
+  const size_t lanes = hn::Lanes(d) < 32 ? hn::Lanes(d) : 32;
+  auto top = hn::Zero(d), wrong = hn::Zero(d);
+  for (size_t i = 0; i < 32; i += lanes) {
+    const V a = hn::LoadU(d, x + i);
+    top = hn::Max(top, hn::Abs(a));
+    wrong = hn::MulAdd(a, hn::Zero(d), wrong);
   }
+  // The largest integer whose parts are bytes.
+  constexpr float most = (127 << 14) + (63 << 7) + 63;
+  const float largest = hn::GetLane(hn::MaxOfLanes(d, top));
+  scale = largest / most;
+  // What is smaller than this could not be divided by, and is nothing beside any weight.
+  const V inverse = hn::Set(d, largest > 1e-30f ? most / largest : 0);
+  // A number that is none, or infinite, has to show in the result.
+  scale += Sum(wrong);
+  const hn::RebindToSigned<D> di;
+  const hn::Rebind<int8_t, D> bytes;
+  int32_t whole[32];
+  auto total = hn::Zero(di);
+  for (size_t i = 0; i < 32; i += lanes) {
+    const auto q = hn::NearestInt(hn::Mul(hn::LoadU(d, x + i), inverse));
+    const auto high = hn::ShiftRight<14>(hn::Add(q, hn::Set(di, 1 << 13)));
+    const auto rest = hn::Sub(q, hn::ShiftLeft<14>(high));
+    const auto middle = hn::ShiftRight<7>(hn::Add(rest, hn::Set(di, 64)));
+    total = hn::Add(total, q);
+    hn::StoreU(hn::DemoteTo(bytes, high), bytes, parts + i);
+    hn::StoreU(hn::DemoteTo(bytes, middle), bytes, parts + 32 + i);
+    hn::StoreU(hn::DemoteTo(bytes, hn::Sub(rest, hn::ShiftLeft<7>(middle))), bytes, parts + 64 + i);
+  }
+  hn::StoreU(total, di, whole);
+  sum = 0;
+  for (size_t i = 0; i < lanes; ++i) sum += whole[i];
 }
 
 void AdamW(
@@ -529,7 +545,8 @@ HWY_EXPORT(Attend);
 HWY_EXPORT(AttendGrad);
 HWY_EXPORT(AdamW);
 HWY_EXPORT(Multiply);
-HWY_EXPORT(MultiplyBlocks);
+HWY_EXPORT(MultiplyPanels);
+HWY_EXPORT(RoundBlock);
 HWY_EXPORT(ToBfloat16);
 HWY_EXPORT(TargetName);
 
@@ -591,10 +608,11 @@ void attend_grad(
   (q, k, v, rows, count, stride, d_head, scale, log_sum, z, d, scores, dq, dk, dv);
 }
 void multiply(const SmallProduct &product) { HWY_DYNAMIC_DISPATCH(Multiply)(product); }
-void multiply_blocks(
-    BlockType type, const uint8_t *w, size_t rows, size_t columns, const float *x, size_t m,
-    float *y, size_t y_row) {
-  HWY_DYNAMIC_DISPATCH(MultiplyBlocks)(type, w, rows, columns, x, m, y, y_row);
+void multiply_panels(const PanelProduct &product) {
+  HWY_DYNAMIC_DISPATCH(MultiplyPanels)(product);
+}
+void round_block(const float *x, int8_t *parts, float &scale, int32_t &sum) {
+  HWY_DYNAMIC_DISPATCH(RoundBlock)(x, parts, scale, sum);
 }
 void to_bfloat16(const float *x, uint16_t *out, size_t n) {
   HWY_DYNAMIC_DISPATCH(ToBfloat16)(x, out, n);

@@ -80,10 +80,28 @@ enum class BlockType { q4_0, q4_1, q8_0 };
 constexpr size_t block_bytes(BlockType type) {
   return type == BlockType::q8_0 ? 34 : type == BlockType::q4_1 ? 20 : 18;
 }
-/// y[t, r] = Σ_c w[r, c] x[t, c] for x `[m, columns]`, y's rows `y_row` apart.
-void multiply_blocks(
-    BlockType type, const uint8_t *w, size_t rows, size_t columns, const float *x, size_t m,
-    float *y, size_t y_row);
+/// Rows of weights that lie side by side in a panel.
+constexpr int panel_rows = 16;
+/// A panel's block: every row's scale, every row's minimum in Q4_1, and for every four columns, or four
+/// and the four 16 columns on in their upper nibbles, the bytes of one row after the other's.
+constexpr size_t panel_block_bytes(BlockType type) { return panel_rows * block_bytes(type); }
+/// y[t, r] (+)= Σ_c w[r, c] x[t, c] for panels of w, whose signed bytes are stored 128 higher; rows of x
+/// are `columns` apart and those of y `y_row`.
+struct PanelProduct {
+  BlockType type;
+  const uint8_t *panels;
+  size_t rows, columns;
+  const float *x;
+  size_t m;
+  float *y;
+  size_t y_row;
+  bool adds;
+};
+void multiply_panels(const PanelProduct &product);
+/// 32 numbers as integers of 22 bits times `scale`: 32 bytes in units of 2¹⁴, 32 in units of 2⁷, and 32
+/// of what is left. `sum` is that of the integers.
+void round_block(const float *x, int8_t *parts, float &scale, int32_t &sum);
+constexpr size_t round_block_bytes = 96;
 /// Round to nearest even.
 void to_bfloat16(const float *x, uint16_t *out, size_t n);
 /// The name of the target that the calls above run on.

@@ -6,10 +6,6 @@
 
 using namespace cmlx;
 
-struct cmlx_packed {
-  std::shared_ptr<const PackedWeight> value;
-};
-
 namespace {
 
 /// Bytes behind `rows` rows of floats that products with packed weights write to.
@@ -22,9 +18,10 @@ size_t padding(int64_t rows, int64_t columns) {
 using Packed = std::shared_ptr<const PackedWeight>;
 
 /// Rounds into memory that lives as long as the stream's thread.
-const Rounded &rounded(const PackedWeight &packed, const float *x, int64_t m, int64_t k) {
+const Rounded &rounded(
+    const PackedWeight &packed, const float *x, int64_t m, int64_t k, bool turned = false) {
   thread_local Rounded scratch;
-  packed.round(x, m, k, scratch);
+  packed.round(x, m, k, scratch, turned);
   return scratch;
 }
 
@@ -41,13 +38,14 @@ void base_product(const float *x, const float *w, const Packed &packed, int64_t 
 /// dx = dy W, block by block of W's rows: what is rounded of dy then stays small.
 void base_gradient(const float *dy, const PackedWeight &packed, int64_t m, float *dx) {
   const int64_t n = packed.rows;
-  if (n <= packed_rows) return packed.backward(rounded(packed, dy, m, n), 0, n, dx, false);
+  if (n <= packed_rows) return packed.backward(rounded(packed, dy, m, n, true), 0, n, dx, false);
   Aligned<float> part(m * packed_rows);
   for (int64_t begin = 0; begin < n; begin += packed_rows) {
     const int64_t width = std::min(packed_rows, n - begin);
     for (int64_t i = 0; i < m; ++i)
       std::copy_n(dy + i * n + begin, width, part.data() + i * width);
-    packed.backward(rounded(packed, part.data(), m, width), begin, begin + width, dx, begin > 0);
+    packed.backward(
+        rounded(packed, part.data(), m, width, true), begin, begin + width, dx, begin > 0);
   }
 }
 
@@ -180,7 +178,7 @@ class CrossEntropy : public Fused {
             if (!dh) continue;
             if (suffices(packed)) {
               packed->backward(
-                  rounded(*packed, logits.data(), m, n), begin, begin + n, sums.data(), true);
+                  rounded(*packed, logits.data(), m, n, true), begin, begin + n, sums.data(), true);
             } else {
               sgemm(false, false, m, d, n, 1, logits.data(), n, u + begin * d, d, 1, sums.data(), d);
             }
@@ -235,9 +233,21 @@ cmlx_packed *cmlx_pack(const cmlx_array *weight, int parts, bool backward) {
   });
 }
 
+cmlx_packed *cmlx_pack_blocks(
+    cmlx_block_type type, const void *blocks, int rows, int columns, const int *order) {
+  return guarded<cmlx_packed *>(nullptr, [&] {
+    if (columns % 32 != 0 || rows < 1)
+      throw std::invalid_argument("pack: expected rows of whole blocks of 32");
+    return new cmlx_packed{PackedWeight::make(
+        kernels::BlockType(type), static_cast<const uint8_t *>(blocks), rows, columns, order)};
+  });
+}
+
 void cmlx_packed_free(cmlx_packed *packed) { delete packed; }
 
 bool cmlx_packed_is_complete(const cmlx_packed *packed) { return suffices(packed->value); }
+
+bool cmlx_packed_divides(const cmlx_packed *packed) { return packed->value->divides(); }
 
 cmlx_array *cmlx_linear(
     const cmlx_array *x, const cmlx_array *weight, const cmlx_packed *packed,

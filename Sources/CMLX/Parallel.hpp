@@ -8,6 +8,7 @@
 
 extern "C" {
 void GOMP_parallel(void (*)(void *), void *, unsigned, unsigned);
+void GOMP_barrier(void);
 int omp_get_max_threads(void);
 int omp_get_num_threads(void);
 int omp_get_thread_num(void);
@@ -15,6 +16,17 @@ int omp_get_num_procs(void);
 }
 
 namespace cmlx {
+
+/// Calls `body(thread, threads)` on every thread of the team at once; `GOMP_barrier` lets them wait for
+/// each other.
+template <typename Body>
+void together(Body body) {
+  GOMP_parallel(
+      [](void *pointer) {
+        (*static_cast<Body *>(pointer))(size_t(omp_get_thread_num()), size_t(omp_get_num_threads()));
+      },
+      &body, 0, 0);
+}
 
 /// Calls `body(begin, end)` on contiguous shares of `count` items. What is computed for an item must
 /// not depend on the share it falls in, so that results do not depend on the number of threads.

@@ -2,6 +2,7 @@
 // fp32. oneDNN has these too, for numbers of one part only; these take two, share one packed form
 // between a product and its gradient, and add in an order that does not depend on the other rows.
 #include "Gemm.hpp"
+#include "Panels.hpp"
 #include "Parallel.hpp"
 
 #if defined(__x86_64__)
@@ -50,6 +51,13 @@ class TileScope {
   }
   CMLX_TILES ~TileScope() { _tile_release(); }
 };
+
+inline float widened(uint16_t bits) {
+  const uint32_t wide = uint32_t(bits) << 16;
+  float value;
+  std::memcpy(&value, &wide, 4);
+  return value;
+}
 
 CMLX_TILES inline __m512 widen(__m512i bits, int half) {
   const __m256i chosen =
@@ -213,7 +221,7 @@ struct Operands {
 template <int parts>
 CMLX_TILES void corner(
     const Operands &operands, int64_t block, int64_t strip, const Corner &corner, bool adds) {
-  alignas(64) float scratch[pair * pair] = {};
+  alignas(64) float scratch[pair * pair];
   float *c = corner.fits() ? corner.at : scratch;
   const int64_t stride = corner.fits() ? corner.stride : pair;
   if (adds) {
@@ -234,11 +242,57 @@ CMLX_TILES void corner(
   if (!corner.fits()) copy(corner, scratch, true);
 }
 
+/// Adds 16 columns of a pair of tiles' product for one row of x: the same sums in the same order as the
+/// tile instruction's, even and odd places apart within a step.
+CMLX_TILES inline __m512 add_step(__m512 sum, const uint16_t *x, const uint16_t *weights) {
+  const __m512i upper = _mm512_set1_epi32(int(0xffff0000));
+  __m512 even = _mm512_setzero_ps(), odd = even;
+  for (int i = 0; i < side; ++i) {
+    const __m512i w = _mm512_loadu_si512(weights + i * depth);
+    even = _mm512_fmadd_ps(
+        (__m512)_mm512_slli_epi32(w, 16), _mm512_set1_ps(widened(x[2 * i])), even);
+    odd = _mm512_fmadd_ps(
+        (__m512)_mm512_and_si512(w, upper), _mm512_set1_ps(widened(x[2 * i + 1])), odd);
+  }
+  return _mm512_add_ps(sum, _mm512_add_ps(even, odd));
+}
+
+/// One row of a result, 32 columns of it, without tiles: a row fills a sixteenth of one, and reading
+/// the weights is what it costs.
+template <int parts>
+CMLX_TILES void row_of_strip(
+    const Operands &operands, int64_t row, int64_t strip, float *y, int64_t columns, bool adds) {
+  const int64_t length = operands.count * parts * tile;
+  const uint16_t *x = operands.x.bits.data() + row / side * length + row % side * depth;
+  const uint16_t *weights = operands.weights + strip * 2 * length;
+  for (int64_t t = 0; t < 2 && t * side < columns; ++t) {
+    const __mmask16 kept = first(columns - t * side);
+    __m512 sum = adds ? _mm512_maskz_loadu_ps(kept, y + t * side) : _mm512_setzero_ps();
+    for (int64_t i = 0; i < operands.count; ++i) {
+      const uint16_t *a = x + i * parts * tile, *b = weights + i * 2 * parts * tile + t * tile;
+      if constexpr (parts == 2) sum = add_step(sum, a + tile, b);
+      sum = add_step(sum, a, b);
+      if constexpr (parts == 2) sum = add_step(sum, a, b + 2 * tile);
+    }
+    _mm512_mask_storeu_ps(y + t * side, kept, sum);
+  }
+}
+
+/// Rows up to which that is the faster way.
+constexpr int64_t few_rows = 4;
+
 /// `strips` times 32 columns of a result, as many as have their weights in the cache: all rows pass by.
 template <int parts>
 CMLX_TILES void strips(
     const Operands &operands, int64_t strips, float *y, int64_t stride, int64_t columns, bool adds) {
   const int64_t rows = operands.x.rows;
+  if (rows <= few_rows) {
+    for (int64_t i = 0; i < strips; ++i)
+      for (int64_t row = 0; row < rows; ++row)
+        row_of_strip<parts>(
+            operands, row, i, y + row * stride + i * pair, columns - i * pair, adds);
+    return;
+  }
   for (int64_t block = 0; block * side < rows; block += 2)
     for (int64_t i = 0; i < strips; ++i)
       corner<parts>(
@@ -252,54 +306,121 @@ int64_t cached_strips(int64_t steps, int parts) {
   return std::max<int64_t>(1, cached_bytes / (steps * 2 * parts * tile * 2));
 }
 
+/// Memory of a thread's own that only grows.
+uint16_t *scratch(size_t index, size_t size) {
+  thread_local Aligned<uint16_t> memory[2];
+  if (memory[index].size() < size) memory[index].resize(size);
+  return memory[index].data();
+}
+
+/// Weights of which tiles are at hand or made when they are needed: for 32 rows of W after the other (a
+/// strip) and each step of columns, a pair of tiles a part.
 class TiledWeight : public PackedWeight {
  public:
-  TiledWeight(const float *weight, int64_t rows, int64_t columns, int parts)
-      : PackedWeight(rows, columns, parts), steps_(steps(columns)) {
+  TiledWeight(int64_t rows, int64_t columns, int parts)
+      : PackedWeight(rows, columns), parts_(parts), steps_(steps(columns)) {}
+
+  bool has_backward() const override { return true; }
+
+  int form(int64_t) const override { return parts_; }
+
+  void prepare(int64_t m, int64_t k, Rounded &rounded, bool) const override {
+    rounded.rows = m;
+    const size_t needed = (m + side - 1) / side * steps(k) * parts_ * tile;
+    if (rounded.bits.size() < needed) rounded.bits.resize(needed);
+  }
+
+  void round_rows(
+      const float *x, int64_t k, int64_t begin, int64_t end, Rounded &rounded,
+      bool) const override {
+    to_tiles(x, rounded.rows, k, parts_, begin, end, rounded.bits.data());
+  }
+
+  void multiply(
+      const Rounded &x, int64_t first, int64_t last, float *y, int64_t stride,
+      bool adds) const override {
+    parts_ == 2 ? multiply_parts<2>(x, first, last, y, stride, adds)
+                : multiply_parts<1>(x, first, last, y, stride, adds);
+  }
+
+  void backward(
+      const Rounded &dy, int64_t begin, int64_t end, float *dx, bool accumulate) const override {
+    const size_t share = std::max<int64_t>(1, 8 - dy.rows / 8);
+    parallel(steps_, share, [&](size_t first, size_t last) {
+      parts_ == 2 ? backward_share<2>(dy, begin, end, first, last, dx, accumulate)
+                  : backward_share<1>(dy, begin, end, first, last, dx, accumulate);
+    });
+  }
+
+ protected:
+  const int parts_;
+  const int64_t steps_;
+
+  /// Strips whose tiles stay in the cache while all rows pass by.
+  virtual int64_t strips_at_once(int64_t) const { return cached_strips(steps_, parts_); }
+  /// The tiles of some strips, one strip's after the other's.
+  virtual const uint16_t *strips_at(int64_t strip, int64_t count) const = 0;
+  /// The pair of tiles of one part at one step of a strip.
+  virtual const uint16_t *pair_at(int64_t strip, int64_t step, int part) const = 0;
+
+  int64_t block() const { return 2 * parts_ * tile; }
+
+ private:
+  template <int parts>
+  CMLX_TILES void multiply_parts(
+      const Rounded &x, int64_t begin, int64_t end, float *y, int64_t stride, bool adds) const {
+    const TileScope scope;
+    const int64_t most = strips_at_once(x.rows);
+    const int64_t first = begin / pair, last = steps(end);
+    for (int64_t p = first; p < last; p += most) {
+      const int64_t count = std::min(most, last - p);
+      strips<parts>(
+          {x, steps_, strips_at(p, count)}, count, y + p * pair - begin, stride, end - p * pair,
+          adds);
+    }
+  }
+
+  template <int parts>
+  CMLX_TILES void backward_share(
+      const Rounded &dy, int64_t begin, int64_t end, int64_t first, int64_t last, float *dx,
+      bool adds) const {
+    const TileScope scope;
+    const int64_t from = begin / pair, pairs = steps(end - begin);
+    const int64_t most = cached_strips(pairs, parts);
+    uint16_t *turned = scratch(0, most * pairs * block());
+    for (int64_t column = first; column < last; column += most) {
+      const int64_t count = std::min(most, last - column);
+      for (int64_t i = 0; i < count * pairs * parts; ++i) {
+        const int64_t part = i % parts, p = i / parts % pairs, c = i / parts / pairs;
+        turn(pair_at(from + p, column + c, int(part)), turned + i * 2 * tile);
+      }
+      strips<parts>(
+          {dy, pairs, turned}, count, dx + column * pair, columns, columns - column * pair, adds);
+    }
+  }
+};
+
+/// Weights kept as tiles.
+class StoredTiles : public TiledWeight {
+ public:
+  StoredTiles(const float *weight, int64_t rows, int64_t columns, int parts)
+      : TiledWeight(rows, columns, parts) {
     bits_.resize(steps(rows) * steps_ * block());
     parallel(steps(rows), 4, [&](size_t begin, size_t end) {
       for (size_t p = begin; p < end; ++p) pack(weight, p);
     });
   }
 
-  bool has_backward() const override { return true; }
-
-  void round(const float *x, int64_t m, int64_t k, Rounded &rounded) const override {
-    const int64_t blocks = (m + side - 1) / side;
-    rounded.rows = m;
-    const size_t needed = blocks * steps(k) * parts * tile;
-    if (rounded.bits.size() < needed) rounded.bits.resize(needed);
-    parallel(blocks, 4, [&](size_t begin, size_t end) {
-      to_tiles(x, m, k, parts, begin, end, rounded.bits.data());
-    });
+ protected:
+  const uint16_t *strips_at(int64_t strip, int64_t) const override {
+    return bits_.data() + strip * steps_ * block();
   }
-
-  void forward(
-      const Rounded &x, int64_t begin, int64_t end, float *y, int64_t stride) const override {
-    const int64_t from = begin / pair, pairs = steps(end - begin);
-    parallel(pairs, share(x), [&](size_t first, size_t last) {
-      parts == 2 ? forward_share<2>(x, from, first, last, end - begin, y, stride)
-                 : forward_share<1>(x, from, first, last, end - begin, y, stride);
-    });
-  }
-
-  void backward(
-      const Rounded &dy, int64_t begin, int64_t end, float *dx, bool accumulate) const override {
-    parallel(steps_, share(dy), [&](size_t first, size_t last) {
-      parts == 2 ? backward_share<2>(dy, begin, end, first, last, dx, accumulate)
-                 : backward_share<1>(dy, begin, end, first, last, dx, accumulate);
-    });
+  const uint16_t *pair_at(int64_t strip, int64_t step, int part) const override {
+    return bits_.data() + (strip * steps_ + step) * block() + 2 * part * tile;
   }
 
  private:
-  const int64_t steps_;
-  /// For 32 rows after the other and each step of columns, a pair of tiles a part.
-  std::vector<uint16_t, AlignedAllocator<uint16_t>> bits_;
-
-  int64_t block() const { return 2 * parts * tile; }
-
-  /// Pairs below which a second thread costs more than it saves.
-  size_t share(const Rounded &x) const { return std::max<int64_t>(1, 8 - x.rows / 8); }
+  Aligned<uint16_t> bits_;
 
   CMLX_TILES void pack(const float *weight, int64_t p) {
     for (int64_t step = 0; step < steps_; ++step) {
@@ -311,9 +432,9 @@ class TiledWeight : public PackedWeight {
           split(
               i < rows ? weight + i * columns + step * depth : weight,
               i < rows ? columns - step * depth : 0, plain[0] + row * depth,
-              parts == 2 ? plain[1] + row * depth : nullptr);
+              parts_ == 2 ? plain[1] + row * depth : nullptr);
         }
-        for (int part = 0; part < parts; ++part) {
+        for (int part = 0; part < parts_; ++part) {
           __m512i r[16];
           for (int i = 0; i < 16; ++i) r[i] = _mm512_load_si512(plain[part] + i * depth);
           transpose(r);
@@ -323,57 +444,102 @@ class TiledWeight : public PackedWeight {
       }
     }
   }
+};
 
-  template <int parts_>
-  CMLX_TILES void forward_share(
-      const Rounded &x, int64_t from, int64_t first, int64_t last, int64_t width, float *y,
-      int64_t stride) const {
-    const TileScope scope;
-    const int64_t most = cached_strips(steps_, parts_);
-    for (int64_t p = first; p < last; p += most)
-      strips<parts_>(
-          {x, steps_, bits_.data() + (from + p) * steps_ * block()}, std::min(most, last - p),
-          y + p * pair, stride, width - p * pair, false);
+/// Weights kept as the blocks of a GGUF file: multiplied as integers where x has few rows, since then
+/// reading them is what it costs, and widened to tiles of bf16 where it has more.
+class BlockTiles : public TiledWeight {
+ public:
+  explicit BlockTiles(std::unique_ptr<Panels> panels)
+      : TiledWeight(panels->rows, panels->columns, 1), panels_(std::move(panels)) {}
+
+  int form(int64_t m) const override { return is_few(m) ? 0 : TiledWeight::form(m); }
+
+  void prepare(int64_t m, int64_t k, Rounded &rounded, bool turned) const override {
+    if (turned || !is_few(m)) return TiledWeight::prepare(m, k, rounded, turned);
+    panels_->prepare(m, rounded);
   }
 
-  template <int parts_>
-  CMLX_TILES void backward_share(
-      const Rounded &dy, int64_t begin, int64_t end, int64_t first, int64_t last, float *dx,
-      bool adds) const {
-    const TileScope scope;
-    const int64_t from = begin / pair, pairs = steps(end - begin);
-    const int64_t most = cached_strips(pairs, parts_);
-    thread_local std::vector<uint16_t, AlignedAllocator<uint16_t>> turned;
-    turned.resize(std::max<size_t>(turned.size(), most * pairs * block()));
-    for (int64_t column = first; column < last; column += most) {
-      const int64_t count = std::min(most, last - column);
-      for (int64_t i = 0; i < count * pairs * parts_; ++i) {
-        const int64_t part = i % parts_, p = i / parts_ % pairs, c = i / parts_ / pairs;
-        turn(
-            bits_.data() + ((from + p) * steps_ + column + c) * block() + 2 * part * tile,
-            turned.data() + i * 2 * tile);
+  void round_rows(
+      const float *x, int64_t k, int64_t begin, int64_t end, Rounded &rounded,
+      bool turned) const override {
+    if (turned || !is_few(rounded.rows))
+      return TiledWeight::round_rows(x, k, begin, end, rounded, turned);
+    panels_->round(x, begin * side, std::min(end * side, rounded.rows), rounded);
+  }
+
+  void multiply(
+      const Rounded &x, int64_t first, int64_t last, float *y, int64_t stride,
+      bool adds) const override {
+    if (!is_few(x.rows)) return TiledWeight::multiply(x, first, last, y, stride, adds);
+    panels_->multiply(x, first, last, y, stride, adds);
+  }
+
+ protected:
+  /// Where few rows pass by, these are in the first-level cache, and so may the strip be.
+  int64_t strips_at_once(int64_t m) const override {
+    return m <= 2 * pair ? 1 : TiledWeight::strips_at_once(m);
+  }
+  const uint16_t *strips_at(int64_t strip, int64_t count) const override {
+    uint16_t *tiles = scratch(1, count * steps_ * block());
+    for (int64_t i = 0; i < count * steps_; ++i)
+      widen(strip + i / steps_, i % steps_, tiles + i * block());
+    return tiles;
+  }
+  const uint16_t *pair_at(int64_t strip, int64_t step, int) const override {
+    uint16_t *tiles = scratch(1, block());
+    widen(strip, step, tiles);
+    return tiles;
+  }
+
+ private:
+  std::unique_ptr<Panels> panels_;
+
+  static bool is_few(int64_t m) { return m <= 8; }
+
+  void widen(int64_t strip, int64_t step, uint16_t *tiles) const {
+    for (int64_t t = 0; t < 2; ++t) {
+      const int64_t panel = 2 * strip + t;
+      if (panel * side < rows) {
+        panels_->widen(panel, step, tiles + t * tile);
+      } else {
+        std::fill_n(tiles + t * tile, tile, uint16_t(0));
       }
-      strips<parts_>(
-          {dy, pairs, turned.data()}, count, dx + column * pair, columns,
-          columns - column * pair, adds);
     }
   }
 };
 
 }  // namespace
 
-std::shared_ptr<const PackedWeight> cmlx::make_tiled(
-    const float *weight, int64_t rows, int64_t columns, int parts) {
+namespace {
+
+void require_tiles() {
   static const bool granted = request_tiles();
   if (!granted) throw std::runtime_error("the system does not let this program use AMX");
+}
+
+}  // namespace
+
+std::shared_ptr<const PackedWeight> cmlx::make_tiled(
+    const float *weight, int64_t rows, int64_t columns, int parts) {
+  require_tiles();
   if (parts < 1 || parts > 2) throw std::invalid_argument("pack: expected one part or two");
-  return std::make_shared<TiledWeight>(weight, rows, columns, parts);
+  return std::make_shared<StoredTiles>(weight, rows, columns, parts);
+}
+
+std::shared_ptr<const PackedWeight> cmlx::make_tiled(std::unique_ptr<Panels> panels) {
+  require_tiles();
+  return std::make_shared<BlockTiles>(std::move(panels));
 }
 
 #else
 
 std::shared_ptr<const cmlx::PackedWeight> cmlx::make_tiled(
     const float *, int64_t, int64_t, int) {
+  throw std::runtime_error("this processor has no AMX");
+}
+
+std::shared_ptr<const cmlx::PackedWeight> cmlx::make_tiled(std::unique_ptr<Panels>) {
   throw std::runtime_error("this processor has no AMX");
 }
 

@@ -1,7 +1,8 @@
 internal import CMLX
 
-/// Frozen weights `[out, in]` laid out for the processor's bf16 instructions: rounded to bf16 (one
-/// part), or as the sum of two such numbers, which keeps 16 of fp32's 24 bits (two parts).
+/// Frozen weights `[out, in]` laid out for the processor's instructions: rounded to bf16 (one part), as
+/// the sum of two such numbers, which keeps 16 of fp32's 24 bits (two parts), or as the blocks of a GGUF
+/// file.
 package final class PackedWeight {
   let pointer: OpaquePointer
 
@@ -19,44 +20,46 @@ package final class PackedWeight {
     self.pointer = pointer
   }
 
-  /// Whether it does for both directions without the fp32 weight beside it.
-  package var isComplete: Bool { cmlx_packed_is_complete(pointer) }
-
-  deinit { cmlx_packed_free(pointer) }
-}
-
-/// Frozen weights `[out, in]` as a GGUF file holds them, for products of few rows.
-package final class QuantizedWeight {
   /// The kinds of blocks that are multiplied as they are.
   package enum Blocks: UInt32, CaseIterable, Sendable {
     case q40, q41, q80
   }
 
-  let pointer: OpaquePointer
-
-  /// Weights at `bytes`, which `owner` keeps where they are.
+  /// Packs weights of `shape` that lie at `bytes` as a GGUF file holds them, in the same number of
+  /// bytes: row i is made of the blocks of row `order[i]`.
   ///
-  /// - Precondition: `bytes` holds `shape` in whole blocks of 32 along each row.
+  /// Products of up to 8 rows cost the reading of these bytes; they round each 32 numbers of x to
+  /// integers of 22 bits (fp32 where the processor cannot multiply bytes). Products of more rows, and
+  /// gradients, are taken as with weights of one part.
+  ///
+  /// - Precondition: `bytes` holds `shape` in whole blocks of 32 along each row, and `order` is a
+  ///   permutation of the rows.
   package init(
-    _ blocks: Blocks, bytes: UnsafeRawBufferPointer, shape: [Int], owner: AnyObject
+    _ blocks: Blocks, bytes: UnsafeRawBufferPointer, shape: [Int], order: [Int32]? = nil
   ) throws(TensorError) {
     let perBlock = [18, 20, 34][Int(blocks.rawValue)]
     require(
       shape.count == 2 && shape[1] % 32 == 0 && bytes.count == shape[0] * shape[1] / 32 * perBlock,
-      "QuantizedWeight: \(bytes.count) bytes cannot fill \(shape) in \(blocks)")
-    let kept = Unmanaged.passRetained(owner)
-    let made = cmlx_quantise(
+      "PackedWeight: \(bytes.count) bytes cannot fill \(shape) in \(blocks)")
+    require(
+      order.map { $0.sorted() == (0..<Int32(shape[0])).map { $0 } } ?? true,
+      "PackedWeight: the order is no permutation of \(shape[0]) rows")
+    let packed = cmlx_pack_blocks(
       cmlx_block_type(rawValue: blocks.rawValue), bytes.baseAddress, Int32(shape[0]),
-      Int32(shape[1]), kept.toOpaque()
-    ) { if let owner = $0 { Unmanaged<AnyObject>.fromOpaque(owner).release() } }
-    guard let made else {
-      kept.release()
-      throw .failed(operation: "quantise", message: TensorError.lastMessage)
+      Int32(shape[1]), order)
+    guard let packed else {
+      throw .failed(operation: "pack", message: TensorError.lastMessage)
     }
-    pointer = made
+    pointer = packed
   }
 
-  deinit { cmlx_quantised_free(pointer) }
+  /// Whether it does for both directions without the fp32 weight beside it.
+  package var isComplete: Bool { cmlx_packed_is_complete(pointer) }
+
+  /// Whether products with it can be shared out among threads that do other things too.
+  var divides: Bool { cmlx_packed_divides(pointer) }
+
+  deinit { cmlx_packed_free(pointer) }
 }
 
 /// The low-rank update `scale · B A` of a linear layer (Hu et al. 2021, arXiv 2106.09685, eq. 3).
@@ -92,14 +95,6 @@ package enum Fused {
     }
   }
 
-  /// `x Wᵀ` in fp32 for x `[tokens, in]`; it costs the reading of W whatever the tokens, of which there
-  /// should be few, and has no derivative.
-  package static func linear(_ x: Tensor, _ weight: QuantizedWeight) -> Tensor {
-    withExtendedLifetime(weight) {
-      Tensor(cmlx_quantised_linear(x.pointer, weight.pointer), "quantised linear", x)
-    }
-  }
-
   /// The nonlinearities of MLPs.
   package enum Activation: UInt32, CaseIterable, Sendable {
     /// x · sigmoid(x).
@@ -109,7 +104,7 @@ package enum Fused {
     /// ½ x (1 + tanh(√(2/π) (x + 0.044715 x³))), from the same paper.
     case geluTanh
 
-    fileprivate var code: cmlx_activation { cmlx_activation(rawValue: rawValue) }
+    var code: cmlx_activation { cmlx_activation(rawValue: rawValue) }
   }
 
   /// activation(gate) · up, elementwise (Shazeer 2020, arXiv 2002.05202).

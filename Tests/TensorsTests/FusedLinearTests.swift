@@ -93,38 +93,40 @@ private func layer(
     }
   }
 
-  @Test(arguments: QuantizedWeight.Blocks.allCases, [1, 3, 4, 9]) @TensorActor
+  /// Up to 8 tokens are multiplied almost as in fp32, more of them as in bf16.
+  @Test(arguments: PackedWeight.Blocks.allCases, [1, 2, 3, 7, 8, 9, 33]) @TensorActor
   func `a product with quantised weights is that with the numbers that they stand for`(
-    _ kind: QuantizedWeight.Blocks, _ tokens: Int
+    _ kind: PackedWeight.Blocks, _ tokens: Int
   ) throws {
     let (rows, columns) = (67, 96)
     let (bytes, weights) = Self.blocks(kind, rows * columns / 32)
-    let memory = bytes.withUnsafeBytes { source in
-      let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: source.count, alignment: 1)
-      copy.copyMemory(from: source)
-      return copy
+    // Row i is row 5 i of the file: 5 and 67 have no common factor.
+    let order = (0..<rows).map { Int32(5 * $0 % rows) }
+    let packed = try bytes.withUnsafeBytes {
+      try PackedWeight(kind, bytes: $0, shape: [rows, columns], order: order)
     }
-    defer { memory.deallocate() }
-    let owner = Owner()
-    let quantized = try QuantizedWeight(
-      kind, bytes: UnsafeRawBufferPointer(memory), shape: [rows, columns], owner: owner)
     var key = RandomKey(seed: 12)
     let x = key.normal([tokens, columns])
-    let expected = x.matmul(Tensor(weights, shape: [rows, columns]).transpose())
+    let plain = Tensor(weights, shape: [rows, columns]).take(Tensor(order))
     expectError(
-      relativeError(try Fused.linear(x, quantized).floats(), try expected.floats()), within: 2e-6,
-      "\(kind), \(tokens) tokens")
-    let error = #expect(throws: TensorError.self) {
-      try valueAndGrad(ParameterTree([("x", x)])) { Fused.linear($0["x"], quantized).sum() }
+      relativeError(
+        try Fused.linear(x, nil, packed: packed).floats(),
+        try x.matmul(plain.transpose()).floats()),
+      within: tokens <= 8 || !Processor.packsInParts ? 2e-6 : 4e-3, "\(kind), \(tokens) tokens")
+    guard packed.isComplete else { return }
+    func gradient(_ f: (Tensor) -> Tensor) throws -> [Float] {
+      try valueAndGrad(ParameterTree([("x", x)])) { f($0["x"]).square().sum() }.1["x"].floats()
     }
-    #expect("\(String(describing: error))".contains("no derivative"))
+    expectError(
+      relativeError(
+        try gradient { Fused.linear($0, nil, packed: packed) },
+        try gradient { $0.matmul(plain.transpose()) }),
+      within: 8e-3, "\(kind), gradient of \(tokens) tokens")
   }
-
-  private final class Owner {}
 
   /// Blocks of drawn nibbles or bytes, and what they stand for by ggml's definition.
   private static func blocks(
-    _ kind: QuantizedWeight.Blocks, _ count: Int
+    _ kind: PackedWeight.Blocks, _ count: Int
   ) -> (bytes: [UInt8], weights: [Float]) {
     var state: UInt32 = 12_345
     func next() -> UInt32 {

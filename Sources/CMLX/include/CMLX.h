@@ -130,25 +130,23 @@ void cmlx_bound_spinning(void);
 /// Frozen weights `[out, in]`, packed once for products with W and, with `backward`, its transpose: in
 /// bf16 (one part), or as the sum of two such numbers (where `cmlx_packs_in_parts`).
 cmlx_packed *cmlx_pack(const cmlx_array *weight, int parts, bool backward);
+/// Weights `[rows, columns]` in blocks of 32 along each row, as a GGUF file holds them; row i is made of
+/// the blocks of row `order[i]`, or i without an order. Products of up to 8 rows are taken with them as
+/// integers, x rounded to 22 bits for every 32 columns, and others as with one part.
+typedef enum { CMLX_Q4_0, CMLX_Q4_1, CMLX_Q8_0 } cmlx_block_type;
+cmlx_packed *cmlx_pack_blocks(
+    cmlx_block_type type, const void *blocks, int rows, int columns, const int *order);
 void cmlx_packed_free(cmlx_packed *packed);
 /// Whether it does for both directions without the fp32 weight beside it.
 bool cmlx_packed_is_complete(const cmlx_packed *packed);
+/// Whether a decoder can use it.
+bool cmlx_packed_divides(const cmlx_packed *packed);
 /// `x Wᵀ`, plus `scale · (x Aᵀ) Bᵀ` where an adapter is given. x `[tokens, in]`, A `[rank, in]`,
 /// B `[out, rank]`. The weight is frozen: it receives no gradient. With `packed` the base product
 /// is taken with its parts and fp32 accumulation; `weight` may be null where that is complete.
 cmlx_array *cmlx_linear(
     const cmlx_array *x, const cmlx_array *weight, const cmlx_packed *packed,
     const cmlx_array *a, const cmlx_array *b, float scale);
-/// Weights `[rows, columns]` as a GGUF file holds them, in blocks of 32 along each row; `owner` keeps the
-/// memory and is let go of by `release`.
-typedef struct cmlx_quantised cmlx_quantised;
-typedef enum { CMLX_Q4_0, CMLX_Q4_1, CMLX_Q8_0 } cmlx_block_type;
-cmlx_quantised *cmlx_quantise(
-    cmlx_block_type type, const void *blocks, int rows, int columns, void *owner,
-    void (*release)(void *));
-void cmlx_quantised_free(cmlx_quantised *weights);
-/// `x Wᵀ` in fp32, x `[tokens, columns]`; meant for few tokens, and without a derivative.
-cmlx_array *cmlx_quantised_linear(const cmlx_array *x, const cmlx_quantised *weights);
 /// silu, gelu (x Φ(x)) and gelu by tanh.
 typedef enum { CMLX_SILU, CMLX_GELU, CMLX_GELU_TANH } cmlx_activation;
 /// act(gate) · up.
@@ -178,6 +176,47 @@ bool cmlx_summarise_rows(const cmlx_array *logits, int32_t *best, float *log_sum
 cmlx_array *cmlx_cross_entropy(
     const cmlx_array *h, const cmlx_array *unembed, const cmlx_packed *packed,
     const cmlx_array *target_rows, const cmlx_array *targets, bool with_gradient);
+
+// Decoding: one token each for a few sequences, without a graph.
+/// What a transformer does to registers, each `[tokens, width]` in fp32. Operations are added in their
+/// order and run in it; those that do not depend on each other run together.
+typedef struct cmlx_decoder cmlx_decoder;
+cmlx_decoder *cmlx_decoder_new(void);
+void cmlx_decoder_free(cmlx_decoder *decoder);
+/// A register; the first one takes the embedding and the last one's values are returned.
+int cmlx_decoder_register(cmlx_decoder *decoder, int width);
+/// to = norm of every group of `from` as wide as `weight`; RMSNorm without a bias, else LayerNorm.
+bool cmlx_decoder_norm(
+    cmlx_decoder *decoder, int from, int to, const cmlx_array *weight, const cmlx_array *bias,
+    float epsilon);
+/// to (+)= scale · from Wᵀ + bias, with W packed (`cmlx_packed_divides`, and the scale 1) or `[out, in]` in
+/// fp32.
+bool cmlx_decoder_linear(
+    cmlx_decoder *decoder, int from, int to, const cmlx_packed *packed, const cmlx_array *weight,
+    const cmlx_array *bias, float scale, bool adds);
+typedef struct {
+  int layer, view, heads, kv_heads, d_head;
+  float scale;
+} cmlx_decoder_attention;
+/// Rotates the queries in place, writes rotated keys and values into the layer's cache, and attends.
+bool cmlx_decoder_attend(
+    cmlx_decoder *decoder, int q, int k, int v, int to, cmlx_decoder_attention attention);
+/// to = act(gate) · up; without `up` (-1), act(gate).
+bool cmlx_decoder_activate(
+    cmlx_decoder *decoder, cmlx_activation act, int gate, int up, int to);
+/// to = a + b.
+bool cmlx_decoder_add(cmlx_decoder *decoder, int a, int b, int to);
+/// What the attention of one kind of layer sees: `ranges` as `cmlx_attention`'s, and angles as
+/// `cmlx_rope`'s, or null.
+typedef struct {
+  const cmlx_array *ranges, *cosine, *sine;
+} cmlx_decoder_view;
+/// Runs x `[tokens, width]` through the operations. Each token's key and value are written in place into
+/// its row of the caches, a pair of `[rows, kvHeads, dHead]` a layer, which nothing else may hold.
+cmlx_array *cmlx_decoder_run(
+    cmlx_decoder *decoder, const cmlx_array *x, const cmlx_decoder_view *views, int view_count,
+    cmlx_array *const *keys, cmlx_array *const *values, int layers,
+    const int *rows);
 
 /// What one step of AdamW multiplies and adds: `keep` is 1 - learning rate · weight decay, `rate`
 /// the learning rate over the first moment's bias correction, `correction` the root of the second's.

@@ -9,6 +9,9 @@ struct BatchDecoder {
   private let options: GenerationOptions
   private let batch: TokenBatch
   private var sequences: [Sequence]
+  /// How a step is computed, where it has a plan: each sequence then has rows of the cache for itself,
+  /// one after the other.
+  private let plan: DecodePlan?
 
   fileprivate struct Sequence {
     var visible: [KeyRanges.Rows]
@@ -24,9 +27,11 @@ struct BatchDecoder {
   init(
     model: LanguageModel, adapter: AdapterWeights?, options: GenerationOptions, prompts: [[Int]],
     streams: [Int]
-  ) {
+  ) throws {
     (self.model, self.adapter, self.options) = (model, adapter, options)
     batch = TokenBatch(prompts)
+    let plan = try DecodePlan(model, adapter: adapter)
+    self.plan = (plan?.mostTokens ?? 0) < prompts.count ? nil : plan
     let rows = batch.visibleRows()
     sequences = streams.enumerated().map { [batch, model] index, stream in
       Sequence(
@@ -57,15 +62,28 @@ struct BatchDecoder {
   }
 
   private mutating func step(_ running: [Int], _ cache: KeyValueCache) throws -> Tensor {
-    for (slot, index) in running.enumerated() {
-      sequences[index].see(row: cache.count + slot, stride: running.count)
-    }
     let tokens = running.map { sequences[$0].ids.last ?? 0 }
     let positions = running.map { sequences[$0].position }
-    for index in running { sequences[index].position += 1 }
+    let rows = running.enumerated().map { slot, index in
+      plan == nil ? cache.count + slot : ownRow(index)
+    }
+    for (index, row) in zip(running, rows) {
+      sequences[index].see(row: row, stride: plan == nil ? running.count : 1)
+      sequences[index].position += 1
+    }
+    let visible = running.map { sequences[$0].visible }
+    if let plan {
+      return try plan.run(
+        tokens: tokens, positions: positions, rows: rows, visible: visible, cache: cache)
+    }
     return try model.decode(
-      tokens: tokens, positions: positions, visible: running.map { sequences[$0].visible },
-      adapter: adapter, cache: cache)
+      tokens: tokens, positions: positions, visible: visible, adapter: adapter, cache: cache)
+  }
+
+  /// The next row of the cache that is a sequence's own: those of the prompts come first.
+  private func ownRow(_ index: Int) -> Int {
+    batch.tokens.count + index * options.maxTokens + sequences[index].position
+      - batch.length(of: index)
   }
 
   private mutating func choose(

@@ -66,7 +66,7 @@ extension LanguageModel {
     var results = [Generation?](repeating: nil, count: prompts.count)
     for start in stride(from: 0, to: order.count, by: batchSize) {
       let chosen = Array(order[start..<min(start + batchSize, order.count)])
-      var decoder = BatchDecoder(
+      var decoder = try BatchDecoder(
         model: self, adapter: adapter, options: options, prompts: chosen.map { prompts[$0] },
         streams: chosen)
       for (index, generation) in zip(chosen, try decoder.run()) { results[index] = generation }

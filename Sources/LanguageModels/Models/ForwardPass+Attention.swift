@@ -100,6 +100,12 @@ package final class KeyValueCache {
 
   func advance(by tokens: Int) { count += tokens }
 
+  /// Lets `body(keys, values)` write rows in place, any of them; ``count`` does not change.
+  func write<R>(_ body: ([Tensor], [Tensor]) throws -> R) throws -> R {
+    try evaluate()
+    return try body(keys, values)
+  }
+
   /// Computes what the cache holds, so that nothing else keeps its past alive.
   func evaluate() throws { try Tensor.evaluate(keys + values) }
 }

@@ -46,7 +46,7 @@ struct ForwardPass {
   }
 
   /// What goes into the first block: everything that depends on the tokens and their positions only.
-  private func embedding(_ tokens: [Int]) throws -> Tensor {
+  func embedding(_ tokens: [Int]) throws -> Tensor {
     let weights = model.weights
     var x = try weights.embed.rows(tokens)
     if c.embeddingScale != 1 { x = x * c.embeddingScale }
@@ -125,7 +125,7 @@ struct ForwardPass {
 }
 
 extension ModelConfiguration.Activation {
-  fileprivate var kernel: Fused.Activation {
+  var kernel: Fused.Activation {
     switch self {
     case .silu: .silu
     case .gelu: .gelu

@@ -10,8 +10,9 @@ package enum Precision: String, Sendable, Codable, CaseIterable {
   case bfloat16x3
   /// Products with frozen weights in bf16 with fp32 accumulation; everything else fp32.
   case bfloat16
-  /// Products of few tokens, as in generation, with the weights as a GGUF file holds them (Q4_0, Q4_1 and
-  /// Q8_0), in fp32; all others as in ``bfloat16``.
+  /// Weights kept as a GGUF file holds them, where its type is Q4_0, Q4_1 or Q8_0. Products of few tokens,
+  /// as in generation, cost the reading of these; activations are rounded to 22 bits for them. All
+  /// others as in ``bfloat16``.
   case quantized
 
   /// How many numbers in bf16 a weight is the sum of; nil where it stays fp32.
@@ -31,10 +32,6 @@ final class FrozenLinear {
   private let bias: StoredWeight?
   private let precision: Precision
   private var ready: (weight: Tensor?, packed: PackedWeight?)?
-  private lazy var quantized = Result { try stored.quantized() }
-
-  /// Tokens up to which reading the weights costs more than multiplying with them.
-  private static let fewTokens = 8
 
   init(_ stored: StoredWeight, bias: StoredWeight? = nil, precision: Precision) {
     (self.stored, self.bias, self.precision) = (stored, bias, precision)
@@ -42,18 +39,26 @@ final class FrozenLinear {
 
   /// `x Wᵀ + b`, plus an adapter's share.
   func callAsFunction(_ x: Tensor, adapter: LowRank? = nil) throws -> Tensor {
-    let y = try product(x, adapter)
+    let (weight, packed) = try operands()
+    let y = Fused.linear(x, weight, packed: packed, adapter: adapter)
     return try bias.map { y + (try $0.tensor()) } ?? y
   }
 
-  private func product(_ x: Tensor, _ adapter: LowRank?) throws -> Tensor {
-    if precision == .quantized, x.shape[0] <= Self.fewTokens, let weight = try quantized.get() {
-      let y = stored.unfolded(Fused.linear(x, weight))
-      guard let low = adapter else { return y }
-      return y + x.matmul(low.a.transpose()).matmul(low.b.transpose()) * low.scale
-    }
+  /// The same as a step of a decoder; false where the decoder cannot take it.
+  func decode(
+    _ decoder: Decoder, from: Decoder.Register, to: Decoder.Register, adds: Bool,
+    adapter: LowRank?
+  ) throws -> Bool {
     let (weight, packed) = try operands()
-    return Fused.linear(x, weight, packed: packed, adapter: adapter)
+    guard
+      try decoder.linear(
+        from: from, to: to, packed.map { .packed($0) } ?? .plain(weight ?? stored.tensor()),
+        bias: bias?.tensor(), adds: adds)
+    else { return false }
+    guard let low = adapter else { return true }
+    let between = decoder.register(low.a.shape[0])
+    _ = try decoder.linear(from: from, to: between, .plain(low.a))
+    return try decoder.linear(from: between, to: to, .plain(low.b), scale: low.scale, adds: true)
   }
 
   /// −log p of each target under the softmax of `x Wᵀ`; see ``Fused/crossEntropy``.
@@ -68,7 +73,8 @@ final class FrozenLinear {
   private func operands() throws -> (weight: Tensor?, packed: PackedWeight?) {
     if let ready { return ready }
     var operands: (weight: Tensor?, packed: PackedWeight?) = (nil, nil)
-    if let parts = precision.parts {
+    if precision == .quantized { operands.packed = try stored.packedBlocks() }
+    if operands.packed == nil, let parts = precision.parts {
       operands.packed = try PackedWeight(try stored.read(), parts: parts, backward: true)
     }
     if operands.packed?.isComplete != true { operands.weight = try stored.tensor() }

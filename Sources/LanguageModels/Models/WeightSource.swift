@@ -109,23 +109,30 @@ final class StoredWeight {
     }
   }
 
-  /// The weight as its file holds it, where products can be taken with that.
-  func quantized() throws -> QuantizedWeight? {
+  /// The weight packed as its file holds it, where products can be taken with that.
+  func packedBlocks() throws -> PackedWeight? {
     guard case .gguf(let file) = source, shape.count == 2, shape[1] % 32 == 0,
       layout == .asUsed || layout == .interleavedHalves
     else { return nil }
     let tensor = try file.tensor(name)
-    let kinds: [String: QuantizedWeight.Blocks] = ["Q4_0": .q40, "Q4_1": .q41, "Q8_0": .q80]
+    let kinds: [String: PackedWeight.Blocks] = ["Q4_0": .q40, "Q4_1": .q41, "Q8_0": .q80]
     guard let kind = kinds[tensor.type.name] else { return nil }
     let stored = tensor.storedBytes
-    return try QuantizedWeight(kind, bytes: stored.bytes, shape: shape, owner: stored.owner)
+    return try withExtendedLifetime(stored.owner) {
+      try PackedWeight(
+        kind, bytes: stored.bytes, shape: shape,
+        order: layout == .interleavedHalves ? interleavedOrder : nil)
+    }
   }
 
-  /// What a product with the weight as its file holds it means, `[token, out]`.
-  func unfolded(_ y: Tensor) -> Tensor {
-    guard layout == .interleavedHalves else { return y }
-    return y.reshape([y.shape[0], heads, shape[0] / heads / 2, 2]).transpose([0, 1, 3, 2])
-      .reshape(y.shape)
+  /// Where the rows of a matrix lie whose heads' halves are interleaved.
+  private var interleavedOrder: [Int32] {
+    let width = shape[0] / heads
+    return (0..<shape[0]).map { row in
+      let (head, place) = row.quotientAndRemainder(dividingBy: width)
+      let (half, pair) = place.quotientAndRemainder(dividingBy: width / 2)
+      return Int32(head * width + 2 * pair + half)
+    }
   }
 
   /// Rows of a matrix; only these are read where the weight has not been needed whole.
