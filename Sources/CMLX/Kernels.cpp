@@ -298,23 +298,54 @@ float LogSumExp(const float *x, float top, size_t n) {
   return top + std::log(total);
 }
 
+/// Asks for the row that is needed a few rows on: what was cached of a batch's tokens lies far apart.
+HWY_INLINE void Ahead(
+    const float *x, const int *rows, size_t j, size_t count, size_t stride, size_t width) {
+  constexpr size_t distance = 6, line = 16;
+  if (j + distance >= count) return;
+  const float *row = x + size_t(rows[j + distance]) * stride;
+  for (size_t i = 0; i < width; i += line) __builtin_prefetch(row + i);
+}
+
 /// scores[j] = scale · q·k[rows[j]]
 HWY_INLINE void Scores(
     const float *q, const float *k, const int *rows, size_t count, size_t stride, size_t d_head,
     float scale, float *scores) {
-  for (size_t j = 0; j < count; ++j)
+  for (size_t j = 0; j < count; ++j) {
+    Ahead(k, rows, j, count, stride, d_head);
     scores[j] = scale * Dot(q, k + size_t(rows[j]) * stride, d_head);
+  }
 }
 
-/// out = Σ_j weights[j] · x[rows[j]], a vector of `out` at a time so that it stays in a register.
+/// out = Σ_j weights[j] · x[rows[j]], four vectors of `out` at a time so that they stay in registers.
 HWY_INLINE void Mix(
     const float *weights, const float *x, const int *rows, size_t count, size_t stride,
     size_t d_head, float *out) {
-  for_each_vector(d_head, [&](size_t i, auto load, auto store) HWY_ATTR {
-    V sum = hn::Zero(D());
+  const D d;
+  const size_t lanes = hn::Lanes(d);
+  size_t i = 0;
+  for (; i + 4 * lanes <= d_head; i += 4 * lanes) {
+    V a = hn::Zero(d), b = a, c = a, e = a;
+    for (size_t j = 0; j < count; ++j) {
+      Ahead(x + i, rows, j, count, stride, 4 * lanes);
+      const float *row = x + size_t(rows[j]) * stride + i;
+      const V weight = hn::Set(d, weights[j]);
+      a = hn::MulAdd(weight, hn::LoadU(d, row), a);
+      b = hn::MulAdd(weight, hn::LoadU(d, row + lanes), b);
+      c = hn::MulAdd(weight, hn::LoadU(d, row + 2 * lanes), c);
+      e = hn::MulAdd(weight, hn::LoadU(d, row + 3 * lanes), e);
+    }
+    hn::StoreU(a, d, out + i);
+    hn::StoreU(b, d, out + i + lanes);
+    hn::StoreU(c, d, out + i + 2 * lanes);
+    hn::StoreU(e, d, out + i + 3 * lanes);
+  }
+  for_each_vector(d_head - i, [&](size_t offset, auto load, auto store) HWY_ATTR {
+    V sum = hn::Zero(d);
     for (size_t j = 0; j < count; ++j)
-      sum = hn::MulAdd(hn::Set(D(), weights[j]), load(x + size_t(rows[j]) * stride + i), sum);
-    store(sum, out + i);
+      sum = hn::MulAdd(
+          hn::Set(d, weights[j]), load(x + size_t(rows[j]) * stride + i + offset), sum);
+    store(sum, out + i + offset);
   });
 }
 

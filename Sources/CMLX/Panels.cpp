@@ -167,6 +167,8 @@ CMLX_WIDENS void widen_block(const uint8_t *from, uint16_t *tile) {
           : _mm512_mul_ps(scale, _mm512_set1_ps(-offset(type)));
   constexpr bool nibbles = type != BlockType::q8_0;
   constexpr int mask = nibbles ? 15 : 255;
+  for (size_t i = 0; i < kernels::panel_block_bytes(type); i += 64)
+    _mm_prefetch(reinterpret_cast<const char *>(from + 4096 + i), _MM_HINT_T0);
   from += header(type) * 16;
   for (int j = 0; j < Columns<type>::vectors; ++j)
     for (int half = 0; half < 2; ++half) {

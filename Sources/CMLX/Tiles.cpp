@@ -217,29 +217,39 @@ struct Operands {
   const uint16_t *weights;
 };
 
+/// The four tiles of sums, zero or what the result holds.
+CMLX_TILES void begin_corner(const Corner &corner, float *scratch, bool adds) {
+  if (!adds) {
+    _tile_zero(0);
+    _tile_zero(1);
+    _tile_zero(2);
+    _tile_zero(3);
+  } else if (corner.fits()) {
+    load(corner.at, corner.stride);
+  } else {
+    copy(corner, scratch, false);
+    load(scratch, pair);
+  }
+}
+
+CMLX_TILES void end_corner(const Corner &corner, float *scratch) {
+  if (corner.fits()) return store(corner.at, corner.stride);
+  store(scratch, pair);
+  copy(corner, scratch, true);
+}
+
 /// 32 rows and columns of a result, summed in registers from the first step to the last.
 template <int parts>
 CMLX_TILES void corner(
     const Operands &operands, int64_t block, int64_t strip, const Corner &corner, bool adds) {
   alignas(64) float scratch[pair * pair];
-  float *c = corner.fits() ? corner.at : scratch;
-  const int64_t stride = corner.fits() ? corner.stride : pair;
-  if (adds) {
-    if (!corner.fits()) copy(corner, scratch, false);
-    load(c, stride);
-  } else {
-    _tile_zero(0);
-    _tile_zero(1);
-    _tile_zero(2);
-    _tile_zero(3);
-  }
+  begin_corner(corner, scratch, adds);
   const int64_t blocks = (operands.x.rows + side - 1) / side, row = operands.count * parts * tile;
   const uint16_t *upper = operands.x.bits.data() + block * row;
   // A last block without a partner is multiplied twice, and the second result not kept.
   const uint16_t *lower = block + 1 < blocks ? upper + row : upper;
   accumulate<parts>(upper, lower, operands.weights + strip * 2 * row, operands.count);
-  store(c, stride);
-  if (!corner.fits()) copy(corner, scratch, true);
+  end_corner(corner, scratch);
 }
 
 /// Adds 16 columns of a pair of tiles' product for one row of x: the same sums in the same order as the
@@ -356,8 +366,6 @@ class TiledWeight : public PackedWeight {
   const int parts_;
   const int64_t steps_;
 
-  /// Strips whose tiles stay in the cache while all rows pass by.
-  virtual int64_t strips_at_once(int64_t) const { return cached_strips(steps_, parts_); }
   /// The tiles of some strips, one strip's after the other's.
   virtual const uint16_t *strips_at(int64_t strip, int64_t count) const = 0;
   /// The pair of tiles of one part at one step of a strip.
@@ -370,7 +378,7 @@ class TiledWeight : public PackedWeight {
   CMLX_TILES void multiply_parts(
       const Rounded &x, int64_t begin, int64_t end, float *y, int64_t stride, bool adds) const {
     const TileScope scope;
-    const int64_t most = strips_at_once(x.rows);
+    const int64_t most = cached_strips(steps_, parts);
     const int64_t first = begin / pair, last = steps(end);
     for (int64_t p = first; p < last; p += most) {
       const int64_t count = std::min(most, last - p);
@@ -471,15 +479,12 @@ class BlockTiles : public TiledWeight {
   void multiply(
       const Rounded &x, int64_t first, int64_t last, float *y, int64_t stride,
       bool adds) const override {
-    if (!is_few(x.rows)) return TiledWeight::multiply(x, first, last, y, stride, adds);
-    panels_->multiply(x, first, last, y, stride, adds);
+    if (is_few(x.rows)) return panels_->multiply(x, first, last, y, stride, adds);
+    if (x.rows <= pair) return multiply_pair(x, first, last, y, stride, adds);
+    TiledWeight::multiply(x, first, last, y, stride, adds);
   }
 
  protected:
-  /// Where few rows pass by, these are in the first-level cache, and so may the strip be.
-  int64_t strips_at_once(int64_t m) const override {
-    return m <= 2 * pair ? 1 : TiledWeight::strips_at_once(m);
-  }
   const uint16_t *strips_at(int64_t strip, int64_t count) const override {
     uint16_t *tiles = scratch(1, count * steps_ * block());
     for (int64_t i = 0; i < count * steps_; ++i)
@@ -496,6 +501,27 @@ class BlockTiles : public TiledWeight {
   std::unique_ptr<Panels> panels_;
 
   static bool is_few(int64_t m) { return m <= 8; }
+
+  /// Up to 32 rows: one pair of their blocks, so that tiles are used as they are made, and the next are
+  /// made while these are multiplied.
+  CMLX_TILES void multiply_pair(
+      const Rounded &x, int64_t begin, int64_t end, float *y, int64_t stride, bool adds) const {
+    const TileScope scope;
+    alignas(64) uint16_t ring[4][2 * tile];
+    const int64_t row = steps_ * tile;
+    const uint16_t *upper = x.bits.data(), *lower = x.rows > side ? upper + row : upper;
+    for (int64_t p = begin / pair; p < steps(end); ++p) {
+      const Corner c{y + p * pair - begin, stride, x.rows, end - p * pair};
+      alignas(64) float scratch[pair * pair];
+      begin_corner(c, scratch, adds);
+      for (int64_t i = 0; i < steps_; ++i) {
+        uint16_t *tiles = ring[i % 4];
+        widen(p, i, tiles);
+        ::accumulate<1>(upper + i * tile, lower + i * tile, tiles, 1);
+      }
+      end_corner(c, scratch);
+    }
+  }
 
   void widen(int64_t strip, int64_t step, uint16_t *tiles) const {
     for (int64_t t = 0; t < 2; ++t) {
