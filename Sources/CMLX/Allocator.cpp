@@ -25,15 +25,38 @@ thread_local size_t next_spare = 0;
 
 constexpr size_t line = cmlx::alignment, huge_page = size_t(2) << 20;
 
-/// Null where there is no such memory.
+/// Rounded up to whole pages, of whatever size the system's are.
+size_t pages(size_t bytes) { return (bytes + 0xffff) / 0x10000 * 0x10000; }
+
+/// Null where there is no such memory. Large blocks are the system's own: through `malloc` they would
+/// leave holes that are never given back.
 void *try_aligned(size_t bytes) {
-  const bool large = bytes >= huge_page;
-  void *block = nullptr;
-  if (posix_memalign(&block, large ? huge_page : line, bytes) != 0) return nullptr;
+  if (bytes < huge_page) {
+    void *block = nullptr;
+    return posix_memalign(&block, line, bytes) == 0 ? block : nullptr;
+  }
+  // A huge page more than needed, of which both ends are given back.
+  const size_t reserved = pages(bytes) + huge_page;
+  void *found = mmap(nullptr, reserved, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (found == MAP_FAILED) return nullptr;
+  auto *start = static_cast<char *>(found);
+  const size_t before = (huge_page - reinterpret_cast<uintptr_t>(start) % huge_page) % huge_page;
+  if (before > 0) munmap(start, before);
+  const size_t after = huge_page - before;
+  if (after > 0) munmap(start + before + pages(bytes), after);
 #ifdef MADV_HUGEPAGE
-  if (large) madvise(block, bytes, MADV_HUGEPAGE);
+  madvise(start + before, pages(bytes), MADV_HUGEPAGE);
 #endif
-  return block;
+  return start + before;
+}
+
+/// Gives back what `try_aligned` gave.
+void give_back(void *block, size_t bytes) {
+  if (bytes < huge_page) {
+    std::free(block);
+  } else if (block) {
+    munmap(block, pages(bytes));
+  }
 }
 
 /// `Buffer::raw_ptr()` is MLX's and adds the eight bytes of its own header, where the size stands.
@@ -59,7 +82,7 @@ class Pool : public mlx::core::allocator::Allocator {
     const size_t bytes = *reinterpret_cast<const size_t *>(block);
     std::lock_guard lock(mutex_);
     active_ -= bytes;
-    if (bytes > limit_) return std::free(block);
+    if (bytes > limit_) return give_back(block, bytes);
     if (kept_ + bytes > limit_) drop();
     kept_ += bytes;
     spare_[bytes].push_back(block);
@@ -120,14 +143,14 @@ class Pool : public mlx::core::allocator::Allocator {
 
   void drop() {
     for (auto &[bytes, blocks] : spare_)
-      for (auto *block : blocks) std::free(block);
+      for (auto *block : blocks) give_back(block, bytes);
     spare_.clear();
     kept_ = 0;
   }
 
   std::mutex mutex_;
   std::unordered_map<size_t, std::vector<void *>> spare_;
-  size_t active_ = 0, peak_ = 0, kept_ = 0, limit_ = size_t(256) << 20;
+  size_t active_ = 0, peak_ = 0, kept_ = 0, limit_ = size_t(64) << 20;
 };
 
 /// Never destroyed: arrays in static variables may outlive any order of destruction.
@@ -144,6 +167,8 @@ void *cmlx::aligned_memory(size_t bytes) {
   if (void *block = try_aligned(bytes)) return block;
   throw std::bad_alloc();
 }
+
+void cmlx::free_aligned_memory(void *block, size_t bytes) { give_back(block, bytes); }
 
 mlx::core::allocator::Data cmlx::allocate(size_t bytes, size_t spare) {
   next_spare = spare;

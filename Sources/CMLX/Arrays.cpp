@@ -30,16 +30,22 @@ extern "C" {
 const char *cmlx_error(void) { return last_error.c_str(); }
 const char *cmlx_version(void) { return mx::version(); }
 
-cmlx_array *cmlx_from_bytes(const void *bytes, const int *shape, int rank, cmlx_dtype dtype) {
+cmlx_array *cmlx_empty(const int *shape, int rank, cmlx_dtype dtype) {
   return guarded_array([&] {
     auto type = dtype_from(dtype);
     auto dims = shape_of(shape, rank);
     size_t size = mx::size_of(type);
     for (auto dim : dims) size *= dim;
-    auto data = mx::allocator::malloc(size);
-    std::memcpy(data.buffer().raw_ptr(), bytes, size);
-    return mx::array(std::move(data), std::move(dims), type);
+    return mx::array(mx::allocator::malloc(size), std::move(dims), type);
   });
+}
+
+void *cmlx_data(cmlx_array *a) { return a->value.data<uint8_t>(); }
+
+cmlx_array *cmlx_from_bytes(const void *bytes, const int *shape, int rank, cmlx_dtype dtype) {
+  auto *array = cmlx_empty(shape, rank, dtype);
+  if (array) std::memcpy(cmlx_data(array), bytes, array->value.nbytes());
+  return array;
 }
 
 cmlx_array *cmlx_full(const int *shape, int rank, float value, cmlx_dtype dtype) {

@@ -139,13 +139,15 @@ struct Block {
 /// Weights in bf16 that oneDNN lays out, block by block.
 class BlockedWeight : public PackedWeight {
  public:
-  BlockedWeight(const float *weight, int64_t rows, int64_t columns, bool backward)
+  BlockedWeight(const RowSource &source, int64_t rows, int64_t columns, bool backward)
       : PackedWeight(rows, columns) {
     std::vector<uint16_t> bits;
+    Aligned<float> weight(std::min(packed_rows, rows) * columns);
     for (int64_t begin = 0; begin < rows; begin += packed_rows) {
       const int64_t count = std::min(packed_rows, rows - begin);
       bits.resize(count * columns);
-      kernels::to_bfloat16(weight + begin * columns, bits.data(), bits.size());
+      source(begin, count, weight.data());
+      kernels::to_bfloat16(weight.data(), bits.data(), bits.size());
       blocks_.push_back(std::make_unique<Block>(bits.data(), count, columns, backward));
     }
   }
@@ -265,11 +267,11 @@ std::shared_ptr<const PackedWeight> PackedWeight::make(
 }
 
 std::shared_ptr<const PackedWeight> PackedWeight::make(
-    const float *weight, int64_t rows, int64_t columns, int parts, bool backward) {
-  if (packs_in_parts()) return make_tiled(weight, rows, columns, parts);
+    const RowSource &source, int64_t rows, int64_t columns, int parts, bool backward) {
+  if (packs_in_parts()) return make_tiled(source, rows, columns, parts);
   if (parts != 1)
     throw std::invalid_argument("pack: this processor multiplies weights in one part only");
-  return std::make_shared<BlockedWeight>(weight, rows, columns, backward);
+  return std::make_shared<BlockedWeight>(source, rows, columns, backward);
 }
 
 bool cmlx::packs_in_parts() {

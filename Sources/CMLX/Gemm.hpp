@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -37,6 +38,9 @@ struct Rounded {
   const float *plain = nullptr;
 };
 
+/// Writes `count` rows of a matrix, from `first` on.
+using RowSource = std::function<void(int64_t first, int64_t count, float *rows)>;
+
 /// Frozen weights W `[rows, columns]` laid out as the processor's instructions want them: rounded to bf16
 /// (one part), as the sum of two such numbers (two parts), which keeps 16 of fp32's 24 bits, or as the
 /// blocks of a GGUF file. A product of two parts with two leaves out the smallest of four terms: its
@@ -45,9 +49,10 @@ struct Rounded {
 /// with one part.
 class PackedWeight {
  public:
-  /// Throws where two parts are asked for and `packs_in_parts()` is false.
+  /// Rows are asked for in their order, `packed_rows` or fewer at a time, so that W need not exist as
+  /// fp32. Throws where two parts are asked for and `packs_in_parts()` is false.
   static std::shared_ptr<const PackedWeight> make(
-      const float *weight, int64_t rows, int64_t columns, int parts, bool backward);
+      const RowSource &source, int64_t rows, int64_t columns, int parts, bool backward);
   /// Row i is made of the blocks of row `order[i]`, or i without an order.
   static std::shared_ptr<const PackedWeight> make(
       kernels::BlockType type, const uint8_t *blocks, int64_t rows, int64_t columns,
@@ -94,7 +99,7 @@ bool packs_in_parts();
 
 /// Weights for AMX.
 std::shared_ptr<const PackedWeight> make_tiled(
-    const float *weight, int64_t rows, int64_t columns, int parts);
+    const RowSource &source, int64_t rows, int64_t columns, int parts);
 std::shared_ptr<const PackedWeight> make_tiled(std::unique_ptr<Panels> panels);
 
 }  // namespace cmlx

@@ -21,8 +21,9 @@ namespace mx = mlx::core;
 /// Where arrays and scratch begin: at a cache line, so that no wide load straddles two.
 constexpr size_t alignment = 64;
 
-/// Memory that begins at a cache line, in huge pages where it is large; released by `free`.
+/// Memory that begins at a cache line, in huge pages where it is large.
 void *aligned_memory(size_t bytes);
+void free_aligned_memory(void *block, size_t bytes);
 
 template <typename T>
 struct AlignedAllocator {
@@ -31,7 +32,7 @@ struct AlignedAllocator {
   template <typename U>
   AlignedAllocator(const AlignedAllocator<U> &) {}
   T *allocate(size_t n) { return static_cast<T *>(aligned_memory(n * sizeof(T))); }
-  void deallocate(T *p, size_t) { free(p); }
+  void deallocate(T *p, size_t n) { free_aligned_memory(p, n * sizeof(T)); }
   bool operator==(const AlignedAllocator &) const { return true; }
 };
 

@@ -139,56 +139,19 @@ class CrossEntropy : public Fused {
 
   /// Inputs h `[tokens, d]`, the targets' rows of U `[tokens, d]`, targets, and U `[vocabulary, d]`
   /// unless packed weights suffice; outputs the loss a token and, with the gradient, d loss / d h.
-  /// One pass: the running maximum rescales what was summed so far, as in an online softmax, so
-  /// logits never exist for more than a chunk of the vocabulary.
+  /// Logits never exist for more than some rows and a chunk of the vocabulary.
   void eval_cpu(const Arrays &inputs, Arrays &outputs) override {
     dispatch(
         inputs, outputs,
         [packed = packed_, gradient = with_gradient_](const Arrays &in_, Arrays &out_) {
           const int64_t m = in_[0].shape(0), d = in_[0].shape(1);
-          const float *h = in(in_[0]), *rows = in(in_[1]);
-          const float *u = in_.size() == 4 ? in(in_[3]) : nullptr;
-          const int64_t vocabulary = packed ? packed->rows : in_[3].shape(0);
-          const int *targets = in_[2].data<int>();
-          float *loss = out(out_[0]), *dh = gradient ? out(out_[1]) : nullptr;
-          Aligned<float> logits(padded(m) * packed_rows);
-          std::vector<float> top(m, -INFINITY), sum(m, 0), target(m, 0);
-          Rounded h_bits;
-          if (packed) packed->round(h, m, d, h_bits);
-          Aligned<float> sums(dh ? padded(m) * d : 0);
-          for (int64_t begin = 0; begin < vocabulary; begin += packed_rows) {
-            const int64_t n = std::min(packed_rows, vocabulary - begin);
-            if (packed) {
-              packed->forward(h_bits, begin, begin + n, logits.data(), n);
-            } else {
-              sgemm(false, true, m, n, d, 1, h, d, u + begin * d, d, 0, logits.data(), n);
-            }
-            parallel(m, parallel_elements / n + 1, [&](size_t first, size_t last) {
-              for (size_t t = first; t < last; ++t) {
-                float *row = logits.data() + t * n;
-                const int64_t place = targets[t] - begin;
-                if (place >= 0 && place < n) target[t] = row[place];
-                const float higher = std::max(top[t], kernels::maximum(row, n));
-                const float shrink = std::exp(top[t] - higher);
-                sum[t] = sum[t] * shrink + kernels::exp_shifted(row, higher, n);
-                if (dh && shrink != 1) kernels::scale(shrink, sums.data() + t * d, d);
-                top[t] = higher;
-              }
-            });
-            if (!dh) continue;
-            if (suffices(packed)) {
-              packed->backward(
-                  rounded(*packed, logits.data(), m, n, true), begin, begin + n, sums.data(), true);
-            } else {
-              sgemm(false, false, m, d, n, 1, logits.data(), n, u + begin * d, d, 1, sums.data(), d);
-            }
-          }
-          for (int64_t t = 0; t < m; ++t) {
-            loss[t] = top[t] + std::log(sum[t]) - target[t];
-            if (!dh) continue;
-            std::copy_n(sums.data() + t * d, d, dh + t * d);
-            kernels::scale(1 / sum[t], dh + t * d, d);
-            kernels::axpy(-1, rows + t * d, dh + t * d, d);
+          const Head head{packed, in_.size() == 4 ? in(in_[3]) : nullptr,
+                          packed ? packed->rows : in_[3].shape(0), d};
+          for (int64_t begin = 0; begin < m; begin += rows_at_once) {
+            const int64_t count = std::min(rows_at_once, m - begin), at = begin * d;
+            rows_of(
+                head, count, in(in_[0]) + at, in(in_[1]) + at, in_[2].data<int>() + begin,
+                out(out_[0]) + begin, gradient ? out(out_[1]) + at : nullptr);
           }
         });
   }
@@ -203,6 +166,60 @@ class CrossEntropy : public Fused {
   }
 
  private:
+  /// Rows whose logits for a chunk of the vocabulary exist at a time.
+  static constexpr int64_t rows_at_once = 512;
+
+  struct Head {
+    const Packed &packed;
+    const float *u;
+    int64_t vocabulary, d;
+  };
+
+  /// One pass: the running maximum rescales what was summed so far, as in an online softmax.
+  static void rows_of(
+      const Head &head, int64_t m, const float *h, const float *rows, const int *targets,
+      float *loss, float *dh) {
+    const auto &[packed, u, vocabulary, d] = head;
+    Aligned<float> logits(padded(m) * packed_rows), sums(dh ? padded(m) * d : 0);
+    std::vector<float> top(m, -INFINITY), sum(m, 0), target(m, 0);
+    Rounded h_bits;
+    if (packed) packed->round(h, m, d, h_bits);
+    for (int64_t begin = 0; begin < vocabulary; begin += packed_rows) {
+      const int64_t n = std::min(packed_rows, vocabulary - begin);
+      if (packed) {
+        packed->forward(h_bits, begin, begin + n, logits.data(), n);
+      } else {
+        sgemm(false, true, m, n, d, 1, h, d, u + begin * d, d, 0, logits.data(), n);
+      }
+      parallel(m, parallel_elements / n + 1, [&](size_t first, size_t last) {
+        for (size_t t = first; t < last; ++t) {
+          float *row = logits.data() + t * n;
+          const int64_t place = targets[t] - begin;
+          if (place >= 0 && place < n) target[t] = row[place];
+          const float higher = std::max(top[t], kernels::maximum(row, n));
+          const float shrink = std::exp(top[t] - higher);
+          sum[t] = sum[t] * shrink + kernels::exp_shifted(row, higher, n);
+          if (dh && shrink != 1) kernels::scale(shrink, sums.data() + t * head.d, head.d);
+          top[t] = higher;
+        }
+      });
+      if (!dh) continue;
+      if (suffices(packed)) {
+        packed->backward(
+            rounded(*packed, logits.data(), m, n, true), begin, begin + n, sums.data(), true);
+      } else {
+        sgemm(false, false, m, d, n, 1, logits.data(), n, u + begin * d, d, 1, sums.data(), d);
+      }
+    }
+    for (int64_t t = 0; t < m; ++t) {
+      loss[t] = top[t] + std::log(sum[t]) - target[t];
+      if (!dh) continue;
+      std::copy_n(sums.data() + t * d, d, dh + t * d);
+      kernels::scale(1 / sum[t], dh + t * d, d);
+      kernels::axpy(-1, rows + t * d, dh + t * d, d);
+    }
+  }
+
   Packed packed_;
   bool with_gradient_;
 };
@@ -223,13 +240,15 @@ void check_targets(const mx::array &targets, int vocabulary) {
 
 extern "C" {
 
-cmlx_packed *cmlx_pack(const cmlx_array *weight, int parts, bool backward) {
+cmlx_packed *cmlx_pack(
+    int rows, int columns, int parts, bool backward, cmlx_row_source source, void *context) {
   return guarded<cmlx_packed *>(nullptr, [&] {
-    auto w = operand("pack", weight->value);
-    require(w.ndim() == 2, "pack", {w});
-    mx::eval(w);
-    return new cmlx_packed{
-        PackedWeight::make(w.data<float>(), w.shape(0), w.shape(1), parts, backward)};
+    if (rows < 1 || columns < 1) throw std::invalid_argument("pack: expected a matrix");
+    const auto read = [&](int64_t first, int64_t count, float *to) {
+      if (!source(context, int(first), int(count), to))
+        throw std::runtime_error("pack: the weights could not be read");
+    };
+    return new cmlx_packed{PackedWeight::make(read, rows, columns, parts, backward)};
   });
 }
 

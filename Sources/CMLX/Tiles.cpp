@@ -411,12 +411,18 @@ class TiledWeight : public PackedWeight {
 /// Weights kept as tiles.
 class StoredTiles : public TiledWeight {
  public:
-  StoredTiles(const float *weight, int64_t rows, int64_t columns, int parts)
+  StoredTiles(const RowSource &source, int64_t rows, int64_t columns, int parts)
       : TiledWeight(rows, columns, parts) {
     bits_.resize(steps(rows) * steps_ * block());
-    parallel(steps(rows), 4, [&](size_t begin, size_t end) {
-      for (size_t p = begin; p < end; ++p) pack(weight, p);
-    });
+    constexpr int64_t at_once = 1024;
+    Aligned<float> weight(std::min(at_once, rows) * columns);
+    for (int64_t first = 0; first < rows; first += at_once) {
+      const int64_t count = std::min(at_once, rows - first);
+      source(first, count, weight.data());
+      parallel(steps(count), 4, [&](size_t begin, size_t end) {
+        for (size_t p = begin; p < end; ++p) pack(weight.data(), count, p, first / pair + p);
+      });
+    }
   }
 
  protected:
@@ -430,16 +436,17 @@ class StoredTiles : public TiledWeight {
  private:
   Aligned<uint16_t> bits_;
 
-  CMLX_TILES void pack(const float *weight, int64_t p) {
+  /// Strip `p` of the `count` rows at hand, which is strip `place` of all.
+  CMLX_TILES void pack(const float *weight, int64_t count, int64_t p, int64_t place) {
     for (int64_t step = 0; step < steps_; ++step) {
-      uint16_t *at = bits_.data() + (p * steps_ + step) * block();
+      uint16_t *at = bits_.data() + (place * steps_ + step) * block();
       for (int t = 0; t < 2; ++t) {
         alignas(64) uint16_t plain[2][tile];
         for (int64_t row = 0; row < side; ++row) {
           const int64_t i = p * pair + t * side + row;
           split(
-              i < rows ? weight + i * columns + step * depth : weight,
-              i < rows ? columns - step * depth : 0, plain[0] + row * depth,
+              i < count ? weight + i * columns + step * depth : weight,
+              i < count ? columns - step * depth : 0, plain[0] + row * depth,
               parts_ == 2 ? plain[1] + row * depth : nullptr);
         }
         for (int part = 0; part < parts_; ++part) {
@@ -547,10 +554,10 @@ void require_tiles() {
 }  // namespace
 
 std::shared_ptr<const PackedWeight> cmlx::make_tiled(
-    const float *weight, int64_t rows, int64_t columns, int parts) {
+    const RowSource &source, int64_t rows, int64_t columns, int parts) {
   require_tiles();
   if (parts < 1 || parts > 2) throw std::invalid_argument("pack: expected one part or two");
-  return std::make_shared<StoredTiles>(weight, rows, columns, parts);
+  return std::make_shared<StoredTiles>(source, rows, columns, parts);
 }
 
 std::shared_ptr<const PackedWeight> cmlx::make_tiled(std::unique_ptr<Panels> panels) {
@@ -561,7 +568,7 @@ std::shared_ptr<const PackedWeight> cmlx::make_tiled(std::unique_ptr<Panels> pan
 #else
 
 std::shared_ptr<const cmlx::PackedWeight> cmlx::make_tiled(
-    const float *, int64_t, int64_t, int) {
+    const RowSource &, int64_t, int64_t, int) {
   throw std::runtime_error("this processor has no AMX");
 }
 

@@ -6,18 +6,63 @@ internal import CMLX
 package final class PackedWeight {
   let pointer: OpaquePointer
 
-  /// Packs `weight`; `backward` also keeps the layout that gradients with respect to the input need.
+  /// Packs a weight of `shape`, whose rows `read` writes in their order, some at a time: it need never
+  /// exist whole in fp32. `backward` also keeps the layout that gradients with respect to the input
+  /// need.
   ///
-  /// - Throws: ``TensorError`` when the weight is not an fp32 matrix, memory runs out, or two parts
-  ///   are asked for where ``Processor/packsInParts`` is false.
-  package init(_ weight: Tensor, parts: Int = 1, backward: Bool) throws(TensorError) {
-    let packed = withExtendedLifetime(weight) {
-      cmlx_pack(weight.pointer, Int32(parts), backward)
+  /// - Throws: What `read` throws; ``TensorError`` when memory runs out, or two parts are asked for
+  ///   where ``Processor/packsInParts`` is false.
+  package init(
+    shape: [Int], parts: Int = 1, backward: Bool,
+    _ read: (Range<Int>, UnsafeMutableBufferPointer<Float>) throws -> Void
+  ) throws {
+    require(shape.count == 2, "PackedWeight: \(shape) is no matrix")
+    typealias Reader = (
+      read: (Int, Int, UnsafeMutablePointer<Float>) throws -> Void, error: (any Error)?
+    )
+    let packed = try withoutActuallyEscaping(read) { read in
+      var reader: Reader = (
+        { first, count, to in
+          try read(
+            first..<first + count,
+            UnsafeMutableBufferPointer(start: to, count: count * shape[1]))
+        }, nil
+      )
+      let made = withUnsafeMutablePointer(to: &reader) { reader in
+        cmlx_pack(
+          Int32(shape[0]), Int32(shape[1]), Int32(parts), backward,
+          { context, first, count, to in
+            guard let reader = context?.assumingMemoryBound(to: Reader.self), let to else {
+              return false
+            }
+            do {
+              try reader.pointee.read(Int(first), Int(count), to)
+              return true
+            } catch {
+              reader.pointee.error = error
+              return false
+            }
+          }, reader)
+      }
+      if let error = reader.error { throw error }
+      return made
     }
-    guard let pointer = packed else {
-      throw .failed(operation: "pack", message: TensorError.lastMessage)
+    guard let packed else {
+      throw TensorError.failed(operation: "pack", message: TensorError.lastMessage)
     }
-    self.pointer = pointer
+    pointer = packed
+  }
+
+  /// Packs a weight that is at hand.
+  ///
+  /// - Throws: ``TensorError`` as above, and where the weight cannot be computed.
+  package convenience init(_ weight: Tensor, parts: Int = 1, backward: Bool) throws {
+    let (floats, width) = (try weight.floats(), weight.shape.last ?? 0)
+    try self.init(shape: weight.shape, parts: parts, backward: backward) { rows, to in
+      for (place, value) in floats[rows.lowerBound * width..<rows.upperBound * width].enumerated() {
+        to[place] = value
+      }
+    }
   }
 
   /// The kinds of blocks that are multiplied as they are.

@@ -95,6 +95,21 @@ extension Tensor {
     self.init(bytes: UnsafeRawBufferPointer(values), shape: shape, dtype: .float32)
   }
 
+  /// An fp32 tensor whose numbers `fill` writes, all of them.
+  package init<E: Error>(
+    shape: [Int], filledBy fill: (UnsafeMutableBufferPointer<Float>) throws(E) -> Void
+  ) throws(E) {
+    let empty = Tensor(
+      cmlx_empty(shape.map(Int32.init), Int32(shape.count), DType.float32.code), "empty")
+    let count = shape.reduce(1, *)
+    try withExtendedLifetime(empty) { () throws(E) in
+      try fill(
+        UnsafeMutableBufferPointer(
+          start: cmlx_data(empty.pointer)?.assumingMemoryBound(to: Float.self), count: count))
+    }
+    self = empty
+  }
+
   private init<Element>(copying values: [Element], shape: [Int], dtype: DType) {
     self = values.withUnsafeBytes { Tensor(bytes: $0, shape: shape, dtype: dtype) }
   }

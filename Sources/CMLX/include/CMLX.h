@@ -28,6 +28,9 @@ const char *cmlx_version(void);
 
 // Arrays.
 cmlx_array *cmlx_from_bytes(const void *bytes, const int *shape, int rank, cmlx_dtype dtype);
+/// Memory for an array, to be written through `cmlx_data` before anything else.
+cmlx_array *cmlx_empty(const int *shape, int rank, cmlx_dtype dtype);
+void *cmlx_data(cmlx_array *a);
 cmlx_array *cmlx_full(const int *shape, int rank, float value, cmlx_dtype dtype);
 cmlx_array *cmlx_arange(double start, double stop, double step, cmlx_dtype dtype);
 cmlx_array *cmlx_copy_handle(const cmlx_array *a);
@@ -127,9 +130,13 @@ int cmlx_threads(void);
 void cmlx_bound_spinning(void);
 
 // Fused operations with derivatives of their own.
-/// Frozen weights `[out, in]`, packed once for products with W and, with `backward`, its transpose: in
-/// bf16 (one part), or as the sum of two such numbers (where `cmlx_packs_in_parts`).
-cmlx_packed *cmlx_pack(const cmlx_array *weight, int parts, bool backward);
+/// Writes rows `first` ..< `first + count` of a matrix, or returns false.
+typedef bool (*cmlx_row_source)(void *context, int first, int count, float *rows);
+/// Frozen weights `[rows, columns]`, packed once for products with W and, with `backward`, its transpose:
+/// in bf16 (one part), or as the sum of two such numbers (where `cmlx_packs_in_parts`). Rows are asked
+/// for in their order.
+cmlx_packed *cmlx_pack(
+    int rows, int columns, int parts, bool backward, cmlx_row_source source, void *context);
 /// Weights `[rows, columns]` in blocks of 32 along each row, as a GGUF file holds them; row i is made of
 /// the blocks of row `order[i]`, or i without an order. Products of up to 8 rows are taken with them as
 /// integers, x rounded to 22 bits for every 32 columns, and others as with one part.

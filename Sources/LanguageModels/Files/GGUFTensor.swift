@@ -37,6 +37,9 @@ package struct GGUFTensor: Sendable {
   /// they are; ``type`` and ``shape`` say what they mean.
   package var storedBytes: MappedBytes { file.lent(offset..<offset + byteCount) }
 
+  /// Lets go of what has been read of the file; see ``MappedFile/release(_:)``.
+  func releasePages() { file.release(offset..<offset + byteCount) }
+
   /// Decodes all weights as fp32, row-major, into `output` of ``elementCount`` floats.
   ///
   /// A scale that is NaN or infinite gives NaN or infinite weights and is no error here.

@@ -52,6 +52,16 @@ final class MappedFile: @unchecked Sendable {
     MappedBytes(bytes: UnsafeRawBufferPointer(rebasing: bytes[range]), file: self)
   }
 
+  /// Takes the pages that lie within `range` out of this process's memory; the next access brings them
+  /// back, mostly from the system's cache. What has been decoded need not be held twice.
+  func release(_ range: Range<Int>) {
+    let page = Int(sysconf(Int32(_SC_PAGESIZE)))
+    let first = (range.lowerBound + page - 1) / page * page
+    let last = range.upperBound / page * page
+    guard first < last, let base = bytes.baseAddress else { return }
+    madvise(UnsafeMutableRawPointer(mutating: base + first), last - first, MADV_DONTNEED)
+  }
+
   private static func regularFileSize(
     _ descriptor: Int32, path: String
   ) throws(ModelFileError) -> Int {

@@ -94,22 +94,29 @@ package struct SafetensorsTensor: Sendable {
   /// The stored elements as they lie in the mapped file; ``type`` and ``shape`` say what they mean.
   package var storedBytes: MappedBytes { file.lent(offset..<offset + byteCount) }
 
-  /// Converts all elements to fp32, row-major, into `output` of ``elementCount`` floats.
+  /// Converts `elements`, counted row-major, to fp32, into `output` of as many floats; all of them
+  /// unless told.
   ///
   /// Integers and doubles round to the nearest float; `BOOL` becomes 0 or 1.
   ///
   /// - Throws: ``ModelFileError/unsupported(_:)`` if the type is an 8-bit float.
-  package func read(into output: UnsafeMutableBufferPointer<Float>) throws(ModelFileError) {
+  package func read(
+    _ elements: Range<Int>? = nil, into output: UnsafeMutableBufferPointer<Float>
+  ) throws(ModelFileError) {
     let decode = try checkReadable()
+    let elements = elements ?? 0..<elementCount
     precondition(
-      output.count == elementCount,
-      "\(elementCount) elements of \(name) do not fill \(output.count) floats")
-    guard let target = output.baseAddress, elementCount > 0 else { return }
+      output.count == elements.count && elements.upperBound <= elementCount,
+      "\(elements) of \(elementCount) elements of \(name) do not fill \(output.count) floats")
+    guard let target = output.baseAddress, !elements.isEmpty else { return }
     withBytes { bytes in
       guard let source = bytes.baseAddress else { return }
-      decode(source, elementCount, target)
+      decode(source + elements.lowerBound * type.byteCount, elements.count, target)
     }
   }
+
+  /// Lets go of what has been read of the file; see ``MappedFile/release(_:)``.
+  func releasePages() { file.release(offset..<offset + byteCount) }
 
   /// Whether the elements convert to fp32.
   ///

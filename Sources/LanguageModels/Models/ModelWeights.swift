@@ -75,7 +75,7 @@ final class FrozenLinear {
     var operands: (weight: Tensor?, packed: PackedWeight?) = (nil, nil)
     if precision == .quantized { operands.packed = try stored.packedBlocks() }
     if operands.packed == nil, let parts = precision.parts {
-      operands.packed = try PackedWeight(try stored.read(), parts: parts, backward: true)
+      operands.packed = try stored.packed(parts: parts)
     }
     if operands.packed?.isComplete != true { operands.weight = try stored.tensor() }
     ready = operands

@@ -44,25 +44,21 @@ enum WeightSource: Sendable {
     }
   }
 
-  /// Some rows of a matrix, one after the other.
-  func rows(_ rows: [Int], of name: String) throws(ModelFileError) -> [Float] {
+  /// Elements of a tensor, counted row-major in whole rows.
+  func read(
+    _ elements: Range<Int>, of name: String, into output: UnsafeMutableBufferPointer<Float>
+  ) throws(ModelFileError) {
     switch self {
-    case .gguf(let file):
-      let tensor = try file.tensor(name)
-      let width = tensor.shape.last ?? 0
-      return try [Float](count: rows.count * width) { (output) throws(ModelFileError) in
-        for (place, row) in rows.enumerated() {
-          try tensor.dequantize(
-            row * width..<(row + 1) * width,
-            into: UnsafeMutableBufferPointer(
-              rebasing: output[place * width..<(place + 1) * width]))
-        }
-      }
-    case .safetensors(let file):
-      let tensor = try file.tensor(name)
-      let width = tensor.shape.last ?? 0
-      let all = try tensor.floats()
-      return rows.flatMap { all[$0 * width..<($0 + 1) * width] }
+    case .gguf(let file): try file.tensor(name).dequantize(elements, into: output)
+    case .safetensors(let file): try file.tensor(name).read(elements, into: output)
+    }
+  }
+
+  /// Lets go of the pages of a tensor that has been read.
+  func release(_ name: String) throws(ModelFileError) {
+    switch self {
+    case .gguf(let file): try file.tensor(name).releasePages()
+    case .safetensors(let file): try file.tensor(name).releasePages()
     }
   }
 }
@@ -94,19 +90,42 @@ final class StoredWeight {
   }
 
   /// The weight in fp32, not kept.
-  func read() throws -> Tensor {
-    if let loaded { return loaded }
-    let stored = try source.floats(name)
+  private func read() throws -> Tensor {
+    defer { try? source.release(name) }
     switch layout {
-    case .asUsed: return Tensor(stored, shape: shape)
-    case .transposed: return Tensor(stored, shape: shape.reversed()).transpose()
-    case .lessOne: return Tensor(stored, shape: shape) + 1
-    case .interleavedHalves:
-      // A weight's columns stay together; a bias has one.
-      let columns = shape.count == 1 ? 1 : shape[1]
-      return Tensor(stored, shape: [heads, shape[0] / heads / 2, 2, columns])
-        .transpose([0, 2, 1, 3]).reshape(shape)
+    case .asUsed, .interleavedHalves:
+      return try Tensor(shape: shape) { try fill(0..<shape[0], $0) }
+    case .transposed:
+      return Tensor(try source.floats(name), shape: shape.reversed()).transpose()
+    case .lessOne: return Tensor(try source.floats(name), shape: shape) + 1
     }
+  }
+
+  /// Some rows in fp32.
+  private func fill(
+    _ rows: Range<Int>, _ output: UnsafeMutableBufferPointer<Float>
+  ) throws(ModelFileError) {
+    let width = shape.count == 1 ? 1 : shape[1]
+    guard layout == .interleavedHalves else {
+      return try source.read(
+        rows.lowerBound * width..<rows.upperBound * width, of: name, into: output)
+    }
+    let order = interleavedOrder
+    for (place, row) in rows.enumerated() {
+      let from = Int(order[row]) * width
+      try source.read(
+        from..<from + width, of: name,
+        into: UnsafeMutableBufferPointer(rebasing: output[place * width..<(place + 1) * width]))
+    }
+  }
+
+  /// The weight packed in bf16 or two parts of it, without an fp32 copy of the whole.
+  func packed(parts: Int) throws -> PackedWeight {
+    guard loaded == nil, layout == .asUsed || layout == .interleavedHalves else {
+      return try PackedWeight(try tensor(), parts: parts, backward: true)
+    }
+    defer { try? source.release(name) }
+    return try PackedWeight(shape: shape, parts: parts, backward: true) { try fill($0, $1) }
   }
 
   /// The weight packed as its file holds it, where products can be taken with that.
@@ -118,6 +137,7 @@ final class StoredWeight {
     let kinds: [String: PackedWeight.Blocks] = ["Q4_0": .q40, "Q4_1": .q41, "Q8_0": .q80]
     guard let kind = kinds[tensor.type.name] else { return nil }
     let stored = tensor.storedBytes
+    defer { tensor.releasePages() }
     return try withExtendedLifetime(stored.owner) {
       try PackedWeight(
         kind, bytes: stored.bytes, shape: shape,
@@ -140,6 +160,15 @@ final class StoredWeight {
     if loaded != nil || layout != .asUsed {
       return try tensor().take(Tensor(rows.map(Int32.init)))
     }
-    return Tensor(try source.rows(rows, of: name), shape: [rows.count, shape[1]])
+    // Many rows touch most pages of a matrix, and are asked for once a text.
+    defer { if rows.count > 256 { try? source.release(name) } }
+    return try Tensor(shape: [rows.count, shape[1]]) { output in
+      for (place, row) in rows.enumerated() {
+        try fill(
+          row..<row + 1,
+          UnsafeMutableBufferPointer(
+            rebasing: output[place * shape[1]..<(place + 1) * shape[1]]))
+      }
+    }
   }
 }
