@@ -18,6 +18,7 @@ struct Normalizer: Sendable {
     /// Takes spaces, and no other white space, from both ends.
     case stripSpaces
     case precompiled(PrecompiledCharsmap)
+    case sentencePiece(SentencePieceNormalization)
   }
 
   var steps: [Step] = []
@@ -45,6 +46,7 @@ extension Normalizer.Step {
       let end = text.lastIndex { $0 != 0x20 }.map { $0 + 1 } ?? 0
       text = Array(text[..<end].drop { $0 == 0x20 })
     case .precompiled(let map): text = map.apply(to: text)
+    case .sentencePiece(let spaces): text = spaces.apply(to: text)
     }
   }
 }
