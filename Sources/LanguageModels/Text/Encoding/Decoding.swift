@@ -125,7 +125,7 @@ enum Decoding: Sendable {
   private static func replaced(_ token: String, _ replacements: [(String, String)]) -> [UInt8] {
     var text = Array(token.utf8)
     for (old, new) in replacements where !old.isEmpty && text.contains(Array(old.utf8)[0]) {
-      text = text.replacing(Array(old.utf8), with: Array(new.utf8))
+      text = text.replacing(Array(old.utf8), Array(new.utf8))
     }
     return text
   }
@@ -134,12 +134,12 @@ enum Decoding: Sendable {
   private func cleanedUp(_ text: [UInt8], _ cleansUp: Bool) -> [UInt8] {
     guard cleansUp else { return text }
     return Self.joined.reduce(text) {
-      $0.replacing(Array($1.0.utf8), with: Array($1.1.utf8))
+      $0.replacing($1.old, $1.new)
     }
   }
 
-  private static let joined = [
+  private static let joined: [(old: [UInt8], new: [UInt8])] = [
     (" .", "."), (" ?", "?"), (" !", "!"), (" ,", ","), (" ' ", "'"), (" n't", "n't"),
     (" 'm", "'m"), (" do not", " don't"), (" 's", "'s"), (" 've", "'ve"), (" 're", "'re"),
-  ]
+  ].map { (Array($0.0.utf8), Array($0.1.utf8)) }
 }
