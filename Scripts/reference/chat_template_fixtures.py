@@ -301,6 +301,7 @@ SNIPPETS = r"""
 {% set x = '<' | safe %}{{ x | tojson }} {{ x | string + '>' }} {{ x | replace('<', '&') + '>' }} {{ x | list }} {{ x is string }} {{ x > 'a' }}
 {% macro f(a) %}{{ a + '<' }}{% endmacro %}{{ f('&' | safe) + '<' }} {{ ['<' | safe, '>'] | join('&') + '<' }} {{ missing | default('<' | safe) + '<' }}
 {{ 'a<b'.split('<' | safe) }} {{ ['b', 'a' | safe] | sort }} {{ ['<', 1] | map('safe') | list }} {{ ('' | safe) | default('z', true) + '<' }}
+{{ '' | safe + "it's <b> & \"q\"" }}
 {{ ('a' | safe) + 1 }}
 {{ ('a' | safe) + missing }}
 {{ -1 | string ~ 'x' }} {{ (-1) | string }} {{ 2 - 1 | string | int }}

@@ -21,9 +21,10 @@ import sentencepiece
 
 SEED = 20261122
 SIZE = 400
-USER_DEFINED = ["<tab>", "▁▁", "▁▁▁", "\n", "\n\n", "ab", "aba", "é!", "▁x▁"]
-# What becomes what, in code points: A a, ﬁ fi, ½ 1/2, some spaces, e with an accent, nothing, " ̈".
-RULES = "41\t61\nFB01\t66 69\nBD\t31 2F 32\n3000\t20\n9\t20\n65 301\tE9\nAD\t\nA8\t20 308\n"
+USER_DEFINED = ["<tab>", "▁▁", "▁▁▁", "\n", "\n\n", "ab", "aba", "é!", "▁x▁", "<A>"]
+# What becomes what, in code points: A a, AB b, ﬁ fi, ½ 1/2, some spaces, e with an accent, nothing,
+# " ̈".
+RULES = "41\t61\n41 42\t62\nFB01\t66 69\nBD\t31 2F 32\n3000\t20\n9\t20\n65 301\tE9\nAD\t\nA8\t20 308\n"
 PLAIN = dict(remove_extra_whitespaces=False, add_dummy_prefix=False)
 MODELS = {
     "unigram_user": dict(model_type="unigram", user_defined_symbols=USER_DEFINED, rules=RULES),
@@ -38,7 +39,7 @@ MODELS = {
 TEXTS = """the  quick brown fox |  leading, trailing  | |  |   |▁|a▁|▁▁a ▁ b|a ▁▁▁▁b|   ▁a|x▁|aba|ababa|xabab ab.|the ab▁▁
 <tab>|a<tab> <tab>b|the x the| x  x x |é!|e\u0301!|caf\u0065\u0301|ﬁne ½|Å¨ ¨|\u00ad|a\u00adb \u00ad |\u3000x\u3000\u3000y|A\tAA\t
 日本語 中文测试|한국어 👍🏽 Ⅷ|a日b本c|日|\x00a\x01|\ufeff\u200b|<s>a</s><unk>|<0x41>|-------|0000000|1,000,000 and 1,000,000
-...........|== == ==|        return;(x)|aaaaaaaaa|Don't you think she'd've said 'it's'?|f(x) -> {"a": [x, x**2]}|\r\n\r\n|\u2028""".replace("\n", "|").split("|") + ["\n", "\n\n", "\n\n\n", "a\n\n\nb\n", " \n ", "\n\n\n\n\n"]
+...........|== == ==|        return;(x)|aaaaaaaaa|Don't you think she'd've said 'it's'?|f(x) -> {"a": [x, x**2]}|\r\n\r\n|\u2028|AB AAB ABA <A>A""".replace("\n", "|").split("|") + ["\n", "\n\n", "\n\n\n", "a\n\n\nb\n", " \n ", "\n\n\n\n\n"]
 
 
 def strings():
@@ -47,9 +48,10 @@ def strings():
     pool = TEXTS + [" ", " ", "  ", "▁", ".", "ab", "\n", "1", "é"]
     for _ in range(60):
         yield "".join(rng.choice(pool) for _ in range(rng.randrange(2, 8)))
+    # Long ones too: how a sum is rounded depends on all before it.
     words = "the of and a to in is was that for as with by on are from at be his an".split()
     for _ in range(20):
-        yield " ".join(rng.choice(words) + rng.choice(["", "", ",", "0000", "..", "日"]) for _ in range(12))
+        yield " ".join(rng.choice(words) + rng.choice(["", "", ",", "0000", "..", "日"]) for _ in range(rng.choice([12, 60])))
 
 
 def decodable(model):
@@ -57,6 +59,9 @@ def decodable(model):
     rng = random.Random(SEED)
     ids = [i for i in range(model.vocab_size()) if not model.is_unknown(i) and not model.is_control(i)]
     marked = [i for i in ids if "▁" in model.id_to_piece(i)]
+    if any(map(model.is_byte, ids)):
+        space = model.piece_to_id("<0x20>")
+        yield from ([space], [space, space, ids[-1]], [space, marked[0]])
     pools = [ids, marked, [i for i in ids if model.is_byte(i)] or ids]
     for _ in range(120):
         yield [rng.choice(rng.choice(pools)) for _ in range(rng.randrange(1, 9))]

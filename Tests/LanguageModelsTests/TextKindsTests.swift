@@ -152,6 +152,7 @@ private func withFile<R>(_ name: String, _ bytes: [UInt8], _ body: (String) thro
       #expect(tokenizer.encode("ba b") == [3, 5, 4, 3, 5])
       #expect(tokenizer.decode([1, 6, 3, 5]) == "<s> ab b")
       #expect(tokenizer.decode([1, 6, 3, 5], skipSpecial: true) == "ab b")
+      #expect(tokenizer.decode([6, 0, 3, 5], skipSpecial: true) == "ab b")
     }
   }
 
