@@ -1,13 +1,15 @@
 """Trains small SentencePiece models and records what the sentencepiece package makes of strings.
 
-    pip install sentencepiece==0.2.3
+    pip install sentencepiece==0.2.3 tokenizers==0.23.3
     python sentencepiece_fixtures.py TEXT.txt FOLDER
 
 TEXT.txt is any English text of 100 kB or more, FOLDER is
 Tests/LanguageModelsTests/Fixtures/sentencepiece. Each NAME.model there is a whole model, each
 NAME.ids.json the answers of sentencepiece: `encoded` is rows of a text and its ids, `decoded` rows of
 ids and their text. Between them the models have replacements of their own, user-defined tokens that
-overlap, tokens marked as unused, byte fallback, and every setting of spaces.
+overlap, tokens marked as unused, byte fallback, and every setting of spaces. `precompiled.json` is a
+tokenizer.json with the replacements of one of them, `precompiled.ids.json` what Hugging Face
+tokenizers makes of the same texts: it looks characters up, not prefixes.
 """
 
 import contextlib
@@ -18,6 +20,8 @@ import sys
 import tempfile
 
 import sentencepiece
+import tokenizers
+from tokenizers import Tokenizer, models, normalizers
 
 SEED = 20261122
 SIZE = 400
@@ -54,6 +58,19 @@ def strings():
         yield " ".join(rng.choice(words) + rng.choice(["", "", ",", "0000", "..", "日"]) for _ in range(rng.choice([12, 60])))
 
 
+def unlike_their_words(model):
+    """Texts whose ids are not those of their words, because sums are rounded."""
+    rng = random.Random(SEED)
+    words = [model.id_to_piece(i).strip("▁") for i in range(300, model.vocab_size())]
+    words = [word for word in words if word] + ["0000", "000", "-----", "aaaa", "日"]
+    found = []
+    for _ in range(4000):
+        text = " ".join("".join(rng.sample(words, 2)) for _ in range(rng.randrange(2, 40)))
+        if model.encode(text) != [id for word in text.split(" ") for id in model.encode(word)]:
+            found.append(text)
+    return sorted(found, key=len)[:8]
+
+
 def decodable(model):
     """Ids of all sorts, byte tokens and markers above all."""
     rng = random.Random(SEED)
@@ -76,8 +93,36 @@ def varint(data, at):
             return value, at
 
 
-def with_unused(data):
-    """The model with every third token of several characters marked as unused (type 5)."""
+def fields(data):
+    """Numbers and contents of the length-delimited fields of a message, where there is no other."""
+    at = 0
+    while at < len(data):
+        key, at = varint(data, at)
+        length, at = varint(data, at)
+        yield key >> 3, data[at : at + length]
+        at += length
+
+
+def charsmap(data):
+    """The replacements of a model: field 2 of its normaliser, which follows on its name."""
+    spec = next(body for number, body in fields(data) if number == 3)
+    name, at = varint(spec, 1)
+    assert spec[0] == 0x0A and spec[at + name] == 0x12
+    size, start = varint(spec, at + name + 1)
+    return spec[start : start + size]
+
+
+def precompiled(data):
+    model = sentencepiece.SentencePieceProcessor(model_proto=data)
+    ids = range(model.vocab_size())
+    tokenizer = Tokenizer(
+        models.Unigram([(model.id_to_piece(i), model.get_score(i)) for i in ids], unk_id=0))
+    tokenizer.normalizer = normalizers.Precompiled(charsmap(data))
+    return tokenizer
+
+
+def with_types(data):
+    """The model with tokens of several characters marked as unused (5) or user-defined (4)."""
     result, at, number = b"", 0, 0
     while at < len(data):
         start = at
@@ -90,8 +135,11 @@ def with_unused(data):
         number += 1
         text = body[2 : 2 + body[1]].decode()
         # A piece, its score in five bytes, and no type: normal.
-        if len(text) > 1 and number % 3 == 0 and len(body) == 2 + body[1] + 5:
-            body += b"\x18\x05"
+        if len(text) > 1 and number % 3 < 2 and len(body) == 2 + body[1] + 5:
+            if number % 3 == 0:
+                body += b"\x18\x05"
+            elif number % 9 == 1:
+                body += b"\x18\x04"
         assert len(body) < 128
         result += bytes([0x0A, len(body)]) + body
     return result
@@ -110,7 +158,7 @@ def train(lines, rules=None, unused=False, vocab_size=SIZE, **options):
         num_threads=1, character_coverage=0.999, **options)
     with open("model.model", "rb") as file:
         data = file.read()
-    return with_unused(data) if unused else data
+    return with_types(data) if unused else data
 
 
 def main():
@@ -129,12 +177,22 @@ def main():
         fixture = {
             "sentencepiece": sentencepiece.__version__,
             "seed": SEED,
-            "encoded": [[text, model.encode(text)] for text in strings()],
+            "encoded": [
+                [text, model.encode(text)] for text in [*strings(), *unlike_their_words(model)]
+            ],
             "decoded": [[ids, model.decode(ids)] for ids in decodable(model)],
         }
         with open(f"{target}/{name}.ids.json", "w") as file:
             json.dump(fixture, file, ensure_ascii=False, separators=(",", ":"))
         print(name, model.vocab_size(), len(data), len(fixture["encoded"]))
+        if name == "unigram_user":
+            tokenizer = precompiled(data)
+            tokenizer.save(f"{target}/precompiled.json", pretty=False)
+            rows = [[text, tokenizer.encode(text).ids] for text in strings()]
+            with open(f"{target}/precompiled.ids.json", "w") as file:
+                json.dump(
+                    {"tokenizers": tokenizers.__version__, "seed": SEED, "encoded": rows, "decoded": []},
+                    file, ensure_ascii=False, separators=(",", ":"))
 
 
 if __name__ == "__main__":

@@ -60,6 +60,15 @@ private func tokenizer(_ name: String) throws -> Tokenizer {
     }
   }
 
+  @Test func `replacements in a tokenizer.json go by character, not by prefix`() throws {
+    let tokenizer = try Tokenizer(json: folder.appending(path: "precompiled.json").path)
+    let rows = try SentencePieceFixture("precompiled").encoded
+    #expect(rows.count >= 100)
+    for row in rows {
+      #expect(tokenizer.encode(row.text) == row.ids, "\(row.text.debugDescription)")
+    }
+  }
+
   @Test(arguments: names)
   func `a SentencePiece model decodes as the sentencepiece package, streamed or whole`(
     name: String

@@ -93,7 +93,7 @@ struct MergeTable: Sendable {
   private func push(_ left: Int, _ word: inout BPEWord) {
     guard let merge = find(word.ids[left], word.ids[word.next[left]]) else { return }
     word.push(rank: merge.rank, left: left)
-    // SentencePiece remembers the last pair that could have become the token.
+    // Always the same pair for a token: what merges within it does so in the same order anywhere.
     if !unused.isEmpty, unused.contains(merge.result) {
       word.parts[merge.result] = (word.ids[left], word.ids[word.next[left]])
     }

@@ -21,10 +21,8 @@ struct WordModel: Sendable {
     case .bytePairs(let pairs):
       let merges = try Self.merges(pairs, description, index)
       let frozen = pairs.followsSentencePiece ? description.ids(of: .userDefined) : []
-      // What an unused token falls apart into depends on the rest of the text.
-      let isWhole = pairs.followsSentencePiece && description.types.contains(.unused)
       cutsAtMarker =
-        !pairs.isByteLevel && !pairs.keepsWholeWords && !isWhole && index["▁"] != nil
+        !pairs.isByteLevel && !pairs.keepsWholeWords && index["▁"] != nil
         && !merges.contains { Self.crosses(tokens[$0.left], tokens[$0.right]) }
         && !frozen.contains { Self.crossesInside(tokens[$0]) }
       kind = .bytePairs(try Self.bytePairs(pairs, merges, frozen, description, index))
