@@ -296,6 +296,14 @@ SNIPPETS = r"""
 {{ missing | tojson }}
 {{ '12' | int + 1 }} {{ 'x' | int }} {{ 'x' | int(7) }} {{ 3.9 | int }} {{ ' 5 ' | int }} {{ '3.7' | int }} {{ true | int }}
 {{ 12 | string + 'a' }} {{ 'abc' | list }} {{ 'abc' | reverse }} {{ [1, 2] | reverse | list }} {{ 'x' | safe }}
+{{ '<b>' | safe + '<i>' ~ '<u>' }} {{ '<' + ('&' | safe) }} {{ 'a' | safe + 'b"' + "'c" | safe + {'a': 1} | tojson }} {{ '<' ~ ('<' | safe) }}
+{% set x = '<' | safe %}{{ x }} {{ x + '>' }} {{ [x, '<'] }} {{ x == '<' }} {{ x in '<a' }} {{ x | length }} {{ {'<': 1}[x] }} {{ {x: 2}['<'] }}
+{% set x = '<' | safe %}{{ x | tojson }} {{ x | string + '>' }} {{ x | replace('<', '&') + '>' }} {{ x | list }} {{ x is string }} {{ x > 'a' }}
+{% macro f(a) %}{{ a + '<' }}{% endmacro %}{{ f('&' | safe) + '<' }} {{ ['<' | safe, '>'] | join('&') + '<' }} {{ missing | default('<' | safe) + '<' }}
+{{ 'a<b'.split('<' | safe) }} {{ ['b', 'a' | safe] | sort }} {{ ['<', 1] | map('safe') | list }} {{ ('' | safe) | default('z', true) + '<' }}
+{{ '' | safe + "it's <b> & \"q\"" }}
+{{ ('a' | safe) + 1 }}
+{{ ('a' | safe) + missing }}
 {{ -1 | string ~ 'x' }} {{ (-1) | string }} {{ 2 - 1 | string | int }}
 {{ 1 is number }} {{ 1.0 is number }} {{ 'a' is number }} {{ true is number }} {{ 1 is integer }} {{ true is integer }} {{ 1.0 is float }}
 {{ 'a' is string }} {{ none is none }} {{ none is not none }} {{ {} is mapping }} {{ [] is sequence }} {{ 'a' is iterable }} {{ 1 is iterable }} {{ missing is iterable }}

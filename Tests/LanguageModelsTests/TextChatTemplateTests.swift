@@ -136,6 +136,9 @@ private func outcome(
     ("{{ f(**x) }}", 1, "the unpacking of named arguments"),
     ("{{ 'a'() }}", 1, "a call of a string"),
     ("{{ [1] | map('string') }}", 1, "the text of a generator"),
+    ("{{ ('a' | safe).upper() }}", 1, "the method `upper` of a text marked `safe`"),
+    ("{{ 'a' | safe | upper }}", 1, "the filter `upper` of a text marked `safe`"),
+    ("{{ ('a' | safe)[0] }}", 1, "an element of a text marked `safe`"),
   ])
   func `what is not implemented is named with its line`(
     source: String, line: Int, construct: String

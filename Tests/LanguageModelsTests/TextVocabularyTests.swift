@@ -61,6 +61,26 @@ private let byteTokens: [String] = {
     #expect(second.encode("aaaaa") == [258, 258, 0x61])
   }
 
+  @Test func `pre-tokenisers cut where their patterns do`() throws {
+    let tokens = ["12", "ĊĊ", "¥A", "abc"]
+    let merges = ["1 2", "Ċ Ċ", "¥ A"]
+    func encode(_ pre: String, _ text: String) throws -> [Int] {
+      try tokenizer(adding: tokens, merges: merges, pre: pre).encode(text)
+    }
+    // Digits: one by one, or in threes.
+    #expect(try encode("qwen2", "12") == [0x31, 0x32])
+    #expect(try encode("llama-bpe", "12") == [256])
+    // Line breaks stay together, the last white space before a word does not.
+    #expect(try encode("qwen2", "\n\nx") == [257, 0x78])
+    #expect(try encode("gpt-2", "\n\nx") == [0x0A, 0x0A, 0x78])
+    // 日 has no case, so it may end a word of lower case, but A may not: they never meet.
+    #expect(try encode("gpt-4o", "日A") == [0xE6, 0x97, 0xA5, 0x41])
+    #expect(try encode("qwen2", "日A") == [0xE6, 0x97, 258])
+    // A word that is a token stays one without any merge.
+    #expect(try encode("llama-bpe", "abc") == [259])
+    #expect(try encode("gpt-2", "abc") == [0x61, 0x62, 0x63])
+  }
+
   @Test func `a longer special token claims its place before a shorter one`() throws {
     let tokens = ["<a>", "<a><b>", "<b><c>x"]
     let special = try tokenizer(adding: tokens, types: [3, 3, 4])

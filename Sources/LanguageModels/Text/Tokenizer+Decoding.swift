@@ -16,8 +16,8 @@ extension Tokenizer {
   ///
   /// Malformed UTF-8 becomes U+FFFD. Of byte-level tokens, one for each maximal part of a character,
   /// which is what Python's `bytes.decode("utf-8", errors="replace")` does; of SentencePiece's byte
-  /// tokens, one for each of those in a row, as Hugging Face tokenizers does. An id outside the
-  /// vocabulary adds nothing.
+  /// tokens, one for each of those in a row, as Hugging Face tokenizers does, or for each that is
+  /// malformed where SentencePiece's own file was read. An id outside the vocabulary adds nothing.
   ///
   /// - Parameters:
   ///   - ids: `[tokens]`.
@@ -63,22 +63,17 @@ private struct DecodingState {
   /// Ends the bytes in a row.
   mutating func finish(_ text: inout [UInt8]) {
     guard !run.isEmpty else { return }
-    let isText = String(validating: run, as: UTF8.self) != nil
-    add(isText ? run : run.flatMap { _ in [0xEF, 0xBF, 0xBD] }, to: &text)
+    // A space that is a byte is no marker in SentencePiece.
+    if case .pieces(_, .single, _) = tokenizer.decoding { strip = 0 }
+    add(tokenizer.decoding.repaired(run), to: &text)
     run.removeAll()
   }
 
   private mutating func add(_ bytes: [UInt8], to text: inout [UInt8]) {
-    var bytes = bytes[...]
-    while strip > 0, let first = bytes.first {
-      guard first == 0x20 else {
-        strip = 0
-        break
-      }
-      bytes.removeFirst()
-      strip -= 1
-    }
-    text += bytes
+    let most = min(strip, tokenizer.decoding.strippedOfToken)
+    let spaces = bytes.prefix { $0 == 0x20 }.prefix(most).count
+    strip = spaces < bytes.count ? 0 : strip - spaces
+    text += bytes[spaces...]
   }
 }
 

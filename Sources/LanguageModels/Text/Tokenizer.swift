@@ -3,8 +3,9 @@ import Synchronization
 /// Turns texts into tokens and back: byte-level BPE, SentencePiece's BPE with byte fallback, unigram
 /// models and WordPiece, whichever the model's files describe.
 ///
-/// It agrees with Hugging Face tokenizers token by token, and byte-level vocabularies of a GGUF file
-/// with llama.cpp. Malformed UTF-8 is repaired first, as Python does it.
+/// A `tokenizer.json` gives what Hugging Face tokenizers gives, a `tokenizer.model` what the
+/// sentencepiece package gives, and a GGUF file what llama.cpp gives, but for BERT and for tokens whose
+/// type llama.cpp overrides by their name: there the file and Hugging Face count. Malformed UTF-8 is repaired first, as Python does it.
 package final class Tokenizer: Sendable {
   /// What `tokenizer.ggml.token_type` and SentencePiece say of a token.
   package enum TokenType: Int, Sendable {

@@ -27,6 +27,9 @@ package struct TokenizerDescription: Sendable {
     var unknown: Int?
     var fusesUnknown = false
     var keepsWholeWords = false
+    /// Whether user-defined tokens never merge and unused ones fall apart again, as in
+    /// SentencePiece itself.
+    var followsSentencePiece = false
   }
 
   /// A unigram language model.
@@ -38,6 +41,9 @@ package struct TokenizerDescription: Sendable {
     /// Whether the names of control tokens are found in words as well, as in Hugging Face
     /// tokenizers.
     var readsSpecial: Bool
+    /// Whether sums are rounded as SentencePiece itself rounds them, which decides between paths
+    /// of the same probability.
+    var followsSentencePiece = false
   }
 
   /// The vocabulary as it is written down, by id; empty for an id without a token.
@@ -55,4 +61,9 @@ package struct TokenizerDescription: Sendable {
   var suffix: [Int] = []
   var bosID: Int?
   var eosIDs: [Int] = []
+
+  /// The tokens of a type.
+  func ids(of type: Tokenizer.TokenType) -> [Int] {
+    tokens.indices.filter { types[$0] == type && !tokens[$0].isEmpty }
+  }
 }

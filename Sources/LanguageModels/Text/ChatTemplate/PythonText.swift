@@ -64,6 +64,22 @@ enum PythonText {
     return nil
   }
 
+  /// markupsafe's `escape(text)`.
+  static func escapedHTML(_ text: String) -> String {
+    var result = ""
+    for scalar in text.unicodeScalars {
+      switch scalar {
+      case "&": result += "&amp;"
+      case "<": result += "&lt;"
+      case ">": result += "&gt;"
+      case "'": result += "&#39;"
+      case "\"": result += "&#34;"
+      default: result.unicodeScalars.append(scalar)
+      }
+    }
+    return result
+  }
+
   /// What stands between the quotes of a string literal; nil for an escape not implemented.
   static func unescaped(_ raw: ArraySlice<UInt8>) -> String? {
     var text = ""

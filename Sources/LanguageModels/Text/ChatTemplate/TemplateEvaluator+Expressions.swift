@@ -75,7 +75,7 @@ extension TemplateEvaluator {
     var result: [TemplateValue.Entry] = []
     for (key, value) in entries {
       let (key, number): (String, Int?) =
-        switch try evaluate(key) {
+        switch try evaluate(key).plain {
         case .string(let text): (text, nil)
         case .integer(let number): (String(number), number)
         default: throw failure("a mapping whose key is neither a string nor an integer")
@@ -122,7 +122,9 @@ extension TemplateEvaluator {
   mutating func element(
     _ index: TemplateValue, of base: TemplateValue
   ) throws(ChatTemplateError) -> TemplateValue {
-    switch (base, index) {
+    switch (base, index.plain) {
+    case (.marked, _):
+      throw .unsupported(line: line, construct: "an element of \(base.typeName)")
     case (.undefined(let missing), _):
       throw failure("an element of `\(missing)`, which is undefined")
     case (.dictionary, .string(let key)): return base.value(of: key) ?? .undefined(key)
@@ -209,6 +211,9 @@ extension TemplateEvaluator {
     switch (operation, left, right) {
     case (.concatenate, _, _): return try join(text(of: left), text(of: right))
     case (.add, .string(let a), .string(let b)): return try join(a, b)
+    case (.add, .marked(let a), .marked(let b)): return try marked(a, b)
+    case (.add, .marked(let a), .string(let b)): return try marked(a, PythonText.escapedHTML(b))
+    case (.add, .string(let a), .marked(let b)): return try marked(PythonText.escapedHTML(a), b)
     case (.add, .list(let a), .list(let b)):
       try charge(bytes: 16 * (a.count + b.count))
       return .list(a + b)
@@ -253,6 +258,12 @@ extension TemplateEvaluator {
   private mutating func join(_ a: String, _ b: String) throws(ChatTemplateError) -> TemplateValue {
     try charge(bytes: a.utf8.count + b.utf8.count)
     return .string(a + b)
+  }
+
+  private mutating func marked(
+    _ a: String, _ b: String
+  ) throws(ChatTemplateError) -> TemplateValue {
+    .marked(try join(a, b).text)
   }
 
   private func integer(
@@ -309,6 +320,7 @@ extension TemplateEvaluator {
   mutating func holds(
     _ comparison: TemplateExpression.Comparison, _ left: TemplateValue, _ right: TemplateValue
   ) throws(ChatTemplateError) -> Bool {
+    let (left, right) = (left.plain, right.plain)
     switch comparison {
     case .equal, .notEqual:
       // The smaller of the two bounds what is compared; either is at hand.

@@ -141,7 +141,7 @@ extension TemplateEvaluator {
     case "keys": return .list(entries.map(\.keyValue))
     case "values": return .list(entries.map(\.value))
     case "get":
-      guard case .string(let key)? = arguments.positional.first else {
+      guard case .string(let key)? = arguments.positional.first?.plain else {
         throw failure("`get` of a key that is no string")
       }
       return base.value(of: key) ?? arguments.value(1, "default") ?? .null
@@ -152,7 +152,7 @@ extension TemplateEvaluator {
   func optionalText(
     _ value: TemplateValue?, _ name: String
   ) throws(ChatTemplateError) -> String? {
-    switch value {
+    switch value?.plain {
     case nil, .null?: return nil
     case .string(let text)?: return text
     case let value?: throw failure("`\(name)` with \(value.typeName)")
@@ -199,6 +199,9 @@ extension TemplateEvaluator {
     _ value: TemplateValue, _ name: String, _ arguments: TemplateArguments, _ line: Int
   ) throws(ChatTemplateError) -> TemplateValue {
     self.line = line
+    if value.isMarked, !Self.takesMarked.contains(name) {
+      throw .unsupported(line: line, construct: "the filter `\(name)` of \(value.typeName)")
+    }
     if let result = try sequenceFilter(value, name, arguments) { return result }
     switch name {
     case "default", "d":
@@ -226,18 +229,26 @@ extension TemplateEvaluator {
     case "abs":
       guard let number = value.asDouble else { throw failure("`abs` of \(value.typeName)") }
       return number < 0 ? try negate(value) : value
-    case "string", "safe", "trim", "upper", "lower", "capitalize", "title", "replace", "indent":
+    case "safe": return .marked(try text(of: value))
+    case "string" where value.isMarked: return value
+    case "string", "trim", "upper", "lower", "capitalize", "title", "replace", "indent":
       return try textFilter(text(of: value), name, arguments)
     default: throw .unsupported(line: line, construct: "the filter `\(name)`")
     }
   }
+
+  /// The filters that do with a marked text what they do with a plain one, or leave it marked.
+  private static let takesMarked: Set = [
+    "safe", "string", "default", "d", "length", "count", "tojson", "replace", "int", "float",
+    "list", "first", "last", "join", "map", "select", "reject",
+  ]
 
   private mutating func textFilter(
     _ text: String, _ name: String, _ arguments: TemplateArguments
   ) throws(ChatTemplateError) -> TemplateValue {
     try charge(bytes: text.utf8.count)
     switch name {
-    case "string", "safe": return .string(text)
+    case "string": return .string(text)
     case "trim":
       return .string(PythonText.trimmed(text, try optionalText(arguments.value(0, "chars"), name)))
     case "title": return .string(PythonText.titled(text))
@@ -251,7 +262,7 @@ extension TemplateEvaluator {
     _ text: String, _ arguments: TemplateArguments
   ) throws(ChatTemplateError) -> TemplateValue {
     let pad: String
-    switch arguments.value(0, "width") {
+    switch arguments.value(0, "width")?.plain {
     case .string(let text)?: pad = text
     case let width:
       let count = max(0, width.map { $0.asInteger ?? 0 } ?? 4)
@@ -272,7 +283,7 @@ extension TemplateEvaluator {
 
   private mutating func length(of value: TemplateValue) throws(ChatTemplateError) -> Int {
     switch value {
-    case .string(let text):
+    case .string(let text), .marked(let text):
       try charge(bytes: text.utf8.count)
       return text.unicodeScalars.count
     case .list(let elements): return elements.count
@@ -302,7 +313,7 @@ extension TemplateEvaluator {
     _ value: TemplateValue, _ arguments: TemplateArguments
   ) throws(ChatTemplateError) -> TemplateValue {
     if let number = value.asInteger { return .integer(number) }
-    switch value {
+    switch value.plain {
     case .double(let number):
       if let whole = Int(exactly: number.rounded(.towardZero)) { return .integer(whole) }
     case .string(let text):
@@ -321,7 +332,7 @@ extension TemplateEvaluator {
     _ value: TemplateValue, _ arguments: TemplateArguments
   ) throws(ChatTemplateError) -> TemplateValue {
     if let number = value.asDouble { return .double(number) }
-    if case .string(let text) = value, let number = Double(PythonText.trimmed(text)) {
+    if case .string(let text) = value.plain, let number = Double(PythonText.trimmed(text)) {
       return .double(number)
     }
     return arguments.value(0, "default") ?? .double(0)
@@ -361,7 +372,7 @@ extension TemplateEvaluator {
     switch value {
     case .null: return "null"
     case .bool(let flag): return flag ? "true" : "false"
-    case .string(let text): return PythonText.json(text, isASCII: style.isASCII)
+    case .string(let text), .marked(let text): return PythonText.json(text, isASCII: style.isASCII)
     case .integer, .double: return value.text
     case .list(let elements):
       for element in elements { parts.append(try json(element, style, depth: depth + 1)) }
@@ -392,7 +403,7 @@ extension TemplateEvaluator {
   mutating func test(
     _ value: TemplateValue, _ name: String, _ arguments: TemplateArguments, _ line: Int
   ) throws(ChatTemplateError) -> Bool {
-    switch (name, value) {
+    switch (name, value.plain) {
     case ("defined", .undefined): return false
     case ("defined", _): return true
     case ("undefined", .undefined): return true

@@ -84,7 +84,7 @@ extension TemplateEvaluator {
   private mutating func part(
     _ path: TemplateValue, of value: TemplateValue, standard: TemplateValue? = nil
   ) throws(ChatTemplateError) -> TemplateValue {
-    guard case .string(let names) = path else { return try element(path, of: value) }
+    guard case .string(let names) = path.plain else { return try element(path, of: value) }
     var value = value
     for name in names.split(separator: ".", omittingEmptySubsequences: false) {
       let index = Int(name).map { TemplateValue.integer($0) }
@@ -140,7 +140,7 @@ extension TemplateEvaluator {
       } ?? element
     if let place { key = try self.element(.integer(place), of: element) }
     try weigh(key)
-    if ignoresCase, case .string(let text) = key { return .string(text.lowercased()) }
+    if ignoresCase, case .string(let text) = key.plain { return .string(text.lowercased()) }
     return key
   }
 

@@ -53,7 +53,7 @@ struct TemplateEvaluator {
   ) throws(ChatTemplateError) {
     try charge()
     switch value {
-    case .string(let text):
+    case .string(let text), .marked(let text):
       try charge(bytes: text.utf8.count)
       bytes += text.utf8.count
     case .list(let elements), .generator(let elements):
@@ -321,7 +321,7 @@ struct TemplateEvaluator {
       try charge(bytes: 16 * entries.count)
       return entries.map(\.keyValue)
     case .undefined: return []
-    case .string(let text):
+    case .string(let text), .marked(let text):
       try charge(bytes: text.utf8.count * 16)
       return text.unicodeScalars.map { .string(String($0)) }
     default: throw failure("a loop over \(value.typeName)")

@@ -28,6 +28,9 @@ enum TemplateValue: Sendable {
   case integer(Int)
   case double(Double)
   case string(String)
+  /// A text that went through `safe`, markupsafe's `Markup`: what is added to it is escaped as HTML,
+  /// although nothing else in a chat template is.
+  case marked(String)
   case list([TemplateValue])
   /// What `map` and `select` give: elements that can be gone through, but not counted or written.
   case generator([TemplateValue])
@@ -51,6 +54,7 @@ extension TemplateValue {
     case .integer: "an integer"
     case .double: "a float"
     case .string: "a string"
+    case .marked: "a text marked `safe`"
     case .list: "a list"
     case .generator: "a generator"
     case .dictionary: "a mapping"
@@ -66,11 +70,23 @@ extension TemplateValue {
     case .bool(let value): value
     case .integer(let value): value != 0
     case .double(let value): value != 0
-    case .string(let value): !value.isEmpty
+    case .string(let value), .marked(let value): !value.isEmpty
     case .list(let elements): !elements.isEmpty
     case .dictionary(let entries): !entries.isEmpty
     case .generator, .namespace, .macro, .function: true
     }
+  }
+
+  /// Whether `safe` marked the text.
+  var isMarked: Bool {
+    if case .marked = self { return true }
+    return false
+  }
+
+  /// The string that a marked text is; everything else as it is.
+  var plain: TemplateValue {
+    if case .marked(let text) = self { return .string(text) }
+    return self
   }
 
   /// Integers, and booleans, which are integers in Python.
@@ -90,7 +106,7 @@ extension TemplateValue {
 
   /// Python's `==`.
   func equals(_ other: TemplateValue) -> Bool {
-    switch (self, other) {
+    switch (plain, other.plain) {
     case (.undefined, .undefined), (.null, .null): return true
     case (.string(let a), .string(let b)): return a.utf8.elementsEqual(b.utf8)
     case (.list(let a), .list(let b)):
@@ -119,7 +135,7 @@ extension TemplateValue {
   var text: String {
     switch self {
     case .undefined: ""
-    case .string(let value): value
+    case .string(let value), .marked(let value): value
     default: representation
     }
   }
@@ -133,6 +149,7 @@ extension TemplateValue {
     case .integer(let value): String(value)
     case .double(let value): Self.text(of: value)
     case .string(let value): PythonText.quoted(value)
+    case .marked(let value): "Markup(" + PythonText.quoted(value) + ")"
     case .list(let elements): "[" + elements.map(\.representation).joined(separator: ", ") + "]"
     case .dictionary(let entries):
       "{"

@@ -21,6 +21,8 @@ struct BPEModel: Sendable {
   let index: TokenIndex
   /// Whether a word that is a token stays one, whatever the merges say.
   let keepsWholeWords: Bool
+  /// Tokens that are found in a word before anything merges, the first and longest first.
+  var frozen = ByteTrie([])
 
   /// Appends the tokens of `word`.
   func encode(_ text: Bytes, _ word: inout BPEWord, _ output: inout [Int]) {
@@ -31,7 +33,14 @@ struct BPEModel: Sendable {
     case .scalars: addScalars(text, &word)
     }
     merges.apply(to: &word)
-    for id in word.ids where id >= 0 { output.append(Int(id)) }
+    for id in word.ids where id >= 0 { append(id, word, &output) }
+  }
+
+  /// Appends a token, or what an unused one was merged from.
+  private func append(_ id: Int32, _ word: BPEWord, _ output: inout [Int]) {
+    guard !word.parts.isEmpty, let parts = word.parts[id] else { return output.append(Int(id)) }
+    append(parts.left, word, &output)
+    append(parts.right, word, &output)
   }
 
   private func addBytes(_ text: Bytes, _ word: inout BPEWord) {
@@ -45,6 +54,11 @@ struct BPEModel: Sendable {
   private func addScalars(_ text: Bytes, _ word: inout BPEWord) {
     var position = 0
     while position < text.count {
+      if frozen.begins(with: text[position]), let found = frozen.longest(text, from: position) {
+        word.add(found.value)
+        position = found.end
+        continue
+      }
       let end = position + text.scalar(at: position).length
       let scalar = text[part: position..<end]
       if let id = index.id(scalar) {

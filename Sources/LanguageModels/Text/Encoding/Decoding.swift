@@ -3,7 +3,7 @@ enum Decoding: Sendable {
   /// Tokens are written in ``ByteAlphabet``; where `plainNames`, special ones in plain text.
   case byteLevel(plainNames: Bool)
   /// Texts in tokens are replaced, `<0x0A>` is a byte, spaces at the start of the text go.
-  case pieces(replacing: [(String, String)], bytes: Bool, strip: Int)
+  case pieces(replacing: [(String, String)], bytes: ByteTokens, strip: Strip)
   /// A marker is a space, and nothing in the first token.
   case marker(String, dropsFirst: Bool)
   /// Tokens are words, but for those that begin with `prefix`; `cleansUp` takes away spaces
@@ -11,6 +11,23 @@ enum Decoding: Sendable {
   case wordPiece(prefix: String, cleansUp: Bool)
   /// Tokens with spaces between them.
   case spaced
+
+  /// What `<0x0A>` is.
+  enum ByteTokens: Sendable {
+    case plainText
+    /// A byte; a run of them that is malformed is U+FFFD for each, as in Hugging Face tokenizers.
+    case runs
+    /// A byte; only those that are malformed are U+FFFD, as in SentencePiece.
+    case single
+  }
+
+  /// How many spaces go at the start of a text.
+  enum Strip: Sendable {
+    case spaces(Int)
+    /// One from each token that stands before any text, as SentencePiece does where it takes extra
+    /// spaces out.
+    case onePerToken
+  }
 
   /// What each token stands for within a text, and where it ends in all of them.
   func spelledOut(
@@ -31,9 +48,9 @@ enum Decoding: Sendable {
     case .byteLevel(let plainNames):
       (plainNames && type.isSpecial ? nil : ByteAlphabet.bytes(of: token)) ?? Array(token.utf8)
     case .pieces(let replacements, let bytes, _):
-      bytes
-        ? Self.byte(token).map { [$0] } ?? Self.replaced(token, replacements)
-        : Self.replaced(token, replacements)
+      bytes == .plainText
+        ? Self.replaced(token, replacements)
+        : Self.byte(token).map { [$0] } ?? Self.replaced(token, replacements)
     case .marker(let marker, _): Self.replaced(token, [(marker, " ")])
     case .wordPiece(let prefix, let cleansUp):
       cleanedUp(
@@ -56,14 +73,45 @@ enum Decoding: Sendable {
 
   /// Whether a token is a byte that stands with others for a character.
   func isByte(_ token: String) -> Bool {
-    if case .pieces(_, true, _) = self { return Self.byte(token) != nil }
-    return false
+    guard case .pieces(_, let bytes, _) = self, bytes != .plainText else { return false }
+    return Self.byte(token) != nil
+  }
+
+  /// The text of byte tokens in a row.
+  func repaired(_ run: [UInt8]) -> [UInt8] {
+    let replacement: [UInt8] = [0xEF, 0xBF, 0xBD]
+    if String(validating: run, as: UTF8.self) != nil { return run }
+    guard case .pieces(_, .single, _) = self else { return run.flatMap { _ in replacement } }
+    var text: [UInt8] = []
+    var position = 0
+    while position < run.count {
+      let rest = run[position...]
+      if let length = (1...4).first(where: {
+        $0 <= rest.count && String(validating: rest.prefix($0), as: UTF8.self) != nil
+      }) {
+        text += rest.prefix(length)
+        position += length
+      } else {
+        text += replacement
+        position += 1
+      }
+    }
+    return text
   }
 
   /// How many spaces go at the start of a text.
   var stripped: Int {
-    if case .pieces(_, _, let count) = self { return count }
-    return 0
+    switch self {
+    case .pieces(_, _, .spaces(let count)): count
+    case .pieces(_, _, .onePerToken): .max
+    default: 0
+    }
+  }
+
+  /// How many of them one token can lose.
+  var strippedOfToken: Int {
+    if case .pieces(_, _, .onePerToken) = self { return 1 }
+    return .max
   }
 
   private static func byte(_ token: String) -> UInt8? {
@@ -77,7 +125,7 @@ enum Decoding: Sendable {
   private static func replaced(_ token: String, _ replacements: [(String, String)]) -> [UInt8] {
     var text = Array(token.utf8)
     for (old, new) in replacements where !old.isEmpty && text.contains(Array(old.utf8)[0]) {
-      text = text.replacing(Array(old.utf8), with: Array(new.utf8))
+      text = text.replacing(Array(old.utf8), Array(new.utf8))
     }
     return text
   }
@@ -86,12 +134,12 @@ enum Decoding: Sendable {
   private func cleanedUp(_ text: [UInt8], _ cleansUp: Bool) -> [UInt8] {
     guard cleansUp else { return text }
     return Self.joined.reduce(text) {
-      $0.replacing(Array($1.0.utf8), with: Array($1.1.utf8))
+      $0.replacing($1.old, $1.new)
     }
   }
 
-  private static let joined = [
+  private static let joined: [(old: [UInt8], new: [UInt8])] = [
     (" .", "."), (" ?", "?"), (" !", "!"), (" ,", ","), (" ' ", "'"), (" n't", "n't"),
     (" 'm", "'m"), (" do not", " don't"), (" 's", "'s"), (" 've", "'ve"), (" 're", "'re"),
-  ]
+  ].map { (Array($0.0.utf8), Array($0.1.utf8)) }
 }

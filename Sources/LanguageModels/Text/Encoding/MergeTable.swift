@@ -12,11 +12,14 @@ struct MergeTable: Sendable {
   private var pairs: [UInt64]
   private var merges: [UInt64]
   private let mask: Int
+  /// Tokens that are merged into, but do not stand in the result.
+  private let unused: Set<Int32>
   private static let noPair = UInt64.max
   private static let key = UInt64.random(in: 0...UInt64.max) | 1
 
   /// A pair that occurs twice keeps its first rank, as in llama.cpp.
-  init(_ list: [Merge]) {
+  init(_ list: [Merge], unused: Set<Int32> = []) {
+    self.unused = unused
     var size = 16
     while size < 2 * list.count { size *= 2 }
     mask = size - 1
@@ -90,6 +93,10 @@ struct MergeTable: Sendable {
   private func push(_ left: Int, _ word: inout BPEWord) {
     guard let merge = find(word.ids[left], word.ids[word.next[left]]) else { return }
     word.push(rank: merge.rank, left: left)
+    // Always the same pair for a token: what merges within it does so in the same order anywhere.
+    if !unused.isEmpty, unused.contains(merge.result) {
+      word.parts[merge.result] = (word.ids[left], word.ids[word.next[left]])
+    }
   }
 
   @inline(__always)
@@ -134,6 +141,9 @@ struct BPEWord: Sendable {
   /// Whether the last token added stands for something unknown.
   var endsUnknown = false
 
+  /// What unused tokens fall apart into.
+  var parts: [Int32: (left: Int32, right: Int32)] = [:]
+
   /// Starts over.
   mutating func reset() {
     ids.removeAll(keepingCapacity: true)
@@ -141,6 +151,7 @@ struct BPEWord: Sendable {
     previous.removeAll(keepingCapacity: true)
     heap.removeAll(keepingCapacity: true)
     endsUnknown = false
+    if !parts.isEmpty { parts.removeAll() }
   }
 
   mutating func add(_ token: Int32) {

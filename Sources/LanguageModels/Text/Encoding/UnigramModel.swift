@@ -7,6 +7,8 @@ struct UnigramModel: Sendable {
   private let unknownScore: Double
   /// The tokens of single bytes, for what is unknown; empty where that is one token.
   private let byteIDs: [Int32]
+  /// Whether SentencePiece itself is followed, which sums in single precision.
+  private let isSingle: Bool
 
   /// The best path to one position of a word.
   struct Node {
@@ -21,14 +23,23 @@ struct UnigramModel: Sendable {
   ///   - unknown: The token of what no piece covers.
   ///   - lowest: The lowest score of all.
   ///   - byteIDs: The tokens of single bytes or nothing.
+  ///   - userDefined: The tokens that SentencePiece prefers to all others; nil where it is not
+  ///     followed to the last bit.
   init(
     pieces: [(text: [UInt8], value: Int32)], scores: [Double], unknown: Int32, lowest: Double,
-    byteIDs: [Int32]
+    byteIDs: [Int32], userDefined: [Int]? = nil
   ) {
+    var scores = scores
+    // As of its version 0.2.3; 0.2.0 gave every one of them -0.1.
+    let isUserDefined = Set(userDefined ?? [])
+    for piece in pieces where isUserDefined.contains(Int(piece.value)) {
+      scores[Int(piece.value)] = Double(Float(0.1 * Double(piece.text.count - 1)))
+    }
     trie = ByteTrie(pieces)
     (self.scores, self.unknown, self.byteIDs) = (scores, unknown, byteIDs)
+    isSingle = userDefined != nil
     // SentencePiece's penalty: far below any path of pieces.
-    unknownScore = lowest - 10
+    unknownScore = isSingle ? Double(Float(lowest) - 10) : lowest - 10
   }
 
   /// Appends the tokens of `text`.
@@ -60,6 +71,7 @@ struct UnigramModel: Sendable {
       let score = nodes[start].score
       var coversScalar = false
       func reach(_ end: Int, _ candidate: Double, _ id: Int32) {
+        let candidate = rounded(candidate)
         if nodes[end].start < 0 || candidate > nodes[end].score {
           nodes[end] = Node(score: candidate, start: Int32(start), id: id)
         }
@@ -78,9 +90,12 @@ struct UnigramModel: Sendable {
     }
   }
 
+  @inline(__always)
+  private func rounded(_ score: Double) -> Double { isSingle ? Double(Float(score)) : score }
+
   /// In reverse, as all is.
   private func addUnknown(_ text: Bytes, _ output: inout [Int]) {
-    if let (id, end) = trie.longest(text, from: 0), end == text.count {
+    if !isSingle, let (id, end) = trie.longest(text, from: 0), end == text.count {
       output.append(Int(id))
     } else if !byteIDs.isEmpty, text.allSatisfy({ byteIDs[Int($0)] >= 0 }) {
       for byte in text.reversed() { output.append(Int(byteIDs[Int(byte)])) }

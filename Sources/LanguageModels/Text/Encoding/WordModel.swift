@@ -20,17 +20,22 @@ struct WordModel: Sendable {
     switch description.model {
     case .bytePairs(let pairs):
       let merges = try Self.merges(pairs, description, index)
+      let frozen = pairs.followsSentencePiece ? description.ids(of: .userDefined) : []
       cutsAtMarker =
         !pairs.isByteLevel && !pairs.keepsWholeWords && index["▁"] != nil
         && !merges.contains { Self.crosses(tokens[$0.left], tokens[$0.right]) }
-      kind = .bytePairs(try Self.bytePairs(pairs, merges, description, index))
+        && !frozen.contains { Self.crossesInside(tokens[$0]) }
+      kind = .bytePairs(try Self.bytePairs(pairs, merges, frozen, description, index))
     case .unigram(let unigram):
       let pieces = tokens.indices.filter {
         unigram.readsSpecial || description.types[$0] == .normal
           || description.types[$0] == .userDefined
       }
       try Self.checkLength(tokens, pieces)
-      cutsAtMarker = !pieces.contains { Self.crossesInside(tokens[$0]) } && index["▁"] != nil
+      // How SentencePiece rounds a sum depends on all that comes before.
+      cutsAtMarker =
+        !unigram.followsSentencePiece && index["▁"] != nil
+        && !pieces.contains { Self.crossesInside(tokens[$0]) }
       kind = .unigram(try Self.unigram(unigram, pieces, description, index))
     case .wordPiece(let prefix, let unknown, let longestWord):
       cutsAtMarker = false
@@ -65,7 +70,12 @@ extension WordModel {
         list.append(try MergeTable.merge(parts, rank, index))
       }
       return list
-    case .scores(let scores): return try merges(by: scores, description, index)
+    case .scores(let scores):
+      let merges = try merges(by: scores, description, index)
+      guard pairs.followsSentencePiece else { return merges }
+      return merges.filter {
+        ![$0.left, $0.right, $0.result].contains { description.types[$0] == .userDefined }
+      }
     }
   }
 
@@ -111,7 +121,7 @@ extension WordModel {
   }
 
   private static func bytePairs(
-    _ pairs: TokenizerDescription.BytePairs, _ merges: [MergeTable.Merge],
+    _ pairs: TokenizerDescription.BytePairs, _ merges: [MergeTable.Merge], _ frozen: [Int],
     _ description: TokenizerDescription, _ index: TokenIndex
   ) throws(TokenizerError) -> BPEModel {
     try check(pairs.unknown, description.tokens.count)
@@ -119,12 +129,15 @@ extension WordModel {
       if pairs.isByteLevel {
         ByteAlphabet.scalars.map { index[String($0)].map(Int32.init) ?? -1 }
       } else if pairs.fallsBackToBytes { Self.byteIDs(index) } else { [] }
+    let unused = pairs.followsSentencePiece ? description.ids(of: .unused) : []
     return BPEModel(
-      alphabet: pairs.isByteLevel ? .bytes : .scalars, merges: MergeTable(merges),
+      alphabet: pairs.isByteLevel ? .bytes : .scalars,
+      merges: MergeTable(merges, unused: Set(unused.map { Int32($0) })),
       byteIDs: byteIDs, unknown: pairs.unknown.map { Int32($0) },
       fusesUnknown: pairs.fusesUnknown,
       index: pairs.isByteLevel ? Self.rawIndex(description) : index,
-      keepsWholeWords: pairs.keepsWholeWords)
+      keepsWholeWords: pairs.keepsWholeWords,
+      frozen: ByteTrie(frozen.map { (Array(description.tokens[$0].utf8), Int32($0)) }))
   }
 
   /// Normal tokens by the bytes that they stand for.
@@ -146,7 +159,8 @@ extension WordModel {
       pieces: pieces.map { (Array(description.tokens[$0].utf8), Int32($0)) },
       scores: unigram.scores, unknown: Int32(unigram.unknown),
       lowest: rated.map { unigram.scores[$0] }.min() ?? 0,
-      byteIDs: unigram.fallsBackToBytes ? byteIDs(index) : [])
+      byteIDs: unigram.fallsBackToBytes ? byteIDs(index) : [],
+      userDefined: unigram.followsSentencePiece ? description.ids(of: .userDefined) : nil)
   }
 
   /// The tokens `<0x00>` to `<0xFF>`.

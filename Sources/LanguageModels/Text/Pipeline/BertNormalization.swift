@@ -70,7 +70,7 @@ extension Unicode.Scalar {
   fileprivate var isOldAccent: Bool {
     switch value {
     case ..<0x300, 0x1885, 0x1886, 0xA9BD, 0x111C9: false
-    case 0x1734: true
+    case 0x1734, 0x1171E: true
     default: isOfUnicode8 { $0 == .nonspacingMark }
     }
   }

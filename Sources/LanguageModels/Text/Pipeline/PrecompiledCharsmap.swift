@@ -99,6 +99,12 @@ struct PrecompiledCharsmap: Sendable {
     }
   }
 
+  /// What the longest prefix of the text from `start` on becomes, and its length; nil where none is
+  /// replaced.
+  func longestPrefix(_ text: Bytes, _ start: Int) -> (text: [UInt8], length: Int)? {
+    matches(text, start, first: false)
+  }
+
   /// The shortest or the longest prefix of the text from `start` on that is replaced.
   private func matches(_ text: Bytes, _ start: Int, first: Bool) -> (text: [UInt8], length: Int)? {
     var found: (value: Int, length: Int)?

@@ -31,7 +31,8 @@ extension TokenizerDescription {
     if spaces.addsPrefix { normalizer.steps.append(.prepend(space)) }
     normalizer.steps.append(.replace(space, WordModel.marker))
     decoding = .pieces(
-      replacing: [("▁", " ")], bytes: fallsBackToBytes, strip: spaces.addsPrefix ? 1 : 0)
+      replacing: [("▁", " ")], bytes: fallsBackToBytes ? .runs : .plainText,
+      strip: .spaces(spaces.addsPrefix ? 1 : 0))
   }
 
   /// Reads a SentencePiece model, `tokenizer.model`.
@@ -67,18 +68,47 @@ extension TokenizerDescription {
     self.init(
       tokens: proto.pieces, types: types, model: .wordPiece(prefix: "", unknown: 0, longestWord: 0))
     let isUnigram = proto.modelType == 1
+    let spaces = SentencePieceSpaces(
+      charsmap: try proto.charsmap(path), removesExtra: proto.removesExtraSpace,
+      addsPrefix: proto.addsSpace)
     readSentencePiece(
       scores: proto.scores, isUnigram: isUnigram, unknown: types.firstIndex(of: .unknown),
-      fallsBackToBytes: proto.fallsBackToBytes,
-      spaces: .init(
-        charsmap: try proto.charsmap(path), removesExtra: proto.removesExtraSpace,
-        addsPrefix: proto.addsSpace))
+      fallsBackToBytes: proto.fallsBackToBytes, spaces: spaces)
+    followSentencePiece(spaces)
     bosID = proto.bosID
     eosIDs = proto.eosID.map { [$0] } ?? []
     if addsBOS ?? !isUnigram, let bosID { prefix = [bosID] }
     if addsEOS ?? isUnigram { suffix = eosIDs }
-    added = tokens.indices.filter { types[$0].isSpecial && !tokens[$0].isEmpty }.map {
-      AddedToken(id: $0, text: Array(tokens[$0].utf8), isSpecial: types[$0] != .userDefined)
+    // User-defined tokens are found in the normalised text, by the model itself.
+    added = tokens.indices.filter {
+      [.control, .unknown].contains(types[$0]) && !tokens[$0].isEmpty
+    }.map { AddedToken(id: $0, text: Array(tokens[$0].utf8), isSpecial: true) }
+  }
+
+  /// Takes SentencePiece itself for the truth, in everything that llama.cpp, the measure for GGUF
+  /// files, does in another way.
+  private mutating func followSentencePiece(_ spaces: SentencePieceSpaces) {
+    let userDefined = tokens.indices.filter { types[$0] == .userDefined }
+    normalizer.steps = [
+      .sentencePiece(
+        SentencePieceNormalization(
+          charsmap: spaces.charsmap,
+          userDefined: ByteTrie(userDefined.map { (Array(tokens[$0].utf8), Int32($0)) }),
+          removesExtra: spaces.removesExtra, addsPrefix: spaces.addsPrefix))
+    ]
+    if case .pieces(let replacing, let bytes, let strip) = decoding {
+      decoding = .pieces(
+        replacing: replacing, bytes: bytes == .runs ? .single : bytes,
+        strip: spaces.removesExtra ? .onePerToken : strip)
+    }
+    switch model {
+    case .bytePairs(var pairs):
+      pairs.followsSentencePiece = true
+      model = .bytePairs(pairs)
+    case .unigram(var unigram):
+      unigram.followsSentencePiece = true
+      model = .unigram(unigram)
+    case .wordPiece: break
     }
   }
 }

@@ -19,7 +19,8 @@ extension TokenizerJSON {
 
   /// Replace, ByteFallback, Fuse and Strip, in this order, each where there is need.
   private func pieces(_ steps: [JSONValue]) throws -> Decoding {
-    var (replacing, bytes, strip, stage) = ([(String, String)](), false, 0, 0)
+    var replacing: [(String, String)] = []
+    var (bytes, strip, stage) = (Decoding.ByteTokens.plainText, 0, 0)
     for (index, step) in steps.enumerated() {
       let field = "decoder.decoders[\(index)]"
       let type = step["type"]?.string ?? ""
@@ -37,14 +38,14 @@ extension TokenizerJSON {
           throw unsupported(field + ".pattern", step["pattern"]?["Regex"] ?? step["pattern"])
         }
         replacing.append((old, try text(step, "content", field)))
-      case "ByteFallback": bytes = true
+      case "ByteFallback": bytes = .runs
       case "Strip":
         strip = try stripped(
           step, field, isFused: steps[..<index].contains { $0["type"]?.string == "Fuse" })
       default: break
       }
     }
-    return .pieces(replacing: replacing, bytes: bytes, strip: strip)
+    return .pieces(replacing: replacing, bytes: bytes, strip: .spaces(strip))
   }
 
   private func stripped(_ step: JSONValue, _ field: String, isFused: Bool) throws -> Int {
