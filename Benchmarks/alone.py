@@ -84,8 +84,9 @@ def start(session) -> None:
     if session.options.program:
         times = [help_seconds(session) for _ in range(11)]
         remember_start(session, "plumbline --help", times, works.HELP_SECONDS)
-    precision = session.options.file_precision
+    own = {"ours": session.options.file_precision}
     for name in session.team.commands:
+        precision = own.get(name, FP32)
         count = 5 if name == "ours" else 1
         times = [ready_seconds(session, name, precision) for _ in range(count)]
         bar = works.READY_SECONDS if name == "ours" else None

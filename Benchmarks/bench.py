@@ -171,7 +171,12 @@ def measured(options, judges_bf16: bool) -> Session:
         # Beside the weights, for room: the logits of one comparison are 200 MB.
         with tempfile.TemporaryDirectory(dir=data) as scratch:
             session = Session(team, data, Path(scratch), options, judges_bf16)
-            session.run()
+            try:
+                session.run()
+            except Exception as trouble:  # what was measured before is not to be lost
+                session.trouble = trouble
+                if not isinstance(trouble, Trouble):
+                    traceback.print_exc()
     finally:
         team.close()
     return session
@@ -200,6 +205,9 @@ def main() -> int:
     print(text)
     if options.json:
         save(session, options.json, text)
+    if session.trouble:
+        print(f"bench: {session.trouble} (the rest was not measured)", file=sys.stderr)
+        return 2
     short = report.shortcomings(session)
     for title in short:
         print(f"falls short: {title}", file=sys.stderr)

@@ -9,9 +9,10 @@
 #include <bit>
 #include <cstdint>
 #include <cstdlib>
+#include <iterator>
+#include <map>
 #include <mutex>
 #include <new>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -82,8 +83,6 @@ class Pool : public mlx::core::allocator::Allocator {
     const size_t bytes = *reinterpret_cast<const size_t *>(block);
     std::lock_guard lock(mutex_);
     active_ -= bytes;
-    if (bytes > limit_) return give_back(block, bytes);
-    if (kept_ + bytes > limit_) drop();
     kept_ += bytes;
     spare_[bytes].push_back(block);
   }
@@ -102,12 +101,14 @@ class Pool : public mlx::core::allocator::Allocator {
   }
   void limit(size_t bytes) {
     std::lock_guard lock(mutex_);
-    limit_ = bytes;
-    if (kept_ > limit_) drop();
+    slack_ = bytes;
+    most_ = active_;
+    shrink();
   }
   void clear() {
     std::lock_guard lock(mutex_);
-    drop();
+    most_ = 0;
+    while (drop_largest()) {}
   }
 
  private:
@@ -122,12 +123,14 @@ class Pool : public mlx::core::allocator::Allocator {
       std::lock_guard lock(mutex_);
       active_ += bytes;
       peak_ = std::max(peak_, active_);
+      most_ = std::max(most_, active_);
       if (auto found = spare_.find(bytes); found != spare_.end() && !found->second.empty()) {
         auto *block = found->second.back();
         found->second.pop_back();
         kept_ -= bytes;
         return static_cast<char *>(block);
       }
+      shrink();
     }
     void *block = try_aligned(bytes);
     if (!block) {
@@ -141,16 +144,31 @@ class Pool : public mlx::core::allocator::Allocator {
     throw std::bad_alloc();
   }
 
-  void drop() {
-    for (auto &[bytes, blocks] : spare_)
-      for (auto *block : blocks) give_back(block, bytes);
-    spare_.clear();
-    kept_ = 0;
+  /// Gives back what is kept beyond what was once in use at a time: steps that need the same again find
+  /// it, and a program takes hardly more than it would without.
+  void shrink() {
+    while (active_ + kept_ > most_ + slack_ && drop_largest()) {}
+  }
+
+  /// False where nothing is kept.
+  bool drop_largest() {
+    while (!spare_.empty()) {
+      auto last = std::prev(spare_.end());
+      if (last->second.empty()) {
+        spare_.erase(last);
+        continue;
+      }
+      give_back(last->second.back(), last->first);
+      last->second.pop_back();
+      kept_ -= last->first;
+      return true;
+    }
+    return false;
   }
 
   std::mutex mutex_;
-  std::unordered_map<size_t, std::vector<void *>> spare_;
-  size_t active_ = 0, peak_ = 0, kept_ = 0, limit_ = size_t(64) << 20;
+  std::map<size_t, std::vector<void *>> spare_;
+  size_t active_ = 0, peak_ = 0, kept_ = 0, most_ = 0, slack_ = size_t(64) << 20;
 };
 
 /// Never destroyed: arrays in static variables may outlive any order of destruction.

@@ -69,20 +69,21 @@ private enum FamilyFixture {
     }
   }
 
-  @Test(arguments: FamilyFixture.folders.filter { $0 != "bert" }) @TensorActor
+  @Test(arguments: FamilyFixture.folders.filter { $0 != "bert" }, [false, true]) @TensorActor
   func `with a cache and in a batch, a family computes what it does without`(
-    _ name: String
+    _ name: String, _ isAdapted: Bool
   ) throws {
     let model = try LanguageModel(path: FamilyFixture.path(name))
+    let adapter = isAdapted ? drawnAdapter(for: model.configuration) : nil
     let ids = try FamilyFixture.ids(name)
     // Of two lengths, so that rows of the cache alternate; together longer than any window.
     let prompts = [Array(ids.prefix(9)), Array(ids.prefix(14))]
     var options = GenerationOptions(maxTokens: 12)
     options.stopsAtEnd = false
-    let texts = try model.generate(prompts, options: options)
+    let texts = try model.generate(prompts, options: options, adapter: adapter)
     for (prompt, text) in zip(prompts, texts) {
       let all = prompt + text.ids
-      let logits = try #require(try model.forward(TokenBatch([all])).logits)
+      let logits = try #require(try model.forward(TokenBatch([all]), adapter: adapter).logits)
       let index = Tensor(all.dropFirst().map(Int32.init), shape: [all.count - 1, 1])
       let logprobs = try logits.logSoftmax().slice(0..<all.count - 1)
         .takeAlongAxis(index, axis: 1).floats()
@@ -93,21 +94,29 @@ private enum FamilyFixture {
     }
   }
 
+  /// Every layer's, large enough to change what follows.
+  @TensorActor private func drawnAdapter(for model: ModelConfiguration) -> AdapterWeights {
+    var key = RandomKey(seed: 9)
+    let configuration = LoRAConfiguration(rank: 2, alpha: 3)
+    return AdapterWeights(
+      configuration,
+      parameters: ParameterTree(
+        configuration.shapes(for: model).map {
+          ($0.path, (key.uniform($0.shape) - 0.5) * 0.2)
+        }))
+  }
+
   @Test(arguments: FamilyFixture.folders.filter { $0 != "bert" }) @TensorActor
   func `gradients with respect to an adapter are those of finite differences`(
     _ name: String
   ) throws {
     let model = try LanguageModel(path: FamilyFixture.path(name))
     let ids = Array(try FamilyFixture.ids(name).prefix(16))
-    var key = RandomKey(seed: 9)
-    let configuration = LoRAConfiguration(rank: 2, alpha: 2)
-    let parameters = ParameterTree(
-      configuration.shapes(for: model.configuration).map {
-        ($0.path, (key.uniform($0.shape) - 0.5) * 0.2)
-      })
+    let drawn = drawnAdapter(for: model.configuration)
+    let parameters = drawn.parameters
     func loss(_ parameters: ParameterTree) throws -> Tensor {
-      let adapter = AdapterWeights(configuration, parameters: parameters)
-      let output = try model.forward(TokenBatch([ids]), logits: .none, adapter: adapter)
+      let output = try model.forward(
+        TokenBatch([ids]), logits: .none, adapter: drawn.replacing(parameters))
       return try model.crossEntropy(
         output.finalNorm.slice(0..<ids.count - 1), targets: Array(ids.dropFirst()),
         differentiable: true

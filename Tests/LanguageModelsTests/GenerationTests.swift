@@ -146,4 +146,28 @@ import Testing
     expectError(
       largestDifference(found.logprobs, expected.logprobs), within: 3e-4, "quantised products")
   }
+
+  /// Ten sequences are more than blocks are multiplied with as integers: they go through bf16.
+  @Test @TensorActor
+  func `many sequences with the file's weights are as exact as in bf16`() throws {
+    let exact = try LoadedModel.float32()
+    let model = try LanguageModel(path: exact.path, precision: .quantized)
+    let rounded = try LanguageModel(path: exact.path, precision: .bfloat16)
+    let prompts = (0..<10).map { exact.tokenizer.encode("Number \($0) is a") }
+    var options = GenerationOptions(maxTokens: 6)
+    options.stopsAtEnd = false
+    func error(of model: LanguageModel) throws -> Double {
+      let texts = try model.generate(prompts, options: options)
+      return try zip(prompts, texts).map { prompt, text in
+        let all = prompt + text.ids
+        let logits = try exact.logits(TokenBatch([all])).logSoftmax()
+        let index = Tensor(all.dropFirst().map(Int32.init), shape: [all.count - 1, 1])
+        let logprobs = try logits.slice(0..<all.count - 1).takeAlongAxis(index, axis: 1).floats()
+        return largestDifference(text.logprobs, Array(logprobs.suffix(6)))
+      }.max() ?? .infinity
+    }
+    expectError(
+      try error(of: model), within: 1.5 * (try error(of: rounded)), "log-probabilities of ten texts"
+    )
+  }
 }

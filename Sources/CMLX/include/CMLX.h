@@ -111,6 +111,8 @@ bool cmlx_aligns_arrays(void);
 size_t cmlx_active_memory(void);
 size_t cmlx_peak_memory(void);
 void cmlx_reset_peak_memory(void);
+/// Freed memory is kept for reuse as long as it and what is in use do not exceed what was once in use, from
+/// now on, by more than this.
 void cmlx_set_cache_limit(size_t bytes);
 void cmlx_clear_cache(void);
 
