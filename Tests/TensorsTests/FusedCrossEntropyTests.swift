@@ -3,7 +3,7 @@ import Testing
 
 @Suite struct FusedCrossEntropyTests {
   /// Chunks hold 4,096 rows: less than one, exactly two, and two and a rest of five.
-  @Test(arguments: [(5, 24, 37), (3, 17, 8192), (6, 33, 8197)]) @TensorActor
+  @Test(arguments: [(5, 24, 37), (3, 17, 8192), (6, 33, 8197), (1030, 24, 37)]) @TensorActor
   func `cross-entropy in chunks is the negative log-softmax of the targets`(
     tokens: Int, width: Int, vocabulary: Int
   ) throws {

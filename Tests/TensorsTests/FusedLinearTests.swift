@@ -159,7 +159,7 @@ private func layer(
   }
 
   /// 4,099 rows make two packed blocks, the second of three rows.
-  @Test(arguments: [(1, 64, 48), (7, 13, 5), (33, 576, 4099), (129, 65, 31), (1030, 24, 40)]) @TensorActor
+  @Test(arguments: [(1, 64, 48), (7, 13, 5), (33, 576, 4099), (129, 65, 31)]) @TensorActor
   func `a packed product is the fp32 product of operands rounded to bf16`(
     tokens: Int, input: Int, output: Int
   ) throws {
