@@ -32,6 +32,19 @@ import Testing
     }
   }
 
+  /// The result takes the gate's memory where nobody else holds it.
+  @Test @TensorActor
+  func `a gate that somebody holds stays what it was`() throws {
+    var key = RandomKey(seed: 4)
+    let (x, up) = (key.normal([64, 40]), key.normal([64, 40]))
+    let held = x * 2
+    let gated = Fused.gated(.silu, gate: held, up: up)
+    let passed = Fused.gated(.silu, gate: x * 2, up: up)
+    try Tensor.evaluate([gated, passed, held])
+    #expect(try held.floats() == x.floats().map { $0 * 2 })
+    #expect(try gated.floats() == passed.floats())
+  }
+
   @Test @TensorActor
   func `swiGLU of huge gates neither overflows nor makes NaN`() throws {
     let gate = Tensor([-1e4, -200, -89, 89, 200, 1e4])
