@@ -8,7 +8,6 @@
 
 extern "C" {
 void GOMP_parallel(void (*)(void *), void *, unsigned, unsigned);
-void GOMP_barrier(void);
 int omp_get_max_threads(void);
 int omp_get_num_threads(void);
 int omp_get_thread_num(void);
@@ -17,8 +16,7 @@ int omp_get_num_procs(void);
 
 namespace cmlx {
 
-/// Calls `body(thread, threads)` on every thread of the team at once; `GOMP_barrier` lets them wait for
-/// each other.
+/// Calls `body(thread, threads)` on every thread of the team at once.
 template <typename Body>
 void together(Body body) {
   GOMP_parallel(

@@ -316,7 +316,8 @@ cmlx_array *cmlx_rope(const cmlx_array *x, const cmlx_array *cosine, const cmlx_
   });
 }
 
-bool cmlx_summarise_rows(const cmlx_array *logits, int32_t *best, float *log_sum) {
+bool cmlx_summarise_rows(
+    const cmlx_array *logits, int32_t *best, float *highest, float *log_sum) {
   return guarded(false, [&] {
     auto a = operand("summarise", logits->value);
     require(a.ndim() == 2 && a.shape(1) > 0, "summarise", {a});
@@ -326,6 +327,7 @@ bool cmlx_summarise_rows(const cmlx_array *logits, int32_t *best, float *log_sum
       for (size_t i = begin; i < end; ++i) {
         const float *row = in(a) + i * n, top = kernels::maximum(row, n);
         best[i] = int32_t(std::find(row, row + n, top) - row);
+        highest[i] = top;
         log_sum[i] = kernels::log_sum_exp(row, top, n);
       }
     });

@@ -197,22 +197,23 @@ package enum Fused {
       "attention", q, k, v, visible.table)
   }
 
-  /// For each row of `logits` `[rows, columns]` the first index of its maximum and log Σ exp in
-  /// nats; evaluates the tensor.
+  /// For each row of `logits` `[rows, columns]` the first index of its maximum, that maximum, and
+  /// log Σ exp in nats; evaluates the tensor.
   ///
   /// - Throws: ``TensorError`` when the computation behind the logits fails.
   package static func rowSummaries(
     _ logits: Tensor
-  ) throws(TensorError) -> (best: [Int32], logSumExp: [Float]) {
+  ) throws(TensorError) -> (best: [Int32], highest: [Float], logSumExp: [Float]) {
     var best = [Int32](repeating: 0, count: logits.shape[0])
-    var sums = [Float](repeating: 0, count: logits.shape[0])
+    var highest = [Float](repeating: 0, count: logits.shape[0])
+    var sums = highest
     let done = withExtendedLifetime(logits) {
-      cmlx_summarise_rows(logits.pointer, &best, &sums)
+      cmlx_summarise_rows(logits.pointer, &best, &highest, &sums)
     }
     guard done else {
       throw .failed(operation: "rowSummaries", message: TensorError.lastMessage)
     }
-    return (best, sums)
+    return (best, highest, sums)
   }
 
   /// The loss of a language model's head, softmax(h Uᵀ), whose logits exist for a chunk of the

@@ -175,9 +175,10 @@ cmlx_array *cmlx_attention(
 /// Whether every range of `ranges` lies within `keys` rows; attention itself does not check, so that
 /// one table serves all layers.
 bool cmlx_check_ranges(const cmlx_array *ranges, int keys);
-/// For every row of `logits` `[rows, columns]`: the first index of its maximum, and log Σ exp in
-/// nats. Evaluates the tensor; both outputs have room for `rows` values.
-bool cmlx_summarise_rows(const cmlx_array *logits, int32_t *best, float *log_sum);
+/// For every row of `logits` `[rows, columns]`: the first index of its maximum, that maximum, and
+/// log Σ exp in nats. Evaluates the tensor; the outputs have room for `rows` values.
+bool cmlx_summarise_rows(
+    const cmlx_array *logits, int32_t *best, float *highest, float *log_sum);
 /// Negative log-likelihood in nats `[tokens]` of `targets` under softmax(h Uᵀ), U `[vocabulary,
 /// d]` frozen, worked through in vocabulary chunks. `with_gradient` also prepares dh in the same
 /// pass. `target_rows` `[tokens, d]` are the targets' rows of U, which may be null itself where

@@ -90,8 +90,12 @@ struct BatchDecoder {
     _ logits: Tensor, _ running: [Int]
   ) throws -> [(id: Int, logprob: Float)] {
     let summary = try Fused.rowSummaries(logits)
-    let ids =
-      options.temperature == 0 ? summary.best.map(Int.init) : try sample(logits, running)
+    if options.temperature == 0 {
+      return running.indices.map {
+        (Int(summary.best[$0]), summary.highest[$0] - summary.logSumExp[$0])
+      }
+    }
+    let ids = try sample(logits, running)
     let index = Tensor(ids.map(Int32.init), shape: [running.count, 1])
     let picked = try logits.takeAlongAxis(index, axis: 1).floats()
     return running.indices.map { (ids[$0], picked[$0] - summary.logSumExp[$0]) }
