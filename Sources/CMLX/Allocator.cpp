@@ -168,7 +168,7 @@ class Pool : public mlx::core::allocator::Allocator {
 
   std::mutex mutex_;
   std::map<size_t, std::vector<void *>> spare_;
-  size_t active_ = 0, peak_ = 0, kept_ = 0, most_ = 0, slack_ = size_t(64) << 20;
+  size_t active_ = 0, peak_ = 0, kept_ = 0, most_ = 0, slack_ = size_t(32) << 20;
 };
 
 /// Never destroyed: arrays in static variables may outlive any order of destruction.

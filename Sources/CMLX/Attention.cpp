@@ -124,17 +124,21 @@ struct Panel {
   size_t count = 0, d = 0;
   std::vector<float> plain, turned;
 
-  void gather(const float *x, const std::vector<int> &rows, size_t stride, size_t width) {
+  /// Only in the forms that are used.
+  void gather(
+      const float *x, const std::vector<int> &rows, size_t stride, size_t width, bool as_is,
+      bool transposed) {
     count = rows.size();
     d = width;
-    plain.resize(std::max(plain.size(), count * d));
-    turned.resize(std::max(turned.size(), count * d));
+    if (as_is) plain.resize(std::max(plain.size(), count * d));
+    if (transposed) turned.resize(std::max(turned.size(), count * d));
     for (size_t from = 0; from < count; from += chunk) {
       const size_t n = std::min(chunk, count - from);
       float *t = turned.data() + from * d;
       for (size_t j = 0; j < n; ++j) {
         const float *row = x + size_t(rows[from + j]) * stride;
-        std::copy_n(row, d, plain.data() + (from + j) * d);
+        if (as_is) std::copy_n(row, d, plain.data() + (from + j) * d);
+        if (!transposed) continue;
         for (size_t i = 0; i < d; ++i) t[i * n + j] = row[i];
       }
     }
@@ -233,8 +237,8 @@ class AttentionGrad : public Fused {
     const size_t n = block.rows.size(), d = s.d_head, wide = s.heads * d;
     const size_t at = block.begin * wide + h * d, kv = s.kv_head(h) * d;
     const float *q = in(in_[0]) + at, *dz = in(in_[6]) + at;
-    scratch.k.gather(in(in_[1]) + kv, block.rows, s.stride(), d);
-    scratch.v.gather(in(in_[2]) + kv, block.rows, s.stride(), d);
+    scratch.k.gather(in(in_[1]) + kv, block.rows, s.stride(), d, true, true);
+    scratch.v.gather(in(in_[2]) + kv, block.rows, s.stride(), d, false, true);
     score(block, s, q, scratch);
     // The log sums are an input here, and only read.
     normalise(
@@ -339,8 +343,8 @@ class Attention : public Fused {
       float scale, Scratch &scratch) {
     const size_t d = s.d_head, wide = s.heads * d;
     const size_t group = s.heads / s.kv_heads;
-    scratch.k.gather(in(in_[1]) + kv * d, block.rows, s.stride(), d);
-    scratch.v.gather(in(in_[2]) + kv * d, block.rows, s.stride(), d);
+    scratch.k.gather(in(in_[1]) + kv * d, block.rows, s.stride(), d, false, true);
+    scratch.v.gather(in(in_[2]) + kv * d, block.rows, s.stride(), d, true, false);
     for (size_t h = kv * group; h < (kv + 1) * group; ++h) {
       const size_t at = block.begin * wide + h * d;
       score(block, s, in(in_[0]) + at, scratch);

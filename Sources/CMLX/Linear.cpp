@@ -32,7 +32,11 @@ bool suffices(const Packed &packed) { return packed && packed->has_backward(); }
 void base_product(const float *x, const float *w, const Packed &packed, int64_t m, int64_t n,
                   int64_t k, float *y) {
   if (!packed) return sgemm(false, true, m, n, k, 1, x, k, w, k, 0, y, n);
-  packed->forward(rounded(*packed, x, m, k), 0, n, y, n);
+  // Some rows at a time, so that what is rounded of x stays small; which does not change a row.
+  constexpr int64_t at_once = 1024;
+  for (int64_t i = 0; i < m; i += at_once)
+    packed->forward(
+        rounded(*packed, x + i * k, std::min(at_once, m - i), k), 0, n, y + i * n, n);
 }
 
 /// dx = dy W, block by block of W's rows: what is rounded of dy then stays small.
@@ -167,7 +171,7 @@ class CrossEntropy : public Fused {
 
  private:
   /// Rows whose logits for a chunk of the vocabulary exist at a time.
-  static constexpr int64_t rows_at_once = 512;
+  static constexpr int64_t rows_at_once = 256;
 
   struct Head {
     const Packed &packed;

@@ -59,6 +59,6 @@ package enum Processor {
   package static func resetPeakMemory() { cmlx_reset_peak_memory() }
 
   /// Bounds the freed memory that is kept for reuse beyond what tensors once took at a time, from now on;
-  /// 64 MB unless told.
+  /// 32 MB unless told.
   package static func limitCache(bytes: Int) { cmlx_set_cache_limit(bytes) }
 }
