@@ -31,6 +31,7 @@ class Session:
         self.rates, self.memory, self.lengths, self.starts = {}, [], [], []
         self.bandwidth, self.raw = None, {}
         self.trouble: Exception | None = None
+        self.versions: dict = {}
         self.began, self.nominal_done = time.perf_counter(), 0.0
         self.groups = [g for g in works.groups(options.file_precision) if g.name in options.only]
         self.others = [name for name in OTHER_SECONDS if name in options.only]

@@ -122,12 +122,12 @@ class Pool : public mlx::core::allocator::Allocator {
     {
       std::lock_guard lock(mutex_);
       active_ += bytes;
-      peak_ = std::max(peak_, active_);
       most_ = std::max(most_, active_);
       if (auto found = spare_.find(bytes); found != spare_.end() && !found->second.empty()) {
         auto *block = found->second.back();
         found->second.pop_back();
         kept_ -= bytes;
+        peak_ = std::max(peak_, active_);
         return static_cast<char *>(block);
       }
       shrink();
@@ -138,8 +138,11 @@ class Pool : public mlx::core::allocator::Allocator {
       clear();
       block = try_aligned(bytes);
     }
-    if (block) return static_cast<char *>(block);
     std::lock_guard lock(mutex_);
+    if (block) {
+      peak_ = std::max(peak_, active_);
+      return static_cast<char *>(block);
+    }
     active_ -= bytes;
     throw std::bad_alloc();
   }

@@ -115,6 +115,9 @@ struct Weight {
 struct cmlx_decoder {
   std::vector<int> widths;
   std::vector<Operation> operations;
+  /// How many views and layers the operations refer to, and what a row of a layer's cache holds.
+  int views = 0;
+  std::vector<int> cache_widths;
 
   // What a run needs is kept for the next.
   Registers registers;
@@ -183,7 +186,7 @@ mx::array evaluated(const char *operation, const mx::array &a) {
 /// A cache, some rows of which are to be written in place.
 float *rows_of(const cmlx_array *cache, const std::vector<size_t> &rows) {
   const auto &a = cache->value;
-  if (a.dtype() != mx::float32 || a.ndim() != 3 || !a.flags().row_contiguous ||
+  if (rows.empty() || a.dtype() != mx::float32 || a.ndim() != 3 || !a.flags().row_contiguous ||
       a.data_size() != a.size() ||
       *std::max_element(rows.begin(), rows.end()) >= size_t(a.shape(0)))
     throw std::invalid_argument("decoder: expected a cache with room, found " + text(a));
@@ -266,7 +269,7 @@ void cmlx_decoder::prepare(size_t tokens) {
         }
       }
       schedule.push_back(o);
-      if (o.weight) schedule.back().reads[0] = rounding_place(o.reads[0], o.weight->form(m));
+      if (o.weight) schedule.back().reads.push_back(rounding_place(o.reads[0], o.weight->form(m)));
       // What was rounded of a register holds until it is written to.
       std::erase_if(rounded, [&](int place) {
         return meet(o.writes, {(place - 1000) / 4});
@@ -293,7 +296,9 @@ void cmlx_decoder::run(const Step &step) {
 
 extern "C" {
 
-cmlx_decoder *cmlx_decoder_new(void) { return new cmlx_decoder; }
+cmlx_decoder *cmlx_decoder_new(void) {
+  return guarded<cmlx_decoder *>(nullptr, [] { return new cmlx_decoder; });
+}
 void cmlx_decoder_free(cmlx_decoder *decoder) { delete decoder; }
 
 int cmlx_decoder_register(cmlx_decoder *decoder, int width) {
@@ -361,6 +366,9 @@ bool cmlx_decoder_attend(
         decoder->width(v) != decoder->width(k) || decoder->width(to) != decoder->width(q) ||
         a.heads % a.kv_heads != 0)
       throw std::invalid_argument("decoder attention: the heads do not fill the registers");
+    decoder->views = std::max(decoder->views, a.view + 1);
+    if (decoder->cache_widths.size() <= size_t(a.layer)) decoder->cache_widths.resize(a.layer + 1);
+    decoder->cache_widths[a.layer] = a.kv_heads * a.d_head;
     decoder->add(turning(q, k, v, a));
     decoder->add(attending(q, to, a));
     return true;
@@ -411,6 +419,14 @@ cmlx_array *cmlx_decoder_run(
     const auto input = evaluated("decoder", x->value);
     require(
         input.ndim() == 2 && input.shape(1) == decoder->width(0), "decoder", {input});
+    if (view_count < decoder->views || layers != int(decoder->cache_widths.size()))
+      throw std::invalid_argument("decoder: expected a view and a cache for every layer");
+    for (int i = 0; i < layers; ++i)
+      for (auto *cache : {keys[i], values[i]})
+        require(
+            cache->value.ndim() == 3 &&
+                cache->value.shape(1) * cache->value.shape(2) == decoder->cache_widths[i],
+            "decoder", {cache->value});
     const size_t tokens = input.shape(0);
     Step step{tokens, {rows, rows + tokens}, {}, {}, {}};
     std::vector<mx::array> kept;
@@ -418,6 +434,9 @@ cmlx_array *cmlx_decoder_run(
       const auto &view = views[i];
       auto ranges = operand("decoder", view.ranges->value, mx::int32);
       mx::eval(ranges);
+      require(
+          ranges.ndim() == 3 && ranges.shape(2) == 3 && ranges.shape(0) == int(tokens), "decoder",
+          {ranges});
       Step::View made{nullptr, nullptr, 0, std::vector<std::vector<int>>(tokens)};
       if (view.cosine) {
         for (auto *angles : {view.cosine, view.sine})

@@ -486,11 +486,12 @@ void MultiplyPanels(const PanelProduct &p) {
 }
 
 void RoundBlock(const float *x, int8_t *parts, float &scale, int32_t &sum) {
-  const D d;
-  const size_t lanes = hn::Lanes(d) < 32 ? hn::Lanes(d) : 32;
+  const hn::CappedTag<float, 32> d;
+  using Numbers = hn::Vec<decltype(d)>;
+  const size_t lanes = hn::Lanes(d);
   auto top = hn::Zero(d), wrong = hn::Zero(d);
   for (size_t i = 0; i < 32; i += lanes) {
-    const V a = hn::LoadU(d, x + i);
+    const Numbers a = hn::LoadU(d, x + i);
     top = hn::Max(top, hn::Abs(a));
     wrong = hn::MulAdd(a, hn::Zero(d), wrong);
   }
@@ -499,11 +500,11 @@ void RoundBlock(const float *x, int8_t *parts, float &scale, int32_t &sum) {
   const float largest = hn::GetLane(hn::MaxOfLanes(d, top));
   scale = largest / most;
   // What is smaller than this could not be divided by, and is nothing beside any weight.
-  const V inverse = hn::Set(d, largest > 1e-30f ? most / largest : 0);
+  const Numbers inverse = hn::Set(d, largest > 1e-30f ? most / largest : 0);
   // A number that is none, or infinite, has to show in the result.
-  scale += Sum(wrong);
-  const hn::RebindToSigned<D> di;
-  const hn::Rebind<int8_t, D> bytes;
+  scale += hn::GetLane(hn::SumOfLanes(d, wrong));
+  const hn::RebindToSigned<decltype(d)> di;
+  const hn::Rebind<int8_t, decltype(d)> bytes;
   int32_t whole[32];
   auto total = hn::Zero(di);
   for (size_t i = 0; i < 32; i += lanes) {
@@ -517,8 +518,10 @@ void RoundBlock(const float *x, int8_t *parts, float &scale, int32_t &sum) {
     hn::StoreU(hn::DemoteTo(bytes, hn::Sub(rest, hn::ShiftLeft<7>(middle))), bytes, parts + 64 + i);
   }
   hn::StoreU(total, di, whole);
-  sum = 0;
-  for (size_t i = 0; i < lanes; ++i) sum += whole[i];
+  // Of numbers that are none, the integers are anything.
+  uint32_t all = 0;
+  for (size_t i = 0; i < lanes; ++i) all += uint32_t(whole[i]);
+  sum = int32_t(all);
 }
 
 void AdamW(

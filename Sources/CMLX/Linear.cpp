@@ -28,15 +28,22 @@ const Rounded &rounded(
 /// Whether packed weights do for both directions, so that no fp32 copy has to be at hand.
 bool suffices(const Packed &packed) { return packed && packed->has_backward(); }
 
+/// How many of so many rows to take at a time. No part is small, since weights in blocks treat few rows
+/// in another way, and a row's result must not depend on where it stands.
+int64_t rows_of_part(int64_t rows, int64_t usual) {
+  constexpr int64_t small = 16;
+  return rows < usual + small ? rows : usual;
+}
+
 /// y = x Wᵀ
 void base_product(const float *x, const float *w, const Packed &packed, int64_t m, int64_t n,
                   int64_t k, float *y) {
   if (!packed) return sgemm(false, true, m, n, k, 1, x, k, w, k, 0, y, n);
-  // Some rows at a time, so that what is rounded of x stays small; which does not change a row.
-  constexpr int64_t at_once = 1024;
-  for (int64_t i = 0; i < m; i += at_once)
-    packed->forward(
-        rounded(*packed, x + i * k, std::min(at_once, m - i), k), 0, n, y + i * n, n);
+  // Some rows at a time, so that what is rounded of x stays small.
+  for (int64_t i = 0, count; i < m; i += count) {
+    count = rows_of_part(m - i, 1024);
+    packed->forward(rounded(*packed, x + i * k, count, k), 0, n, y + i * n, n);
+  }
 }
 
 /// dx = dy W, block by block of W's rows: what is rounded of dy then stays small.
@@ -151,8 +158,9 @@ class CrossEntropy : public Fused {
           const int64_t m = in_[0].shape(0), d = in_[0].shape(1);
           const Head head{packed, in_.size() == 4 ? in(in_[3]) : nullptr,
                           packed ? packed->rows : in_[3].shape(0), d};
-          for (int64_t begin = 0; begin < m; begin += rows_at_once) {
-            const int64_t count = std::min(rows_at_once, m - begin), at = begin * d;
+          for (int64_t begin = 0, count; begin < m; begin += count) {
+            count = rows_of_part(m - begin, rows_at_once);
+            const int64_t at = begin * d;
             rows_of(
                 head, count, in(in_[0]) + at, in(in_[1]) + at, in_[2].data<int>() + begin,
                 out(out_[0]) + begin, gradient ? out(out_[1]) + at : nullptr);

@@ -210,10 +210,12 @@ Panels::Panels(
 void Panels::prepare(int64_t m, Rounded &rounded) const {
   const size_t blocks = m * (columns / block);
   rounded.rows = m;
-  if (rounded.scales.size() >= blocks) return;
-  rounded.scales.resize(blocks);
-  rounded.sums.resize(blocks);
-  rounded.few.resize(blocks * kernels::round_block_bytes);
+  const auto grow = [](auto &memory, size_t size) {
+    if (memory.size() < size) memory.resize(size);
+  };
+  grow(rounded.scales, blocks);
+  grow(rounded.sums, blocks);
+  grow(rounded.few, blocks * kernels::round_block_bytes);
 }
 
 void Panels::round(const float *x, int64_t begin, int64_t end, Rounded &rounded) const {

@@ -86,8 +86,8 @@ final class MappedFile: @unchecked Sendable {
 
 /// Bytes of a mapped file, which stays mapped as long as this value lives.
 ///
-/// For a holder that outlives a closure, such as an array of another library over the same memory:
-/// it keeps this value beside the pointer, and lets go of both together.
+/// For a holder that outlives a closure: it keeps this value beside the pointer, and lets go of both
+/// together.
 ///
 /// `@unchecked Sendable`: the bytes are mapped read-only, as ``MappedFile`` says.
 package struct MappedBytes: @unchecked Sendable {

@@ -30,8 +30,7 @@ struct BatchDecoder {
   ) throws {
     (self.model, self.adapter, self.options) = (model, adapter, options)
     batch = TokenBatch(prompts)
-    let plan = try DecodePlan(model, adapter: adapter)
-    self.plan = (plan?.mostTokens ?? 0) < prompts.count ? nil : plan
+    plan = try DecodePlan(model, adapter: adapter, sequences: prompts.count)
     let rows = batch.visibleRows()
     sequences = streams.enumerated().map { [batch, model] index, stream in
       Sequence(
@@ -63,7 +62,9 @@ struct BatchDecoder {
 
   private mutating func step(_ running: [Int], _ cache: KeyValueCache) throws -> Tensor {
     let tokens = running.map { sequences[$0].ids.last ?? 0 }
-    let positions = running.map { sequences[$0].position }
+    // One that ended at the longest position that there is rides along on that.
+    let last = model.configuration.contextLength - 1
+    let positions = running.map { min(sequences[$0].position, last) }
     let rows = running.enumerated().map { slot, index in
       plan == nil ? cache.count + slot : ownRow(index)
     }

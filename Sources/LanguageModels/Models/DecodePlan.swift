@@ -8,24 +8,23 @@ struct DecodePlan {
   private let decoder: Decoder
   /// Kinds of blocks that differ in what they see, by their windows.
   private let windows: [Int?]
-  /// Tokens up to which it is the faster way.
-  let mostTokens: Int
 
-  /// fp32 weights are read once a token; a matrix product reads them once for all.
-  private static let fewTokens = 8
+  /// fp32 weights are read once a token here; a matrix product reads them once for all.
+  private static let fewPlain = 8
 
-  /// The plan of a model with an adapter, or nil where an operation is missing for it.
-  init?(_ model: LanguageModel, adapter: AdapterWeights?) throws {
+  /// The plan of a model with an adapter for at most so many sequences, or nil where an operation is
+  /// missing for it or it is the slower way.
+  init?(_ model: LanguageModel, adapter: AdapterWeights?, sequences: Int) throws {
     let c = model.configuration
-    guard c.isCausal, c.hasHead, c.normPlacement != .after, !c.isParallel,
-      c.attentionSoftCap == nil, Family.named(c.family)?.fusedQKV == nil
+    guard sequences <= Self.fewPlain || model.precision.isPacked, c.isCausal, c.hasHead,
+      c.normPlacement != .after, !c.isParallel, c.attentionSoftCap == nil,
+      Family.named(c.family)?.fusedQKV == nil
     else { return nil }
     self.model = model
     decoder = Decoder()
     var windows: [Int?] = []
     for i in 0..<c.nLayers where !windows.contains(c.window(i)) { windows.append(c.window(i)) }
     self.windows = windows
-    mostTokens = model.precision == .float32 ? Self.fewTokens : .max
     var builder = Builder(model: model, adapter: adapter, decoder: decoder, windows: windows)
     guard try builder.build() else { return nil }
   }

@@ -71,12 +71,13 @@ extension ForwardPass {
   }
 }
 
-/// Keys (after rotation) and values of past tokens, one row a token in the order they were computed.
+/// Keys (after rotation) and values of past tokens, one row a token: in the order they were computed, or,
+/// behind the prompts, where a ``DecodePlan`` was told to write them.
 @TensorActor
 package final class KeyValueCache {
   private var keys: [Tensor]
   private var values: [Tensor]
-  /// Rows filled so far.
+  /// Rows filled in order so far.
   package private(set) var count = 0
   /// Rows there is room for.
   package let capacity: Int

@@ -15,6 +15,9 @@ package enum Precision: String, Sendable, Codable, CaseIterable {
   /// others as in ``bfloat16``.
   case quantized
 
+  /// Whether no weight stays in plain fp32.
+  var isPacked: Bool { parts != nil }
+
   /// How many numbers in bf16 a weight is the sum of; nil where it stays fp32.
   fileprivate var parts: Int? {
     switch self {
