@@ -148,9 +148,11 @@ class Pool : public mlx::core::allocator::Allocator {
   }
 
   /// Gives back what is kept beyond what was once in use at a time: steps that need the same again find
-  /// it, and a program takes hardly more than it would without.
+  /// it, and a program takes hardly more than it would without. The half of it more is for one array
+  /// much larger than the rest, such as logits, that would be given back for small ones in every step.
   void shrink() {
-    while (active_ + kept_ > most_ + slack_ && drop_largest()) {}
+    const size_t enough = most_ + (slack_ > 0 ? std::max(slack_, most_ / 2) : 0);
+    while (active_ + kept_ > enough && drop_largest()) {}
   }
 
   /// False where nothing is kept.

@@ -153,34 +153,54 @@ struct Corner {
   bool fits() const { return rows >= pair && columns >= pair; }
 };
 
+CMLX_TILES inline void prefetch(const uint16_t *tiles) {
+  for (int i = 0; i < 2 * side; ++i) _mm_prefetch(tiles + i * depth, _MM_HINT_T0);
+}
+
+/// Adds one step's product of a block of x in two parts with a pair of weight tiles to the sums `left`
+/// and `right`, the smallest products first.
+template <int left, int right>
+CMLX_TILES inline void accumulate_parts(const uint16_t *x, const uint16_t *weights) {
+  _tile_loadd(4, x + tile, 64);
+  _tile_loadd(5, weights, 64);
+  _tile_dpbf16ps(left, 4, 5);
+  _tile_loadd(5, weights + tile, 64);
+  _tile_dpbf16ps(right, 4, 5);
+  _tile_loadd(4, x, 64);
+  _tile_dpbf16ps(right, 4, 5);
+  _tile_loadd(5, weights + 3 * tile, 64);
+  _tile_dpbf16ps(right, 4, 5);
+  _tile_loadd(5, weights, 64);
+  _tile_dpbf16ps(left, 4, 5);
+  _tile_loadd(5, weights + 2 * tile, 64);
+  _tile_dpbf16ps(left, 4, 5);
+}
+
 /// Adds the product of two 16-row blocks of x with pairs of weight tiles, `count` steps of each.
+///
+/// All factors go through two of the eight tiles: where the core's other hardware thread is busy, few
+/// tiles are left to rename, and with all eight in use each load waits for the product before it.
 template <int parts>
 CMLX_TILES inline void accumulate(
     const uint16_t *upper, const uint16_t *lower, const uint16_t *weights, int64_t count) {
+  /// Steps after which weights on their way from the second-level cache are needed.
+  constexpr int ahead = 3;
   for (int64_t i = 0; i < count; ++i) {
-    _tile_loadd(6, weights, 64);
-    _tile_loadd(7, weights + tile, 64);
+    prefetch(weights + ahead * 2 * parts * tile);
     if constexpr (parts == 2) {
-      _tile_loadd(4, upper + tile, 64);
-      _tile_loadd(5, lower + tile, 64);
-      _tile_dpbf16ps(0, 4, 6);
-      _tile_dpbf16ps(1, 4, 7);
-      _tile_dpbf16ps(2, 5, 6);
-      _tile_dpbf16ps(3, 5, 7);
-    }
-    _tile_loadd(4, upper, 64);
-    _tile_loadd(5, lower, 64);
-    _tile_dpbf16ps(0, 4, 6);
-    _tile_dpbf16ps(1, 4, 7);
-    _tile_dpbf16ps(2, 5, 6);
-    _tile_dpbf16ps(3, 5, 7);
-    if constexpr (parts == 2) {
-      _tile_loadd(6, weights + 2 * tile, 64);
-      _tile_loadd(7, weights + 3 * tile, 64);
-      _tile_dpbf16ps(0, 4, 6);
-      _tile_dpbf16ps(1, 4, 7);
-      _tile_dpbf16ps(2, 5, 6);
-      _tile_dpbf16ps(3, 5, 7);
+      prefetch(weights + (ahead * parts + 1) * 2 * tile);
+      accumulate_parts<0, 1>(upper, weights);
+      accumulate_parts<2, 3>(lower, weights);
+    } else {
+      _tile_loadd(4, upper, 64);
+      _tile_loadd(5, weights, 64);
+      _tile_dpbf16ps(0, 4, 5);
+      _tile_loadd(5, weights + tile, 64);
+      _tile_dpbf16ps(1, 4, 5);
+      _tile_loadd(4, lower, 64);
+      _tile_dpbf16ps(3, 4, 5);
+      _tile_loadd(5, weights, 64);
+      _tile_dpbf16ps(2, 4, 5);
     }
     upper += parts * tile;
     lower += parts * tile;
