@@ -157,23 +157,31 @@ CMLX_TILES inline void prefetch(const uint16_t *tiles) {
   for (int i = 0; i < 2 * side; ++i) _mm_prefetch(tiles + i * depth, _MM_HINT_T0);
 }
 
-/// Adds one step's product of a block of x in two parts with a pair of weight tiles to the sums `left`
-/// and `right`, the smallest products first.
-template <int left, int right>
-CMLX_TILES inline void accumulate_parts(const uint16_t *x, const uint16_t *weights) {
-  _tile_loadd(4, x + tile, 64);
+/// Adds one step to the sums in tiles 0 to 3: x's upper and lower 16 rows times two tiles of weights.
+CMLX_TILES inline void multiply_step(
+    const uint16_t *upper, const uint16_t *lower, const uint16_t *weights) {
+  _tile_loadd(4, upper, 64);
   _tile_loadd(5, weights, 64);
-  _tile_dpbf16ps(left, 4, 5);
+  _tile_dpbf16ps(0, 4, 5);
   _tile_loadd(5, weights + tile, 64);
-  _tile_dpbf16ps(right, 4, 5);
-  _tile_loadd(4, x, 64);
-  _tile_dpbf16ps(right, 4, 5);
-  _tile_loadd(5, weights + 3 * tile, 64);
-  _tile_dpbf16ps(right, 4, 5);
+  _tile_dpbf16ps(1, 4, 5);
+  _tile_loadd(4, lower, 64);
+  _tile_dpbf16ps(3, 4, 5);
   _tile_loadd(5, weights, 64);
-  _tile_dpbf16ps(left, 4, 5);
-  _tile_loadd(5, weights + 2 * tile, 64);
-  _tile_dpbf16ps(left, 4, 5);
+  _tile_dpbf16ps(2, 4, 5);
+}
+
+/// The same with the weights that `multiply_step` left loaded, in the opposite direction.
+CMLX_TILES inline void multiply_step_back(
+    const uint16_t *upper, const uint16_t *lower, const uint16_t *weights) {
+  _tile_loadd(4, lower, 64);
+  _tile_dpbf16ps(2, 4, 5);
+  _tile_loadd(5, weights + tile, 64);
+  _tile_dpbf16ps(3, 4, 5);
+  _tile_loadd(4, upper, 64);
+  _tile_dpbf16ps(1, 4, 5);
+  _tile_loadd(5, weights, 64);
+  _tile_dpbf16ps(0, 4, 5);
 }
 
 /// Adds the product of two 16-row blocks of x with pairs of weight tiles, `count` steps of each.
@@ -183,24 +191,16 @@ CMLX_TILES inline void accumulate_parts(const uint16_t *x, const uint16_t *weigh
 template <int parts>
 CMLX_TILES inline void accumulate(
     const uint16_t *upper, const uint16_t *lower, const uint16_t *weights, int64_t count) {
-  /// Steps after which weights on their way from the second-level cache are needed.
+  /// Steps until weights on their way from the second-level cache are needed.
   constexpr int ahead = 3;
   for (int64_t i = 0; i < count; ++i) {
-    prefetch(weights + ahead * 2 * parts * tile);
     if constexpr (parts == 2) {
-      prefetch(weights + (ahead * parts + 1) * 2 * tile);
-      accumulate_parts<0, 1>(upper, weights);
-      accumulate_parts<2, 3>(lower, weights);
+      multiply_step(upper + tile, lower + tile, weights);
+      multiply_step_back(upper, lower, weights);
+      multiply_step(upper, lower, weights + 2 * tile);
     } else {
-      _tile_loadd(4, upper, 64);
-      _tile_loadd(5, weights, 64);
-      _tile_dpbf16ps(0, 4, 5);
-      _tile_loadd(5, weights + tile, 64);
-      _tile_dpbf16ps(1, 4, 5);
-      _tile_loadd(4, lower, 64);
-      _tile_dpbf16ps(3, 4, 5);
-      _tile_loadd(5, weights, 64);
-      _tile_dpbf16ps(2, 4, 5);
+      prefetch(weights + ahead * 2 * tile);
+      multiply_step(upper, lower, weights);
     }
     upper += parts * tile;
     lower += parts * tile;
