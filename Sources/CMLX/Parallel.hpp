@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <cstddef>
 #include <memory>
 
@@ -28,6 +29,9 @@ void together(Body body) {
 
 /// Calls `body(begin, end)` on contiguous shares of `count` items. What is computed for an item must
 /// not depend on the share it falls in, so that results do not depend on the number of threads.
+///
+/// Each thread takes half of what would be its part of the items left, and then again: one that runs
+/// slower, beside another program, then holds up the others less.
 template <typename Body>
 void parallel(size_t count, size_t minimum_share, Body body) {
   const size_t threads =
@@ -35,14 +39,22 @@ void parallel(size_t count, size_t minimum_share, Body body) {
   if (threads <= 1) return body(size_t(0), count);
   struct Job {
     Body &body;
-    size_t count;
-  } job{body, count};
+    size_t count, minimum_share;
+    std::atomic<size_t> taken;
+  } job{body, count, minimum_share, 0};
   GOMP_parallel(
       [](void *pointer) {
         auto &job = *static_cast<Job *>(pointer);
-        const size_t n = omp_get_num_threads(), i = omp_get_thread_num();
-        const size_t begin = job.count * i / n, end = job.count * (i + 1) / n;
-        if (begin < end) job.body(begin, end);
+        const size_t pieces = 2 * size_t(omp_get_num_threads());
+        size_t begin = job.taken.load(std::memory_order_relaxed);
+        while (begin < job.count) {
+          const size_t left = job.count - begin, share = std::max(job.minimum_share, left / pieces);
+          // A rest too small for a share of its own goes with this one.
+          const size_t end = left < share + job.minimum_share ? job.count : begin + share;
+          if (!job.taken.compare_exchange_weak(begin, end, std::memory_order_relaxed)) continue;
+          job.body(begin, end);
+          begin = job.taken.load(std::memory_order_relaxed);
+        }
       },
       &job, unsigned(threads), 0);
 }
