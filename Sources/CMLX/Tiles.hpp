@@ -1,0 +1,331 @@
+// Products on AMX: tiles of 16 rows of 64 bytes, multiplied as bf16 and summed in fp32. oneDNN has these
+// too, for numbers of one part only; these take two, share one packed form between a product and its
+// gradient, and add in an order that does not depend on the other rows.
+#pragma once
+
+#include "Gemm.hpp"
+
+#if defined(__x86_64__)
+
+#include <immintrin.h>
+
+#include <algorithm>
+#include <cstring>
+
+#define CMLX_TILES                                                                             \
+  __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,amx-tile,amx-bf16")))
+
+namespace cmlx::tiles {
+
+/// A tile of bf16 is 16 rows of 32; two tiles side by side take 32 rows of W.
+constexpr int64_t side = 16, depth = 32, tile = side * depth, pair = 32;
+/// Packed weights that a pass over all rows takes, so that they stay in the second-level cache.
+constexpr int64_t cached_bytes = 512 << 10;
+
+constexpr int64_t steps(int64_t n) { return (n + depth - 1) / depth; }
+
+/// All eight tiles at full size, for as long as a thread multiplies.
+class TileScope {
+ public:
+  CMLX_TILES TileScope() {
+    struct alignas(64) {
+      uint8_t palette = 1, start = 0, reserved[14] = {};
+      uint16_t bytes[16] = {};
+      uint8_t rows[16] = {};
+    } shape;
+    for (int i = 0; i < 8; ++i) {
+      shape.bytes[i] = 64;
+      shape.rows[i] = side;
+    }
+    _tile_loadconfig(&shape);
+  }
+  CMLX_TILES ~TileScope() { _tile_release(); }
+};
+
+inline float widened(uint16_t bits) {
+  const uint32_t wide = uint32_t(bits) << 16;
+  float value;
+  std::memcpy(&value, &wide, 4);
+  return value;
+}
+
+CMLX_TILES inline __m512 widen(__m512i bits, int half) {
+  const __m256i chosen =
+      half ? _mm512_extracti64x4_epi64(bits, 1) : _mm512_castsi512_si256(bits);
+  return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(chosen), 16));
+}
+
+inline __mmask16 first(int64_t n) {
+  return n >= 16 ? __mmask16(0xffff) : n <= 0 ? __mmask16(0) : __mmask16((1u << n) - 1);
+}
+
+/// 32 numbers as bf16 into `high`, and what that leaves, as bf16 again, into `low` where it is asked
+/// for. Numbers from `count` on are zero.
+CMLX_TILES inline void split(const float *x, int64_t count, uint16_t *high, uint16_t *low) {
+  const __m512 a = _mm512_maskz_loadu_ps(first(count), x);
+  const __m512 b = _mm512_maskz_loadu_ps(first(count - 16), x + 16);
+  const __m512i h = (__m512i)_mm512_cvtne2ps_pbh(b, a);
+  _mm512_store_si512(high, h);
+  if (!low) return;
+  _mm512_store_si512(
+      low, (__m512i)_mm512_cvtne2ps_pbh(
+               _mm512_sub_ps(b, widen(h, 1)), _mm512_sub_ps(a, widen(h, 0))));
+}
+
+/// Rows of x `[m, k]` as tiles: for 16 rows after the other and each step of k, one tile a part.
+/// Rows from m on are zero.
+CMLX_TILES inline void to_tiles(
+    const float *x, int64_t m, int64_t k, int parts, int64_t begin, int64_t end, uint16_t *out) {
+  const int64_t n = steps(k);
+  for (int64_t block = begin; block < end; ++block)
+    for (int64_t row = 0; row < side; ++row)
+      for (int64_t step = 0; step < n; ++step) {
+        uint16_t *high = out + ((block * n + step) * parts) * tile + row * depth;
+        const int64_t i = block * side + row;
+        split(
+            i < m ? x + i * k + step * depth : x, i < m ? k - step * depth : 0, high,
+            parts == 2 ? high + tile : nullptr);
+      }
+}
+
+/// The 16 × 16 matrix of 32-bit numbers in `r`, transposed in place.
+CMLX_TILES inline void transpose(__m512i r[16]) {
+  __m512i t[16];
+  for (int i = 0; i < 16; i += 2) {
+    t[i] = _mm512_unpacklo_epi32(r[i], r[i + 1]);
+    t[i + 1] = _mm512_unpackhi_epi32(r[i], r[i + 1]);
+  }
+  for (int i = 0; i < 16; i += 4) {
+    r[i] = _mm512_unpacklo_epi64(t[i], t[i + 2]);
+    r[i + 1] = _mm512_unpackhi_epi64(t[i], t[i + 2]);
+    r[i + 2] = _mm512_unpacklo_epi64(t[i + 1], t[i + 3]);
+    r[i + 3] = _mm512_unpackhi_epi64(t[i + 1], t[i + 3]);
+  }
+  for (int i = 0; i < 4; ++i) {
+    t[i] = _mm512_shuffle_i32x4(r[i], r[i + 4], 0x88);
+    t[i + 4] = _mm512_shuffle_i32x4(r[i], r[i + 4], 0xdd);
+    t[i + 8] = _mm512_shuffle_i32x4(r[i + 8], r[i + 12], 0x88);
+    t[i + 12] = _mm512_shuffle_i32x4(r[i + 8], r[i + 12], 0xdd);
+  }
+  for (int i = 0; i < 4; ++i) {
+    r[i] = _mm512_shuffle_i32x4(t[i], t[i + 8], 0x88);
+    r[i + 8] = _mm512_shuffle_i32x4(t[i], t[i + 8], 0xdd);
+    r[i + 4] = _mm512_shuffle_i32x4(t[i + 4], t[i + 12], 0x88);
+    r[i + 12] = _mm512_shuffle_i32x4(t[i + 4], t[i + 12], 0xdd);
+  }
+}
+
+/// A pair of tiles, 32 rows of W by one step of its columns, as a pair for products with Wᵀ: 32
+/// columns by one step of rows.
+CMLX_TILES inline void turn(const uint16_t *from, uint16_t *to) {
+  // Word w of column block b, rows 2q and 2q + 1 of W alternating.
+  alignas(64) uint16_t order[2][32];
+  for (int block = 0; block < 2; ++block)
+    for (int word = 0; word < 32; ++word)
+      order[block][word] = uint16_t(block * 16 + word / 2 + (word % 2) * 32);
+  const __m512i low = _mm512_load_si512(order[0]), high = _mm512_load_si512(order[1]);
+  for (int half = 0; half < 2; ++half) {
+    __m512i rows[16];
+    for (int i = 0; i < 16; ++i) rows[i] = _mm512_load_si512(from + half * tile + i * depth);
+    transpose(rows);
+    for (int q = 0; q < 8; ++q) {
+      uint16_t *out = to + (half * 8 + q) * depth;
+      _mm512_store_si512(out, _mm512_permutex2var_epi16(rows[2 * q], low, rows[2 * q + 1]));
+      _mm512_store_si512(out + tile, _mm512_permutex2var_epi16(rows[2 * q], high, rows[2 * q + 1]));
+    }
+  }
+}
+
+/// Where a block of 32 rows and columns of the result lies, or scratch where it does not fit.
+struct Corner {
+  float *at;
+  int64_t stride, rows, columns;
+  bool fits() const { return rows >= pair && columns >= pair; }
+};
+
+CMLX_TILES inline void prefetch(const uint16_t *tiles) {
+  for (int i = 0; i < 2 * side; ++i) _mm_prefetch(tiles + i * depth, _MM_HINT_T0);
+}
+
+/// Adds one step to the sums in tiles 0 to 3: x's upper and lower 16 rows times two tiles of weights.
+CMLX_TILES inline void multiply_step(
+    const uint16_t *upper, const uint16_t *lower, const uint16_t *weights) {
+  _tile_loadd(4, upper, 64);
+  _tile_loadd(5, weights, 64);
+  _tile_dpbf16ps(0, 4, 5);
+  _tile_loadd(5, weights + tile, 64);
+  _tile_dpbf16ps(1, 4, 5);
+  _tile_loadd(4, lower, 64);
+  _tile_dpbf16ps(3, 4, 5);
+  _tile_loadd(5, weights, 64);
+  _tile_dpbf16ps(2, 4, 5);
+}
+
+/// The same with the weights that `multiply_step` left loaded, in the opposite direction.
+CMLX_TILES inline void multiply_step_back(
+    const uint16_t *upper, const uint16_t *lower, const uint16_t *weights) {
+  _tile_loadd(4, lower, 64);
+  _tile_dpbf16ps(2, 4, 5);
+  _tile_loadd(5, weights + tile, 64);
+  _tile_dpbf16ps(3, 4, 5);
+  _tile_loadd(4, upper, 64);
+  _tile_dpbf16ps(1, 4, 5);
+  _tile_loadd(5, weights, 64);
+  _tile_dpbf16ps(0, 4, 5);
+}
+
+/// Adds the product of two 16-row blocks of x with pairs of weight tiles, `count` steps of each.
+///
+/// All factors go through two of the eight tiles: where the core's other hardware thread is busy, few
+/// tiles are left to rename, and with all eight in use each load waits for the product before it.
+template <int parts>
+CMLX_TILES inline void accumulate(
+    const uint16_t *upper, const uint16_t *lower, const uint16_t *weights, int64_t count) {
+  /// Steps until weights on their way from the second-level cache are needed.
+  constexpr int ahead = 3;
+  for (int64_t i = 0; i < count; ++i) {
+    if constexpr (parts == 2) {
+      multiply_step(upper + tile, lower + tile, weights);
+      multiply_step_back(upper, lower, weights);
+      multiply_step(upper, lower, weights + 2 * tile);
+    } else {
+      prefetch(weights + ahead * 2 * tile);
+      multiply_step(upper, lower, weights);
+    }
+    upper += parts * tile;
+    lower += parts * tile;
+    weights += 2 * parts * tile;
+  }
+}
+
+CMLX_TILES inline void load(const float *c, int64_t stride) {
+  _tile_loadd(0, c, stride * 4);
+  _tile_loadd(1, c + side, stride * 4);
+  _tile_loadd(2, c + side * stride, stride * 4);
+  _tile_loadd(3, c + side * stride + side, stride * 4);
+}
+
+CMLX_TILES inline void store(float *c, int64_t stride) {
+  _tile_stored(0, c, stride * 4);
+  _tile_stored(1, c + side, stride * 4);
+  _tile_stored(2, c + side * stride, stride * 4);
+  _tile_stored(3, c + side * stride + side, stride * 4);
+}
+
+inline void copy(const Corner &c, float *scratch, bool out) {
+  for (int64_t i = 0; i < std::min(c.rows, pair); ++i)
+    for (int64_t j = 0; j < std::min(c.columns, pair); ++j)
+      (out ? c.at[i * c.stride + j] : scratch[i * pair + j]) =
+          out ? scratch[i * pair + j] : c.at[i * c.stride + j];
+}
+
+/// What a product is taken of: `count` steps of the rows of x and of each pair of weight tiles.
+struct Operands {
+  const Rounded &x;
+  int64_t count;
+  /// The weights of 32 columns of the result after the other.
+  const uint16_t *weights;
+};
+
+/// The four tiles of sums, zero or what the result holds.
+CMLX_TILES inline void begin_corner(const Corner &corner, float *scratch, bool adds) {
+  if (!adds) {
+    _tile_zero(0);
+    _tile_zero(1);
+    _tile_zero(2);
+    _tile_zero(3);
+  } else if (corner.fits()) {
+    load(corner.at, corner.stride);
+  } else {
+    copy(corner, scratch, false);
+    load(scratch, pair);
+  }
+}
+
+CMLX_TILES inline void end_corner(const Corner &corner, float *scratch) {
+  if (corner.fits()) return store(corner.at, corner.stride);
+  store(scratch, pair);
+  copy(corner, scratch, true);
+}
+
+/// 32 rows and columns of a result, summed in registers from the first step to the last.
+template <int parts>
+CMLX_TILES void corner(
+    const Operands &operands, int64_t block, int64_t strip, const Corner &corner, bool adds) {
+  alignas(64) float scratch[pair * pair];
+  begin_corner(corner, scratch, adds);
+  const int64_t blocks = (operands.x.rows + side - 1) / side, row = operands.count * parts * tile;
+  const uint16_t *upper = operands.x.bits.data() + block * row;
+  // A last block without a partner is multiplied twice, and the second result not kept.
+  const uint16_t *lower = block + 1 < blocks ? upper + row : upper;
+  accumulate<parts>(upper, lower, operands.weights + strip * 2 * row, operands.count);
+  end_corner(corner, scratch);
+}
+
+/// Adds 16 columns of a pair of tiles' product for one row of x: the same sums in the same order as the
+/// tile instruction's, even and odd places apart within a step.
+CMLX_TILES inline __m512 add_step(__m512 sum, const uint16_t *x, const uint16_t *weights) {
+  const __m512i upper = _mm512_set1_epi32(int(0xffff0000));
+  __m512 even = _mm512_setzero_ps(), odd = even;
+  for (int i = 0; i < side; ++i) {
+    const __m512i w = _mm512_loadu_si512(weights + i * depth);
+    even = _mm512_fmadd_ps(
+        (__m512)_mm512_slli_epi32(w, 16), _mm512_set1_ps(widened(x[2 * i])), even);
+    odd = _mm512_fmadd_ps(
+        (__m512)_mm512_and_si512(w, upper), _mm512_set1_ps(widened(x[2 * i + 1])), odd);
+  }
+  return _mm512_add_ps(sum, _mm512_add_ps(even, odd));
+}
+
+/// One row of a result, 32 columns of it, without tiles: a row fills a sixteenth of one, and reading
+/// the weights is what it costs.
+template <int parts>
+CMLX_TILES void row_of_strip(
+    const Operands &operands, int64_t row, int64_t strip, float *y, int64_t columns, bool adds) {
+  const int64_t length = operands.count * parts * tile;
+  const uint16_t *x = operands.x.bits.data() + row / side * length + row % side * depth;
+  const uint16_t *weights = operands.weights + strip * 2 * length;
+  for (int64_t t = 0; t < 2 && t * side < columns; ++t) {
+    const __mmask16 kept = first(columns - t * side);
+    __m512 sum = adds ? _mm512_maskz_loadu_ps(kept, y + t * side) : _mm512_setzero_ps();
+    for (int64_t i = 0; i < operands.count; ++i) {
+      const uint16_t *a = x + i * parts * tile, *b = weights + i * 2 * parts * tile + t * tile;
+      if constexpr (parts == 2) sum = add_step(sum, a + tile, b);
+      sum = add_step(sum, a, b);
+      if constexpr (parts == 2) sum = add_step(sum, a, b + 2 * tile);
+    }
+    _mm512_mask_storeu_ps(y + t * side, kept, sum);
+  }
+}
+
+/// Rows up to which that is the faster way.
+constexpr int64_t few_rows = 4;
+
+/// `strips` times 32 columns of a result, as many as have their weights in the cache: all rows pass by.
+template <int parts>
+CMLX_TILES void strips(
+    const Operands &operands, int64_t strips, float *y, int64_t stride, int64_t columns, bool adds) {
+  const int64_t rows = operands.x.rows;
+  if (rows <= few_rows) {
+    for (int64_t i = 0; i < strips; ++i)
+      for (int64_t row = 0; row < rows; ++row)
+        row_of_strip<parts>(
+            operands, row, i, y + row * stride + i * pair, columns - i * pair, adds);
+    return;
+  }
+  for (int64_t block = 0; block * side < rows; block += 2)
+    for (int64_t i = 0; i < strips; ++i)
+      corner<parts>(
+          operands, block, i,
+          {y + block * side * stride + i * pair, stride, rows - block * side, columns - i * pair},
+          adds);
+}
+
+/// How many strips of so many steps have their weights in the cache.
+inline int64_t cached_strips(int64_t steps, int parts) {
+  return std::max<int64_t>(1, cached_bytes / (steps * 2 * parts * tile * 2));
+}
+
+}  // namespace cmlx::tiles
+
+#endif
