@@ -1,5 +1,6 @@
 // Attention over listed key rows.
 #include "Fused.hpp"
+#include "Tiles.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -30,11 +31,14 @@ struct Run {
   int begin, end;
 };
 
+/// Queries that products are taken of at a time.
+constexpr size_t few_queries = 32;
+
 /// Queries that follow each other and see nearly the same keys: these are laid out once for all of
 /// them, and scores become matrix products.
 class QueryBlock {
  public:
-  static constexpr size_t most = 32;
+  static constexpr size_t most = 128;
   const size_t begin, count;
   /// Rows of the keys that some of the queries see, ascending.
   std::vector<int> rows;
@@ -166,6 +170,10 @@ struct Panel {
 /// What a thread needs for one block after the other.
 struct Scratch {
   Panel k, v;
+  /// Keys and values as tiles, queries times the scale, and the left side of a product.
+  Aligned<uint16_t> k_tiles, v_tiles;
+  Aligned<float> queries;
+  Rounded rounded;
   std::vector<float> scores, slopes, dk, dv;
   std::vector<int> rows;
 };
@@ -202,12 +210,13 @@ void normalise(
 
 class AttentionGrad : public Fused {
  public:
-  explicit AttentionGrad(float scale) : scale_(scale) {}
+  AttentionGrad(float scale, bool in_parts) : scale_(scale), in_parts_(in_parts) {}
   DEFINE_NAME(AttentionGrad)
 
   /// Inputs q, k, v, ranges, z, log sums, dz; outputs dq, dk, dv.
   void eval_cpu(const Arrays &inputs, Arrays &outputs) override {
-    dispatch(inputs, outputs, [scale = scale_](const Arrays &in_, Arrays &out_) {
+    dispatch(inputs, outputs, [in_parts = in_parts_, scale = scale_](
+                                  const Arrays &in_, Arrays &out_) {
       const AttentionShape s(in_[0], in_[1], in_[3]);
       // Every head adds into its own copy; the copies of a group are then summed in order, so the
       // result is the same for any number of threads.
@@ -215,12 +224,12 @@ class AttentionGrad : public Fused {
       std::vector<float> dk(s.heads * plane), dv(s.heads * plane);
       parallel(s.heads, 1, [&](size_t begin, size_t end) {
         thread_local Scratch scratch;
-        for (size_t first = 0; first < s.queries; first += QueryBlock::most) {
-          QueryBlock block(first, std::min(QueryBlock::most, s.queries - first));
+        for (size_t first = 0; first < s.queries; first += few_queries) {
+          QueryBlock block(first, std::min(few_queries, s.queries - first));
           const bool together = block.gather(in_[3].data<int>(), s.ranges);
           for (size_t h = begin; h < end; ++h) {
             float *planes[] = {dk.data() + h * plane, dv.data() + h * plane};
-            together ? block_grad(in_, out_, s, block, h, scale, scratch, planes)
+            together ? block_grad(in_, out_, s, block, h, scale, in_parts, scratch, planes)
                      : query_grad(in_, out_, s, block, h, scale, scratch, planes);
           }
         }
@@ -233,17 +242,22 @@ class AttentionGrad : public Fused {
  private:
   static void block_grad(
       const Arrays &in_, Arrays &out_, const AttentionShape &s, const QueryBlock &block, size_t h,
-      float scale, Scratch &scratch, float *planes[2]) {
+      float scale, bool in_parts, Scratch &scratch, float *planes[2]) {
     const size_t n = block.rows.size(), d = s.d_head, wide = s.heads * d;
     const size_t at = block.begin * wide + h * d, kv = s.kv_head(h) * d;
     const float *q = in(in_[0]) + at, *dz = in(in_[6]) + at;
     scratch.k.gather(in(in_[1]) + kv, block.rows, s.stride(), d, true, true);
     scratch.v.gather(in(in_[2]) + kv, block.rows, s.stride(), d, false, true);
     score(block, s, q, scratch);
-    // The log sums are an input here, and only read.
-    normalise(
-        block, scale, scratch, const_cast<float *>(in(in_[5])) + block.begin * s.heads + h,
-        s.heads, true);
+    if (in_parts) {
+      // The sums at hand are of rounded scores: with them, these would not sum to one.
+      float sums[few_queries];
+      normalise(block, scale, scratch, sums, 1, false);
+    } else {
+      // The log sums are an input here, and only read.
+      float *sums = const_cast<float *>(in(in_[5])) + block.begin * s.heads + h;
+      normalise(block, scale, scratch, sums, s.heads, true);
+    }
     for (auto *scratched : {&scratch.slopes, &scratch.dk, &scratch.dv})
       scratched->resize(std::max(scratched->size(), std::max(block.count, d) * n));
     const float *p = scratch.scores.data();
@@ -294,28 +308,30 @@ class AttentionGrad : public Fused {
         }
     });
   }
+
   float scale_;
+  bool in_parts_;
 };
 
 class Attention : public Fused {
  public:
-  explicit Attention(float scale) : scale_(scale) {}
+  /// `in_parts`: products as of weights in two parts.
+  Attention(float scale, bool in_parts) : scale_(scale), in_parts_(in_parts) {}
   DEFINE_NAME(Attention)
 
   /// Inputs q, k, v, ranges; outputs z and log Σ exp of the scores, both needed by the derivative.
   void eval_cpu(const Arrays &inputs, Arrays &outputs) override {
-    dispatch(inputs, outputs, [scale = scale_](const Arrays &in_, Arrays &out_) {
+    dispatch(inputs, outputs, [in_parts = in_parts_, scale = scale_](const Arrays &in_, Arrays &out_) {
       const AttentionShape s(in_[0], in_[1], in_[3]);
-      const size_t blocks = (s.queries + QueryBlock::most - 1) / QueryBlock::most;
-      parallel(blocks * s.kv_heads, 1, [&](size_t begin, size_t end) {
-        thread_local Scratch scratch;
+      const size_t usual = in_parts ? QueryBlock::most : few_queries;
+      const size_t blocks = (s.queries + usual - 1) / usual, tasks = blocks * s.kv_heads;
+      parallel(tasks, 1, [&](size_t begin, size_t end) {
         for (size_t task = begin; task < end; ++task) {
-          const size_t first = task / s.kv_heads * QueryBlock::most;
-          QueryBlock block(first, std::min(QueryBlock::most, s.queries - first));
-          const bool together =
-              block.count > 1 && block.gather(in_[3].data<int>(), s.ranges);
-          together ? attend_block(in_, out_, s, block, task % s.kv_heads, scale, scratch)
-                   : attend_queries(in_, out_, s, block, task % s.kv_heads, scale, scratch);
+          // The last blocks mostly see the most keys: first, so that no thread waits for another's.
+          const size_t first = (blocks - 1 - task / s.kv_heads) * usual;
+          attend(
+              {in_, out_, s, scale, task % s.kv_heads, in_parts}, first,
+              std::min(usual, s.queries - first));
         }
       });
     });
@@ -328,7 +344,8 @@ class Attention : public Fused {
     inputs.insert(inputs.end(), {outputs[0], outputs[1], mx::contiguous(cotangents[0])});
     auto grads = mx::array::make_arrays(
         {primals[0].shape(), primals[1].shape(), primals[2].shape()},
-        {mx::float32, mx::float32, mx::float32}, std::make_shared<AttentionGrad>(scale_), inputs);
+        {mx::float32, mx::float32, mx::float32}, 
+        std::make_shared<AttentionGrad>(scale_, in_parts_), inputs);
     Arrays result;
     for (int argument : argnums) {
       if (argument > 2) throw std::invalid_argument("attention: the key ranges are constants");
@@ -338,32 +355,155 @@ class Attention : public Fused {
   }
 
  private:
-  static void attend_block(
-      const Arrays &in_, Arrays &out_, const AttentionShape &s, const QueryBlock &block, size_t kv,
-      float scale, Scratch &scratch) {
+  /// What is computed for one head of keys.
+  struct Task {
+    const Arrays &in_;
+    Arrays &out_;
+    const AttentionShape &s;
+    float scale;
+    size_t kv;
+    bool in_parts;
+
+    size_t first_head() const { return kv * (s.heads / s.kv_heads); }
+    size_t last_head() const { return first_head() + s.heads / s.kv_heads; }
+    float *log_sums(size_t query, size_t head) const {
+      return out(out_[1]) + query * s.heads + head;
+    }
+  };
+
+  static void attend(const Task &task, size_t first, size_t count) {
+    thread_local Scratch scratch;
+    QueryBlock block(first, count);
+    if (count > 1 && block.gather(task.in_[3].data<int>(), task.s.ranges))
+      return task.in_parts ? attend_tiles(task, block, scratch)
+                           : attend_plain(task, block, scratch);
+    if (count <= few_queries) return attend_queries(task, block, scratch);
+    for (size_t i = 0; i < count; i += few_queries)
+      attend(task, first + i, std::min(few_queries, count - i));
+  }
+
+  static void attend_plain(const Task &task, const QueryBlock &block, Scratch &scratch) {
+    const auto &[in_, out_, s, scale, kv, in_parts] = task;
     const size_t d = s.d_head, wide = s.heads * d;
-    const size_t group = s.heads / s.kv_heads;
     scratch.k.gather(in(in_[1]) + kv * d, block.rows, s.stride(), d, false, true);
     scratch.v.gather(in(in_[2]) + kv * d, block.rows, s.stride(), d, true, false);
-    for (size_t h = kv * group; h < (kv + 1) * group; ++h) {
+    for (size_t h = task.first_head(); h < task.last_head(); ++h) {
       const size_t at = block.begin * wide + h * d;
       score(block, s, in(in_[0]) + at, scratch);
-      normalise(
-          block, scale, scratch, out(out_[1]) + block.begin * s.heads + h, s.heads, false);
+      normalise(block, scale, scratch, task.log_sums(block.begin, h), s.heads, false);
       scratch.v.by_plain(scratch.scores.data(), block.count, out(out_[0]) + at, wide);
     }
   }
 
-  static void attend_queries(
-      const Arrays &in_, Arrays &out_, const AttentionShape &s, const QueryBlock &block, size_t kv,
-      float scale, Scratch &scratch) {
-    const size_t group = s.heads / s.kv_heads;
+#if defined(__x86_64__)
+  static constexpr int parts = 2;
+  static constexpr int64_t unit = 2 * parts * tiles::tile;
+
+  /// Keys and values of a block as tiles, and 32 queries at a time over those strips of 32 keys that they
+  /// see.
+  static void attend_tiles(const Task &task, const QueryBlock &block, Scratch &scratch) {
+    const int64_t depth = tiles::steps(task.s.d_head), strips = tiles::steps(block.rows.size());
+    for (auto *memory : {&scratch.k_tiles, &scratch.v_tiles})
+      memory->resize(std::max(memory->size(), size_t(strips * depth * unit)));
+    pack(task, block, scratch.k_tiles.data(), scratch.v_tiles.data());
+    for (size_t i = 0; i < block.count; i += few_queries) {
+      const size_t end = std::min(i + few_queries, block.count);
+      const int64_t low = *std::min_element(block.low + i, block.low + end) / tiles::pair;
+      const int64_t high = tiles::steps(*std::max_element(block.high + i, block.high + end));
+      for (size_t h = task.first_head(); h < task.last_head(); ++h)
+        attend_strips(task, block, i, end, h, low, high, scratch);
+    }
+  }
+
+  static void pack(
+      const Task &task, const QueryBlock &block, uint16_t *keys, uint16_t *values) {
+    const AttentionShape &s = task.s;
+    const int64_t n = block.rows.size(), depth = tiles::steps(s.d_head);
+    const auto rows_of = [&](const mx::array &x) {
+      return [&, first = in(x) + task.kv * s.d_head](int64_t i) {
+        return first + size_t(block.rows[i]) * s.stride();
+      };
+    };
+    const auto key = rows_of(task.in_[1]);
+    for (int64_t strip = 0; strip < tiles::steps(n); ++strip)
+      tiles::pack_strip(
+          [&](int64_t i) { return key(strip * tiles::pair + i); }, n - strip * tiles::pair,
+          s.d_head, parts, keys + strip * depth * unit);
+    tiles::pack_turned(rows_of(task.in_[2]), n, s.d_head, parts, values);
+  }
+
+  /// Queries first ..< last of a block and the strips low ..< high of its keys.
+  static void attend_strips(
+      const Task &task, const QueryBlock &block, size_t first, size_t last, size_t head,
+      int64_t low, int64_t high, Scratch &scratch) {
+    const AttentionShape &s = task.s;
+    const int64_t m = last - first, d = s.d_head, wide = s.heads * d, depth = tiles::steps(d);
+    const int64_t strips = tiles::steps(block.rows.size()), width = (high - low) * tiles::pair;
+    const size_t at = (block.begin + first) * wide + head * d;
+    scratch.queries.resize(std::max(scratch.queries.size(), size_t(m * d)));
+    scratch.scores.resize(std::max(scratch.scores.size(), size_t(m * width)));
+    float *q = scratch.queries.data(), *scores = scratch.scores.data(), *z = out(task.out_[0]) + at;
+    for (int64_t i = 0; i < m; ++i) {
+      std::copy_n(in(task.in_[0]) + at + i * wide, d, q + i * d);
+      kernels::scale(task.scale, q + i * d, d);
+    }
+    multiply(
+        scratch.rounded, {q, m, d, d}, {scratch.k_tiles.data() + low * depth * unit, depth},
+        {scores, width, width});
+    float shares[few_queries];
+    for (int64_t i = 0; i < m; ++i) {
+      const int64_t begin = block.low[first + i] - low * tiles::pair;
+      const int64_t end = block.high[first + i] - low * tiles::pair;
+      float *row = scores + i * width;
+      std::fill(row, row + begin, 0.0f);
+      std::fill(row + end, row + width, 0.0f);
+      const float top = kernels::maximum(row + begin, end - begin);
+      const float sum = kernels::exp_shifted(row + begin, top, end - begin);
+      *task.log_sums(block.begin + first + i, head) = top + std::log(sum);
+      shares[i] = 1 / sum;
+    }
+    multiply(
+        scratch.rounded, {scores, m, width, width}, {scratch.v_tiles.data() + low * unit, strips},
+        {z, d, wide});
+    for (int64_t i = 0; i < m; ++i) kernels::scale(shares[i], z + i * wide, d);
+  }
+
+  struct Left {
+    const float *a;
+    int64_t rows, columns, stride;
+  };
+  struct Right {
+    const uint16_t *tiles;
+    int64_t pitch;
+  };
+  struct Product {
+    float *c;
+    int64_t columns, stride;
+  };
+
+  static void multiply(Rounded &rounded, const Left &a, const Right &b, const Product &c) {
+    const int64_t steps = tiles::steps(a.columns), blocks = (a.rows + tiles::side - 1) / tiles::side;
+    rounded.rows = a.rows;
+    rounded.bits.resize(
+        std::max(rounded.bits.size(), size_t(blocks * steps * parts * tiles::tile)));
+    tiles::to_tiles(a.a, a.rows, a.columns, a.stride, parts, 0, blocks, rounded.bits.data());
+    const tiles::TileScope scope;
+    tiles::strips<parts>(
+        {rounded, steps, b.tiles, b.pitch}, tiles::steps(c.columns), c.c, c.stride, c.columns,
+        false);
+  }
+#else
+  static constexpr auto attend_tiles = attend_plain;
+#endif
+
+  static void attend_queries(const Task &task, const QueryBlock &block, Scratch &scratch) {
+    const auto &[in_, out_, s, scale, kv, in_parts] = task;
     scratch.scores.resize(std::max(scratch.scores.size(), s.keys + 16));
     for (size_t i = block.begin; i < block.begin + block.count; ++i) {
       visible_rows(in_[3].data<int>() + i * s.ranges * 3, s.ranges, scratch.rows);
-      for (size_t h = kv * group; h < (kv + 1) * group; ++h) {
+      for (size_t h = task.first_head(); h < task.last_head(); ++h) {
         const size_t at = (i * s.heads + h) * s.d_head;
-        out(out_[1])[i * s.heads + h] = kernels::attend(
+        *task.log_sums(i, h) = kernels::attend(
             in(in_[0]) + at, in(in_[1]) + kv * s.d_head, in(in_[2]) + kv * s.d_head,
             scratch.rows.data(), scratch.rows.size(), s.stride(), s.d_head, scale,
             scratch.scores.data(), out(out_[0]) + at);
@@ -372,6 +512,7 @@ class Attention : public Fused {
   }
 
   float scale_;
+  bool in_parts_;
 };
 
 /// Every range must lie within the keys and every query must see at least one: an index out of
@@ -406,7 +547,7 @@ extern "C" {
 
 cmlx_array *cmlx_attention(
     const cmlx_array *q, const cmlx_array *k, const cmlx_array *v, const cmlx_array *ranges,
-    float scale) {
+    float scale, bool in_parts) {
   return guarded_array([&] {
     auto a = operand("attention", q->value), b = operand("attention", k->value);
     auto c = operand("attention", v->value), r = operand("attention", ranges->value, mx::int32);
@@ -417,7 +558,8 @@ cmlx_array *cmlx_attention(
         "attention", {a, b, c, r});
     mx::Shape sums{a.shape(0), a.shape(1)};
     return mx::array::make_arrays(
-        {a.shape(), sums}, {mx::float32, mx::float32}, std::make_shared<Attention>(scale),
+        {a.shape(), sums}, {mx::float32, mx::float32}, 
+        std::make_shared<Attention>(scale, in_parts && packs_in_parts()),
         {a, b, c, r})[0];
   });
 }

@@ -46,7 +46,7 @@ class TiledWeight : public PackedWeight {
   void round_rows(
       const float *x, int64_t k, int64_t begin, int64_t end, Rounded &rounded,
       bool) const override {
-    to_tiles(x, rounded.rows, k, parts_, begin, end, rounded.bits.data());
+    to_tiles(x, rounded.rows, k, k, parts_, begin, end, rounded.bits.data());
   }
 
   void multiply(
@@ -86,7 +86,7 @@ class TiledWeight : public PackedWeight {
     for (int64_t p = first; p < last; p += most) {
       const int64_t count = std::min(most, last - p);
       strips<parts>(
-          {x, steps_, strips_at(p, count)}, count, y + p * pair - begin, stride, end - p * pair,
+          {x, steps_, strips_at(p, count), steps_}, count, y + p * pair - begin, stride, end - p * pair,
           adds);
     }
   }
@@ -106,7 +106,7 @@ class TiledWeight : public PackedWeight {
         turn(pair_at(from + p, column + c, int(part)), turned + i * 2 * tile);
       }
       strips<parts>(
-          {dy, pairs, turned}, count, dx + column * pair, columns, columns - column * pair, adds);
+          {dy, pairs, turned, pairs}, count, dx + column * pair, columns, columns - column * pair, adds);
     }
   }
 };
@@ -123,7 +123,10 @@ class StoredTiles : public TiledWeight {
       const int64_t count = std::min(at_once, rows - first);
       source(first, count, weight.data());
       parallel(steps(count), 4, [&](size_t begin, size_t end) {
-        for (size_t p = begin; p < end; ++p) pack(weight.data(), count, p, first / pair + p);
+        for (int64_t p = begin; p < int64_t(end); ++p)
+          pack_strip(
+              [&](int64_t i) { return weight.data() + (p * pair + i) * columns; }, count - p * pair,
+              columns, parts_, bits_.data() + (first / pair + p) * steps_ * block());
       });
     }
   }
@@ -138,30 +141,6 @@ class StoredTiles : public TiledWeight {
 
  private:
   Aligned<uint16_t> bits_;
-
-  /// Strip `p` of the `count` rows at hand, which is strip `place` of all.
-  CMLX_TILES void pack(const float *weight, int64_t count, int64_t p, int64_t place) {
-    for (int64_t step = 0; step < steps_; ++step) {
-      uint16_t *at = bits_.data() + (place * steps_ + step) * block();
-      for (int t = 0; t < 2; ++t) {
-        alignas(64) uint16_t plain[2][tile];
-        for (int64_t row = 0; row < side; ++row) {
-          const int64_t i = p * pair + t * side + row;
-          split(
-              i < count ? weight + i * columns + step * depth : weight,
-              i < count ? columns - step * depth : 0, plain[0] + row * depth,
-              parts_ == 2 ? plain[1] + row * depth : nullptr);
-        }
-        for (int part = 0; part < parts_; ++part) {
-          __m512i r[16];
-          for (int i = 0; i < 16; ++i) r[i] = _mm512_load_si512(plain[part] + i * depth);
-          transpose(r);
-          for (int i = 0; i < 16; ++i)
-            _mm512_store_si512(at + (2 * part + t) * tile + i * depth, r[i]);
-        }
-      }
-    }
-  }
 };
 
 /// Weights kept as the blocks of a GGUF file: multiplied as integers where x has few rows, since then

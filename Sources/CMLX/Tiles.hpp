@@ -72,10 +72,11 @@ CMLX_TILES inline void split(const float *x, int64_t count, uint16_t *high, uint
                _mm512_sub_ps(b, widen(h, 1)), _mm512_sub_ps(a, widen(h, 0))));
 }
 
-/// Rows of x `[m, k]` as tiles: for 16 rows after the other and each step of k, one tile a part.
-/// Rows from m on are zero.
+/// Rows of x `[m, k]`, `stride` apart, as tiles: for 16 rows after the other and each step of k, one tile
+/// a part. Rows from m on are zero.
 CMLX_TILES inline void to_tiles(
-    const float *x, int64_t m, int64_t k, int parts, int64_t begin, int64_t end, uint16_t *out) {
+    const float *x, int64_t m, int64_t k, int64_t stride, int parts, int64_t begin, int64_t end,
+    uint16_t *out) {
   const int64_t n = steps(k);
   for (int64_t block = begin; block < end; ++block)
     for (int64_t row = 0; row < side; ++row)
@@ -83,7 +84,7 @@ CMLX_TILES inline void to_tiles(
         uint16_t *high = out + ((block * n + step) * parts) * tile + row * depth;
         const int64_t i = block * side + row;
         split(
-            i < m ? x + i * k + step * depth : x, i < m ? k - step * depth : 0, high,
+            i < m ? x + i * stride + step * depth : x, i < m ? k - step * depth : 0, high,
             parts == 2 ? high + tile : nullptr);
       }
 }
@@ -115,23 +116,80 @@ CMLX_TILES inline void transpose(__m512i r[16]) {
   }
 }
 
+/// Rows of 32 numbers as the rows of two tiles: their first 16 alternating, and their last.
+CMLX_TILES inline void interleave(__m512i a, __m512i b, uint16_t *left, uint16_t *right) {
+  alignas(64) static constexpr auto order = [] {
+    struct {
+      uint16_t at[2][32];
+    } made{};
+    for (int half = 0; half < 2; ++half)
+      for (int i = 0; i < 32; ++i) made.at[half][i] = uint16_t(half * 16 + i / 2 + i % 2 * 32);
+    return made;
+  }();
+  _mm512_store_si512(left, _mm512_permutex2var_epi16(a, _mm512_load_si512(order.at[0]), b));
+  _mm512_store_si512(right, _mm512_permutex2var_epi16(a, _mm512_load_si512(order.at[1]), b));
+}
+
+/// A strip of weights: 32 rows of W `[..., columns]`, of which there are `count`, `row(i)` each. For each
+/// step of columns a pair of tiles a part.
+template <typename Row>
+CMLX_TILES inline void pack_strip(
+    Row row, int64_t count, int64_t columns, int parts, uint16_t *strip) {
+  for (int64_t step = 0; step < steps(columns); ++step)
+    for (int64_t t = 0; t < 2; ++t) {
+      alignas(64) uint16_t plain[2][tile];
+      for (int64_t i = 0; i < side; ++i) {
+        const bool exists = t * side + i < count;
+        split(
+            exists ? row(t * side + i) + step * depth : nullptr,
+            exists ? columns - step * depth : 0, plain[0] + i * depth,
+            parts == 2 ? plain[1] + i * depth : nullptr);
+      }
+      for (int part = 0; part < parts; ++part) {
+        __m512i r[16];
+        for (int i = 0; i < 16; ++i) r[i] = _mm512_load_si512(plain[part] + i * depth);
+        transpose(r);
+        uint16_t *to = strip + ((step * parts + part) * 2 + t) * tile;
+        for (int i = 0; i < 16; ++i) _mm512_store_si512(to + i * depth, r[i]);
+      }
+    }
+}
+
+/// W `[count, columns]` for products with Wᵀ: strips of 32 columns, and in each for every step of rows a
+/// pair of tiles a part.
+template <typename Row>
+CMLX_TILES inline void pack_turned(
+    Row row, int64_t count, int64_t columns, int parts, uint16_t *strips) {
+  for (int64_t step = 0; step < steps(count); ++step)
+    for (int64_t q = 0; q < side; ++q) {
+      const int64_t first = step * depth + 2 * q;
+      for (int64_t c = 0; c < steps(columns); ++c) {
+        alignas(64) uint16_t two[2][2][depth];
+        for (int64_t i = 0; i < 2; ++i) {
+          const bool exists = first + i < count;
+          split(
+              exists ? row(first + i) + c * depth : nullptr, exists ? columns - c * depth : 0,
+              two[0][i], parts == 2 ? two[1][i] : nullptr);
+        }
+        for (int part = 0; part < parts; ++part) {
+          uint16_t *to = strips + ((c * steps(count) + step) * parts + part) * 2 * tile + q * depth;
+          interleave(
+              _mm512_load_si512(two[part][0]), _mm512_load_si512(two[part][1]), to, to + tile);
+        }
+      }
+    }
+}
+
 /// A pair of tiles, 32 rows of W by one step of its columns, as a pair for products with Wᵀ: 32
 /// columns by one step of rows.
 CMLX_TILES inline void turn(const uint16_t *from, uint16_t *to) {
-  // Word w of column block b, rows 2q and 2q + 1 of W alternating.
-  alignas(64) uint16_t order[2][32];
-  for (int block = 0; block < 2; ++block)
-    for (int word = 0; word < 32; ++word)
-      order[block][word] = uint16_t(block * 16 + word / 2 + (word % 2) * 32);
-  const __m512i low = _mm512_load_si512(order[0]), high = _mm512_load_si512(order[1]);
   for (int half = 0; half < 2; ++half) {
     __m512i rows[16];
     for (int i = 0; i < 16; ++i) rows[i] = _mm512_load_si512(from + half * tile + i * depth);
     transpose(rows);
     for (int q = 0; q < 8; ++q) {
-      uint16_t *out = to + (half * 8 + q) * depth;
-      _mm512_store_si512(out, _mm512_permutex2var_epi16(rows[2 * q], low, rows[2 * q + 1]));
-      _mm512_store_si512(out + tile, _mm512_permutex2var_epi16(rows[2 * q], high, rows[2 * q + 1]));
+      uint16_t *left = to + (half * 8 + q) * depth;
+      interleave(rows[2 * q], rows[2 * q + 1], left, left + tile);
     }
   }
 }
@@ -223,8 +281,9 @@ inline void copy(const Corner &c, float *scratch, bool out) {
 struct Operands {
   const Rounded &x;
   int64_t count;
-  /// The weights of 32 columns of the result after the other.
+  /// The weights of 32 columns of the result after the other, `pitch` steps each.
   const uint16_t *weights;
+  int64_t pitch;
 };
 
 /// The four tiles of sums, zero or what the result holds.
@@ -258,7 +317,8 @@ CMLX_TILES void corner(
   const uint16_t *upper = operands.x.bits.data() + block * row;
   // A last block without a partner is multiplied twice, and the second result not kept.
   const uint16_t *lower = block + 1 < blocks ? upper + row : upper;
-  accumulate<parts>(upper, lower, operands.weights + strip * 2 * row, operands.count);
+  const uint16_t *weights = operands.weights + strip * operands.pitch * 2 * parts * tile;
+  accumulate<parts>(upper, lower, weights, operands.count);
   end_corner(corner, scratch);
 }
 
@@ -284,7 +344,7 @@ CMLX_TILES void row_of_strip(
     const Operands &operands, int64_t row, int64_t strip, float *y, int64_t columns, bool adds) {
   const int64_t length = operands.count * parts * tile;
   const uint16_t *x = operands.x.bits.data() + row / side * length + row % side * depth;
-  const uint16_t *weights = operands.weights + strip * 2 * length;
+  const uint16_t *weights = operands.weights + strip * operands.pitch * 2 * parts * tile;
   for (int64_t t = 0; t < 2 && t * side < columns; ++t) {
     const __mmask16 kept = first(columns - t * side);
     __m512 sum = adds ? _mm512_maskz_loadu_ps(kept, y + t * side) : _mm512_setzero_ps();

@@ -35,12 +35,19 @@ struct AttentionCase: CustomTestStringConvertible, Sendable {
     AttentionCase(
       testDescription: "more queries than a thread takes, few keys", heads: 3, kvHeads: 3,
       dHead: 33, keys: 2, visible: (0..<70).map { [.init($0 % 2, $0 % 2 + 1)] }),
+    AttentionCase(
+      testDescription: "a window over several blocks of queries", heads: 2, kvHeads: 1, dHead: 40,
+      keys: 300, visible: (0..<300).map { [.init(max(0, $0 - 69), $0 + 1)] }),
+    AttentionCase(
+      testDescription: "sequences that share blocks of queries", heads: 2, kvHeads: 2, dHead: 16,
+      keys: 190,
+      visible: (0..<190).map { [.init(0, min(50, $0 + 1)), .init(50 + ($0 - 50) / 60 * 60, $0 + 1)] }),
   ]
 }
 
 @Suite struct FusedAttentionTests {
-  @Test(arguments: AttentionCase.all) @TensorActor
-  func `attention is a softmax over the visible keys`(_ c: AttentionCase) throws {
+  @Test(arguments: AttentionCase.all, [false, true]) @TensorActor
+  func `attention is a softmax over the visible keys`(_ c: AttentionCase, inParts: Bool) throws {
     var key = RandomKey(seed: 8)
     let parameters = ParameterTree([
       ("q", key.normal([c.visible.count, c.heads, c.dHead])),
@@ -49,8 +56,12 @@ struct AttentionCase: CustomTestStringConvertible, Sendable {
     ])
     let scale = 1 / Float(c.dHead).squareRoot()
     let ranges = KeyRanges(c.visible, keyCount: c.keys)
-    try expectSameFunction("attention \(c.testDescription)", at: parameters) {
-      Fused.attention($0["q"], $0["k"], $0["v"], visible: ranges, scale: scale)
+    // A number in two parts is off by at most 2⁻¹⁷ of itself.
+    try expectSameFunction(
+      "attention \(c.testDescription)", at: parameters, tolerance: inParts ? 0x1p-16 : 2e-6
+    ) {
+      Fused.attention(
+        $0["q"], $0["k"], $0["v"], visible: ranges, scale: scale, inParts: inParts)
     } plain: {
       plainAttention($0["q"], $0["k"], $0["v"], c, scale: scale)
     }

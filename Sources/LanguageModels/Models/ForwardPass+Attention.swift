@@ -17,7 +17,9 @@ extension ForwardPass {
     if runner.hooks.mentions(.block(i, .pattern)) || c.attentionSoftCap != nil {
       z = try explicitAttention(i, rotQ, allK, allV, &runner)
     } else {
-      z = Fused.attention(rotQ, allK, allV, visible: view.ranges, scale: c.attentionScale(i))
+      z = Fused.attention(
+        rotQ, allK, allV, visible: view.ranges, scale: c.attentionScale(i),
+        inParts: model.precision.isPacked)
     }
     let mixed = try runner.at(.block(i, .z), z)
     return try linear(i, .o, mixed.reshape([mixed.shape[0], c.nHeads * c.dHead]))
