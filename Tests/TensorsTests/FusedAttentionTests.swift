@@ -41,7 +41,9 @@ struct AttentionCase: CustomTestStringConvertible, Sendable {
     AttentionCase(
       testDescription: "sequences that share blocks of queries", heads: 2, kvHeads: 2, dHead: 16,
       keys: 190,
-      visible: (0..<190).map { [.init(0, min(50, $0 + 1)), .init(50 + ($0 - 50) / 60 * 60, $0 + 1)] }),
+      visible: (0..<190).map {
+        [.init(0, min(50, $0 + 1)), .init(50 + ($0 - 50) / 60 * 60, $0 + 1)]
+      }),
   ]
 }
 
