@@ -498,16 +498,17 @@ class Attention : public Fused {
 
   static void attend_queries(const Task &task, const QueryBlock &block, Scratch &scratch) {
     const auto &[in_, out_, s, scale, kv, in_parts] = task;
-    scratch.scores.resize(std::max(scratch.scores.size(), s.keys + 16));
+    const size_t first = task.first_head(), group = task.last_head() - first;
     for (size_t i = block.begin; i < block.begin + block.count; ++i) {
       visible_rows(in_[3].data<int>() + i * s.ranges * 3, s.ranges, scratch.rows);
-      for (size_t h = task.first_head(); h < task.last_head(); ++h) {
-        const size_t at = (i * s.heads + h) * s.d_head;
-        *task.log_sums(i, h) = kernels::attend(
-            in(in_[0]) + at, in(in_[1]) + kv * s.d_head, in(in_[2]) + kv * s.d_head,
-            scratch.rows.data(), scratch.rows.size(), s.stride(), s.d_head, scale,
-            scratch.scores.data(), out(out_[0]) + at);
-      }
+      const size_t n = scratch.rows.size(), at = (i * s.heads + first) * s.d_head;
+      scratch.scores.resize(
+          std::max(scratch.scores.size(), kernels::Attended::group_at_once * n));
+      kernels::attend(
+          {in(in_[0]) + at, group, in(in_[1]) + kv * s.d_head, in(in_[2]) + kv * s.d_head,
+           scratch.rows.data(), n, s.stride(), s.d_head, scale, scratch.scores.data(),
+           out(out_[0]) + at},
+          task.log_sums(i, first));
     }
   }
 

@@ -231,15 +231,17 @@ Operation attending(int q, int to, cmlx_decoder_attention a) {
   Operation o{{q, cache_place}, {to}, {}, nullptr};
   o.run = [=](const Step &step, Registers &registers, const Share &share) {
     const size_t d = a.d_head, group = a.heads / a.kv_heads, stride = a.kv_heads * d;
-    const auto [first, last] = share.of(step.tokens * a.heads);
+    const auto [first, last] = share.of(step.tokens * a.kv_heads);
     for (size_t i = first; i < last; ++i) {
-      const auto &rows = step.views[a.view].rows[i / a.heads];
-      const size_t kv = i % a.heads / group * d;
-      share.scores.resize(std::max(share.scores.size(), rows.size() + 16));
+      const auto &rows = step.views[a.view].rows[i / a.kv_heads];
+      const size_t kv = i % a.kv_heads * d, at = i * group * d;
+      share.scores.resize(
+          std::max(share.scores.size(), kernels::Attended::group_at_once * rows.size()));
       kernels::attend(
-          registers[q].data() + i * d, step.keys[a.layer] + kv, step.values[a.layer] + kv,
-          rows.data(), rows.size(), stride, d, a.scale, share.scores.data(),
-          registers[to].data() + i * d);
+          {registers[q].data() + at, group, step.keys[a.layer] + kv, step.values[a.layer] + kv,
+           rows.data(), rows.size(), stride, d, a.scale, share.scores.data(),
+           registers[to].data() + at},
+          nullptr);
     }
   };
   return o;

@@ -307,64 +307,87 @@ HWY_INLINE void Ahead(
   for (size_t i = 0; i < width; i += line) __builtin_prefetch(row + i);
 }
 
-/// scores[j] = scale · q·k[rows[j]]
-HWY_INLINE void Scores(
-    const float *q, const float *k, const int *rows, size_t count, size_t stride, size_t d_head,
-    float scale, float *scores) {
-  for (size_t j = 0; j < count; ++j) {
-    Ahead(k, rows, j, count, stride, d_head);
-    scores[j] = scale * Dot(q, k + size_t(rows[j]) * stride, d_head);
+/// The scores of `group` queries with one row of keys after the other, which is read once for all.
+template <size_t group>
+HWY_INLINE void GroupScores(const Attended &a, const float *q, float *scores) {
+  for (size_t j = 0; j < a.count; ++j) {
+    Ahead(a.k, a.rows, j, a.count, a.stride, a.d_head);
+    const float *row = a.k + size_t(a.rows[j]) * a.stride;
+    V sums[group];
+    for (V &sum : sums) sum = hn::Zero(D());
+    for_each_vector(a.d_head, [&](size_t i, auto load, auto) HWY_ATTR {
+      const V key = load(row + i);
+      for (size_t g = 0; g < group; ++g)
+        sums[g] = hn::MulAdd(load(q + g * a.d_head + i), key, sums[g]);
+    });
+    for (size_t g = 0; g < group; ++g) scores[g * a.count + j] = a.scale * Sum(sums[g]);
   }
 }
 
-/// out = Σ_j weights[j] · x[rows[j]], four vectors of `out` at a time so that they stay in registers.
-HWY_INLINE void Mix(
-    const float *weights, const float *x, const int *rows, size_t count, size_t stride,
-    size_t d_head, float *out) {
+/// What `group` queries mix of the values by their weights, four vectors of it at a time so that they stay
+/// in registers.
+template <size_t group>
+HWY_INLINE void GroupMix(const Attended &a, const float *weights, float *out) {
   const D d;
   const size_t lanes = hn::Lanes(d);
   size_t i = 0;
-  for (; i + 4 * lanes <= d_head; i += 4 * lanes) {
-    V a = hn::Zero(d), b = a, c = a, e = a;
-    for (size_t j = 0; j < count; ++j) {
-      Ahead(x + i, rows, j, count, stride, 4 * lanes);
-      const float *row = x + size_t(rows[j]) * stride + i;
-      const V weight = hn::Set(d, weights[j]);
-      a = hn::MulAdd(weight, hn::LoadU(d, row), a);
-      b = hn::MulAdd(weight, hn::LoadU(d, row + lanes), b);
-      c = hn::MulAdd(weight, hn::LoadU(d, row + 2 * lanes), c);
-      e = hn::MulAdd(weight, hn::LoadU(d, row + 3 * lanes), e);
+  for (; i + 4 * lanes <= a.d_head; i += 4 * lanes) {
+    V sums[group][4];
+    for (auto &query : sums)
+      for (V &sum : query) sum = hn::Zero(d);
+    for (size_t j = 0; j < a.count; ++j) {
+      Ahead(a.v + i, a.rows, j, a.count, a.stride, 4 * lanes);
+      const float *row = a.v + size_t(a.rows[j]) * a.stride + i;
+      for (size_t part = 0; part < 4; ++part) {
+        const V value = hn::LoadU(d, row + part * lanes);
+        for (size_t g = 0; g < group; ++g)
+          sums[g][part] = hn::MulAdd(hn::Set(d, weights[g * a.count + j]), value, sums[g][part]);
+      }
     }
-    hn::StoreU(a, d, out + i);
-    hn::StoreU(b, d, out + i + lanes);
-    hn::StoreU(c, d, out + i + 2 * lanes);
-    hn::StoreU(e, d, out + i + 3 * lanes);
+    for (size_t g = 0; g < group; ++g)
+      for (size_t part = 0; part < 4; ++part)
+        hn::StoreU(sums[g][part], d, out + g * a.d_head + i + part * lanes);
   }
-  for_each_vector(d_head - i, [&](size_t offset, auto load, auto store) HWY_ATTR {
-    V sum = hn::Zero(d);
-    for (size_t j = 0; j < count; ++j)
-      sum = hn::MulAdd(
-          hn::Set(d, weights[j]), load(x + size_t(rows[j]) * stride + i + offset), sum);
-    store(sum, out + i + offset);
+  for_each_vector(a.d_head - i, [&](size_t offset, auto load, auto store) HWY_ATTR {
+    V sums[group];
+    for (V &sum : sums) sum = hn::Zero(d);
+    for (size_t j = 0; j < a.count; ++j) {
+      const V value = load(a.v + size_t(a.rows[j]) * a.stride + i + offset);
+      for (size_t g = 0; g < group; ++g)
+        sums[g] = hn::MulAdd(hn::Set(d, weights[g * a.count + j]), value, sums[g]);
+    }
+    for (size_t g = 0; g < group; ++g) store(sums[g], out + g * a.d_head + i + offset);
   });
 }
 
-float Attend(
-    const float *q, const float *k, const float *v, const int *rows, size_t count, size_t stride,
-    size_t d_head, float scale, float *scores, float *out) {
-  Scores(q, k, rows, count, stride, d_head, scale, scores);
-  const float top = Maximum(scores, count);
-  const float sum = ExpShifted(scores, top, count);
-  Scale(1.0f / sum, scores, count);
-  Mix(scores, v, rows, count, stride, d_head, out);
-  return top + std::log(sum);
+/// `group` queries from number `first` on.
+template <size_t group>
+HWY_INLINE void AttendGroup(const Attended &a, size_t first, float *log_sums) {
+  GroupScores<group>(a, a.q + first * a.d_head, a.scores);
+  for (size_t g = 0; g < group; ++g) {
+    float *scores = a.scores + g * a.count;
+    const float top = Maximum(scores, a.count);
+    const float sum = ExpShifted(scores, top, a.count);
+    Scale(1.0f / sum, scores, a.count);
+    if (log_sums) log_sums[first + g] = top + std::log(sum);
+  }
+  GroupMix<group>(a, a.scores, a.out + first * a.d_head);
+}
+
+void Attend(const Attended &a, float *log_sums) {
+  size_t first = 0;
+  static_assert(Attended::group_at_once == 3);
+  for (; first + 3 <= a.group; first += 3) AttendGroup<3>(a, first, log_sums);
+  if (first + 2 == a.group) return AttendGroup<2>(a, first, log_sums);
+  if (first < a.group) AttendGroup<1>(a, first, log_sums);
 }
 
 void AttendGrad(
     const float *q, const float *k, const float *v, const int *rows, size_t count, size_t stride,
     size_t d_head, float scale, float log_sum, const float *z, const float *d, float *scores,
     float *dq, float *dk, float *dv) {
-  Scores(q, k, rows, count, stride, d_head, scale, scores);
+  const Attended a{q, 1, k, k, rows, count, stride, d_head, scale, scores, dq};
+  GroupScores<1>(a, q, scores);
   ExpShifted(scores, log_sum, count);
   const float mean = Dot(d, z, d_head);
   for (size_t j = 0; j < count; ++j) {
@@ -373,7 +396,7 @@ void AttendGrad(
     scores[j] *= scale * (Dot(d, v + row * stride, d_head) - mean);
     Axpy(scores[j], q, dk + row * d_head, d_head);
   }
-  Mix(scores, k, rows, count, stride, d_head, dq);
+  GroupMix<1>(a, scores, dq);
 }
 
 /// Four rows of c by up to two vectors of columns: eight sums stay in registers.
@@ -628,11 +651,8 @@ float exp_shifted(float *x, float shift, size_t n) {
 float log_sum_exp(const float *x, float top, size_t n) {
   return HWY_DYNAMIC_DISPATCH(LogSumExp)(x, top, n);
 }
-float attend(
-    const float *q, const float *k, const float *v, const int *rows, size_t count, size_t stride,
-    size_t d_head, float scale, float *scores, float *out) {
-  return HWY_DYNAMIC_DISPATCH(Attend)(
-      q, k, v, rows, count, stride, d_head, scale, scores, out);
+void attend(const Attended &attended, float *log_sums) {
+  HWY_DYNAMIC_DISPATCH(Attend)(attended, log_sums);
 }
 void attend_grad(
     const float *q, const float *k, const float *v, const int *rows, size_t count, size_t stride,

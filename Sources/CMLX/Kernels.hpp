@@ -53,13 +53,23 @@ struct AdamWStep {
 void adamw(
     const AdamWStep &step, const float *p, const float *g, const float *m, const float *v,
     float *p_out, float *m_out, float *v_out, size_t n);
-/// One query of one head over `count` key rows: `rows[j]` indexes k and v, whose rows lie `stride`
-/// floats apart. Writes the mixture of values to `out` and returns log Σ exp(scale · q·k).
-/// `scores` is scratch of `count` floats.
-float attend(
-    const float *q, const float *k, const float *v, const int *rows, size_t count, size_t stride,
-    size_t d_head, float scale, float *scores, float *out);
-/// The derivative of `attend` for the cotangent `d`: writes dq, and adds into dk and dv at the rows'
+/// Queries `[group, d_head]` that share a head of keys, over `count` of its rows: `rows[j]` indexes k and
+/// v, whose rows lie `stride` floats apart. `scores` is scratch of `group_at_once · count` floats; the
+/// mixtures of values go to `out` `[group, d_head]`.
+struct Attended {
+  const float *q;
+  size_t group;
+  const float *k, *v;
+  const int *rows;
+  size_t count, stride, d_head;
+  float scale;
+  float *scores, *out;
+
+  static constexpr size_t group_at_once = 3;
+};
+/// Writes log Σ exp(scale · q·k) of each query to `log_sums`, unless that is null.
+void attend(const Attended &attended, float *log_sums);
+/// The derivative of `attend` of one query for the cotangent `d`: writes dq, and adds into dk and dv at the rows'
 /// places, d_head floats apart.
 void attend_grad(
     const float *q, const float *k, const float *v, const int *rows, size_t count, size_t stride,

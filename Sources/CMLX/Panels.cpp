@@ -143,9 +143,17 @@ CMLX_DOTS void dot_rows(
   }
 }
 
-CMLX_WIDENS inline __m512 numbers(__m512i q, int shift, int mask, __m512 scale, __m512 least) {
-  const __m512i bits = _mm512_and_si512(_mm512_srli_epi32(q, shift), _mm512_set1_epi32(mask));
-  return _mm512_fmadd_ps(_mm512_cvtepi32_ps(bits), scale, least);
+/// The weights in some bits of a dword: those bits become the upper ones of the fraction of a number from
+/// 16 to 32 (256 to 512 for bytes), which takes no conversion. `least` is that of the fraction's zero.
+template <bool nibbles>
+CMLX_WIDENS inline __m512 numbers(__m512i q, int shift, __m512 scale, __m512 least) {
+  constexpr int place = nibbles ? 19 : 15, base = nibbles ? 0x41800000 : 0x43800000;
+  const __m512i moved = shift < place ? _mm512_slli_epi32(q, place - shift)
+                                      : _mm512_srli_epi32(q, shift - place);
+  const __m512i mask = _mm512_set1_epi32((nibbles ? 15 : 255) << place);
+  // (moved & mask) | base
+  const __m512i bits = _mm512_ternarylogic_epi32(moved, mask, _mm512_set1_epi32(base), 0xea);
+  return _mm512_fmadd_ps(_mm512_castsi512_ps(bits), scale, least);
 }
 
 /// Two columns of 16 rows, rounded, those of a row side by side.
@@ -161,12 +169,14 @@ CMLX_WIDENS inline void store_pair(__m512 even, __m512 odd, uint16_t *to) {
 template <BlockType type>
 CMLX_WIDENS void widen_block(const uint8_t *from, uint16_t *tile) {
   const __m512 scale = _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)from));
+  constexpr bool nibbles = type != BlockType::q8_0;
+  constexpr float base = nibbles ? 16 : 256;
   const __m512 least =
       type == BlockType::q4_1
-          ? _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(from + 32)))
-          : _mm512_mul_ps(scale, _mm512_set1_ps(-offset(type)));
-  constexpr bool nibbles = type != BlockType::q8_0;
-  constexpr int mask = nibbles ? 15 : 255;
+          ? _mm512_fmadd_ps(
+                scale, _mm512_set1_ps(-base),
+                _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(from + 32))))
+          : _mm512_mul_ps(scale, _mm512_set1_ps(-base - offset(type)));
   for (size_t i = 0; i < kernels::panel_block_bytes(type); i += 64)
     _mm_prefetch(reinterpret_cast<const char *>(from + 4096 + i), _MM_HINT_T0);
   from += header(type) * 16;
@@ -176,11 +186,11 @@ CMLX_WIDENS void widen_block(const uint8_t *from, uint16_t *tile) {
       const int shift = 16 * half;
       uint16_t *to = tile + (2 * j + half) * 32;
       store_pair(
-          numbers(q, shift, mask, scale, least), numbers(q, shift + 8, mask, scale, least), to);
+          numbers<nibbles>(q, shift, scale, least), numbers<nibbles>(q, shift + 8, scale, least), to);
       if constexpr (nibbles)
         store_pair(
-            numbers(q, shift + 4, mask, scale, least), numbers(q, shift + 12, mask, scale, least),
-            to + 8 * 32);
+            numbers<nibbles>(q, shift + 4, scale, least),
+            numbers<nibbles>(q, shift + 12, scale, least), to + 8 * 32);
     }
 }
 

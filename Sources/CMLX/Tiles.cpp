@@ -203,10 +203,10 @@ class BlockTiles : public TiledWeight {
       const Corner c{y + p * pair - begin, stride, x.rows, end - p * pair};
       alignas(64) float scratch[pair * pair];
       begin_corner(c, scratch, adds);
+      widen(p, 0, ring[0]);
       for (int64_t i = 0; i < steps_; ++i) {
-        uint16_t *tiles = ring[i % 4];
-        widen(p, i, tiles);
-        ::accumulate<1>(upper + i * tile, lower + i * tile, tiles, 1);
+        if (i + 1 < steps_) widen(p, i + 1, ring[(i + 1) % 4]);
+        multiply_step(upper + i * tile, lower + i * tile, ring[i % 4]);
       }
       end_corner(c, scratch);
     }

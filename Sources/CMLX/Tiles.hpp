@@ -239,7 +239,7 @@ CMLX_TILES inline void multiply_step_back(
 template <int parts>
 CMLX_TILES inline void accumulate(
     const uint16_t *upper, const uint16_t *lower, const uint16_t *weights, int64_t count) {
-  /// Steps until weights on their way from the second-level cache are needed.
+  // Steps until weights on their way from the second-level cache are needed.
   constexpr int ahead = 3;
   for (int64_t i = 0; i < count; ++i) {
     if constexpr (parts == 2) {
