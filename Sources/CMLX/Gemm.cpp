@@ -259,7 +259,7 @@ void PackedWeight::forward(
 }
 
 std::shared_ptr<const PackedWeight> PackedWeight::make(
-    kernels::BlockType type, const uint8_t *blocks, int64_t rows, int64_t columns,
+    BlockType type, const uint8_t *blocks, int64_t rows, int64_t columns,
     const int *order) {
   auto panels = std::make_unique<Panels>(type, blocks, rows, columns, order);
   if (packs_in_parts()) return make_tiled(std::move(panels));

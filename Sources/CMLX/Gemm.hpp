@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "Blocks.hpp"
 #include "Handle.hpp"
 #include "Kernels.hpp"
 
@@ -55,7 +56,7 @@ class PackedWeight {
       const RowSource &source, int64_t rows, int64_t columns, int parts, bool backward);
   /// Row i is made of the blocks of row `order[i]`, or i without an order.
   static std::shared_ptr<const PackedWeight> make(
-      kernels::BlockType type, const uint8_t *blocks, int64_t rows, int64_t columns,
+      BlockType type, const uint8_t *blocks, int64_t rows, int64_t columns,
       const int *order);
   virtual ~PackedWeight() = default;
 

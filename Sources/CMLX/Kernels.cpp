@@ -448,14 +448,16 @@ void Multiply(const SmallProduct &p) {
 }
 
 /// A panel's rows, as many as a vector has lanes, with one row of x.
-template <BlockType type>
+template <PanelType type>
 HWY_INLINE void PanelLanes(const PanelProduct &p, const uint8_t *panel, const float *x, float *y) {
   const hn::CappedTag<float, panel_rows> d;
   const hn::RebindToUnsigned<decltype(d)> du;
   const hn::RebindToSigned<decltype(d)> di;
   const hn::Rebind<hwy::float16_t, decltype(d)> half;
-  constexpr bool nibbles = type != BlockType::q8_0;
-  constexpr size_t start = (type == BlockType::q4_1 ? 4 : 2) * panel_rows;
+  const hn::Rebind<int8_t, decltype(d)> small;
+  const hn::Rebind<uint8_t, decltype(d)> plain;
+  constexpr bool nibbles = has_nibbles(type);
+  constexpr size_t start = panel_header(type) * panel_rows;
   const auto number = [&](auto bits, auto mask) HWY_ATTR {
     return hn::ConvertTo(d, hn::BitCast(di, hn::And(bits, mask)));
   };
@@ -464,30 +466,50 @@ HWY_INLINE void PanelLanes(const PanelProduct &p, const uint8_t *panel, const fl
     for (size_t c = 0; c < p.columns; c += 32) {
       const uint8_t *block = panel + c / 32 * panel_block_bytes(type);
       const auto *scales = reinterpret_cast<const hwy::float16_t *>(block);
-      const auto scale = hn::PromoteTo(d, hn::LoadU(half, scales + lane));
-      auto low = hn::Zero(d), high = low, all = low;
+      // The first 16 columns, and the others.
+      auto low = hn::Zero(d), high = low;
+      float low_sum = 0, high_sum = 0;
       for (size_t j = 0; j < (nibbles ? 16 : 32); j += 4) {
         auto bits = hn::LoadU(
             du, reinterpret_cast<const uint32_t *>(block + start + j * panel_rows) + lane);
         for (size_t i = j; i < j + 4; ++i) {
-          const float a = x[c + i], b = nibbles ? x[c + i + 16] : 0;
-          low = hn::MulAdd(number(bits, hn::Set(du, nibbles ? 15 : 255)), hn::Set(d, a), low);
+          const auto only = hn::Set(d, x[c + i]), other = hn::Set(d, nibbles ? x[c + i + 16] : 0);
+          const auto q = number(bits, hn::Set(du, nibbles ? 15 : 255));
+          (i < 16 ? low : high) = hn::MulAdd(q, only, i < 16 ? low : high);
+          (i < 16 ? low_sum : high_sum) += x[c + i];
           bits = hn::ShiftRight<4>(bits);
-          if (nibbles) high = hn::MulAdd(number(bits, hn::Set(du, 15)), hn::Set(d, b), high);
+          if (nibbles) {
+            high = hn::MulAdd(number(bits, hn::Set(du, 15)), other, high);
+            high_sum += x[c + i + 16];
+          }
           bits = hn::ShiftRight<4>(bits);
-          all = hn::Add(all, hn::Set(d, a + b));
         }
       }
-      auto least = hn::Mul(scale, hn::Set(d, type == BlockType::q8_0 ? -128.0f : -8.0f));
-      if (type == BlockType::q4_1)
-        least = hn::PromoteTo(d, hn::LoadU(half, scales + panel_rows + lane));
-      sum = hn::MulAdd(scale, hn::Add(low, high), hn::MulAdd(least, all, sum));
+      const auto add = [&](size_t which, auto part, float total) HWY_ATTR {
+        auto scale = hn::PromoteTo(d, hn::LoadU(half, scales + lane));
+        auto least = hn::Zero(d);
+        if (type == PanelType::q4_1) {
+          least = hn::PromoteTo(d, hn::LoadU(half, scales + panel_rows + lane));
+        } else if (is_halved(type)) {
+          const uint8_t *integers = block + 4 * panel_rows + which * panel_rows + lane;
+          const auto factor = hn::LoadU(small, reinterpret_cast<const int8_t *>(integers));
+          const auto leasts = hn::LoadU(plain, integers + 2 * panel_rows);
+          scale = hn::Mul(scale, hn::ConvertTo(d, hn::PromoteTo(di, factor)));
+          least = hn::Neg(hn::Mul(
+              hn::PromoteTo(d, hn::LoadU(half, scales + panel_rows + lane)),
+              hn::ConvertTo(d, hn::PromoteTo(di, leasts))));
+        }
+        least = hn::NegMulAdd(scale, hn::Set(d, float(p.zero)), least);
+        sum = hn::MulAdd(scale, part, hn::MulAdd(least, hn::Set(d, total), sum));
+      };
+      add(0, low, low_sum);
+      add(1, high, high_sum);
     }
     hn::StoreU(sum, d, y + lane);
   }
 }
 
-template <BlockType type>
+template <PanelType type>
 void MultiplyPanelsOf(const PanelProduct &p) {
   const size_t bytes = p.columns / 32 * panel_block_bytes(type);
   float sums[panel_rows];
@@ -502,14 +524,16 @@ void MultiplyPanelsOf(const PanelProduct &p) {
 
 void MultiplyPanels(const PanelProduct &p) {
   switch (p.type) {
-    case BlockType::q4_0: return MultiplyPanelsOf<BlockType::q4_0>(p);
-    case BlockType::q4_1: return MultiplyPanelsOf<BlockType::q4_1>(p);
-    case BlockType::q8_0: return MultiplyPanelsOf<BlockType::q8_0>(p);
+    case PanelType::q4_0: return MultiplyPanelsOf<PanelType::q4_0>(p);
+    case PanelType::q4_1: return MultiplyPanelsOf<PanelType::q4_1>(p);
+    case PanelType::q8_0: return MultiplyPanelsOf<PanelType::q8_0>(p);
+    case PanelType::halved_nibbles: return MultiplyPanelsOf<PanelType::halved_nibbles>(p);
+    case PanelType::halved_bytes: return MultiplyPanelsOf<PanelType::halved_bytes>(p);
   }
 }
 
-void RoundBlock(const float *x, int8_t *parts, float &scale, int32_t &sum) {
-  const hn::CappedTag<float, 32> d;
+void RoundBlock(const float *x, int8_t *parts, float &scale, int32_t sums[2]) {
+  const hn::CappedTag<float, 16> d;
   using Numbers = hn::Vec<decltype(d)>;
   const size_t lanes = hn::Lanes(d);
   auto top = hn::Zero(d), wrong = hn::Zero(d);
@@ -528,23 +552,26 @@ void RoundBlock(const float *x, int8_t *parts, float &scale, int32_t &sum) {
   scale += hn::GetLane(hn::SumOfLanes(d, wrong));
   const hn::RebindToSigned<decltype(d)> di;
   const hn::Rebind<int8_t, decltype(d)> bytes;
-  int32_t whole[32];
-  auto total = hn::Zero(di);
-  for (size_t i = 0; i < 32; i += lanes) {
-    const auto q = hn::NearestInt(hn::Mul(hn::LoadU(d, x + i), inverse));
-    const auto high = hn::ShiftRight<14>(hn::Add(q, hn::Set(di, 1 << 13)));
-    const auto rest = hn::Sub(q, hn::ShiftLeft<14>(high));
-    const auto middle = hn::ShiftRight<7>(hn::Add(rest, hn::Set(di, 64)));
-    total = hn::Add(total, q);
-    hn::StoreU(hn::DemoteTo(bytes, high), bytes, parts + i);
-    hn::StoreU(hn::DemoteTo(bytes, middle), bytes, parts + 32 + i);
-    hn::StoreU(hn::DemoteTo(bytes, hn::Sub(rest, hn::ShiftLeft<7>(middle))), bytes, parts + 64 + i);
+  for (size_t half = 0; half < 2; ++half) {
+    auto total = hn::Zero(di);
+    for (size_t i = 16 * half; i < 16 * (half + 1); i += lanes) {
+      const auto q = hn::NearestInt(hn::Mul(hn::LoadU(d, x + i), inverse));
+      const auto high = hn::ShiftRight<14>(hn::Add(q, hn::Set(di, 1 << 13)));
+      const auto rest = hn::Sub(q, hn::ShiftLeft<14>(high));
+      const auto middle = hn::ShiftRight<7>(hn::Add(rest, hn::Set(di, 64)));
+      const auto low = hn::Sub(rest, hn::ShiftLeft<7>(middle));
+      total = hn::Add(total, q);
+      hn::StoreU(hn::DemoteTo(bytes, high), bytes, parts + i);
+      hn::StoreU(hn::DemoteTo(bytes, middle), bytes, parts + 32 + i);
+      hn::StoreU(hn::DemoteTo(bytes, low), bytes, parts + 64 + i);
+    }
+    int32_t whole[16];
+    hn::StoreU(total, di, whole);
+    // Of numbers that are none, the integers are anything.
+    uint32_t all = 0;
+    for (size_t i = 0; i < lanes; ++i) all += uint32_t(whole[i]);
+    sums[half] = int32_t(all);
   }
-  hn::StoreU(total, di, whole);
-  // Of numbers that are none, the integers are anything.
-  uint32_t all = 0;
-  for (size_t i = 0; i < lanes; ++i) all += uint32_t(whole[i]);
-  sum = int32_t(all);
 }
 
 void AdamW(
@@ -665,8 +692,8 @@ void multiply(const SmallProduct &product) { HWY_DYNAMIC_DISPATCH(Multiply)(prod
 void multiply_panels(const PanelProduct &product) {
   HWY_DYNAMIC_DISPATCH(MultiplyPanels)(product);
 }
-void round_block(const float *x, int8_t *parts, float &scale, int32_t &sum) {
-  HWY_DYNAMIC_DISPATCH(RoundBlock)(x, parts, scale, sum);
+void round_block(const float *x, int8_t *parts, float &scale, int32_t sums[2]) {
+  HWY_DYNAMIC_DISPATCH(RoundBlock)(x, parts, scale, sums);
 }
 void to_bfloat16(const float *x, uint16_t *out, size_t n) {
   HWY_DYNAMIC_DISPATCH(ToBfloat16)(x, out, n);

@@ -84,21 +84,30 @@ struct SmallProduct {
   bool adds;
 };
 void multiply(const SmallProduct &product);
-/// How 32 weights lie in a GGUF file: a half-precision scale, in Q4_1 a half-precision minimum, and a
-/// nibble (the first 16 weights are the lower ones) or a signed byte for each.
-enum class BlockType { q4_0, q4_1, q8_0 };
-constexpr size_t block_bytes(BlockType type) {
-  return type == BlockType::q8_0 ? 34 : type == BlockType::q4_1 ? 20 : 18;
+/// How blocks of 32 weights a row lie in a panel: as in a GGUF file, or, for types with a scale for every
+/// 16, with the header of a `HalvedBlock` and nibbles or bytes. Bytes of Q8_0 are stored 128 higher.
+enum class PanelType { q4_0, q4_1, q8_0, halved_nibbles, halved_bytes };
+constexpr bool is_halved(PanelType type) { return type > PanelType::q8_0; }
+constexpr bool has_nibbles(PanelType type) {
+  return type != PanelType::q8_0 && type != PanelType::halved_bytes;
 }
 /// Rows of weights that lie side by side in a panel.
 constexpr int panel_rows = 16;
-/// A panel's block: every row's scale, every row's minimum in Q4_1, and for every four columns, or four
-/// and the four 16 columns on in their upper nibbles, the bytes of one row after the other's.
-constexpr size_t panel_block_bytes(BlockType type) { return panel_rows * block_bytes(type); }
-/// y[t, r] (+)= Σ_c w[r, c] x[t, c] for panels of w, whose signed bytes are stored 128 higher; rows of x
-/// are `columns` apart and those of y `y_row`.
+/// A row's scales and minima, before its weights: half-precision, of halved types followed by their two
+/// integers for each half. Of every number, first that of one row after the other's.
+constexpr size_t panel_header(PanelType type) {
+  return is_halved(type) ? 8 : type == PanelType::q4_1 ? 4 : 2;
+}
+/// A panel's block: the header, and for every four columns, or four and the four 16 columns on in their
+/// upper nibbles, the bytes of one row after the other's.
+constexpr size_t panel_block_bytes(PanelType type) {
+  return panel_rows * (panel_header(type) + (has_nibbles(type) ? 16 : 32));
+}
+/// y[t, r] (+)= Σ_c w[r, c] x[t, c] for panels of w, whose integers are `zero` higher than what they stand
+/// for; rows of x are `columns` apart and those of y `y_row`.
 struct PanelProduct {
-  BlockType type;
+  PanelType type;
+  int zero;
   const uint8_t *panels;
   size_t rows, columns;
   const float *x;
@@ -109,8 +118,8 @@ struct PanelProduct {
 };
 void multiply_panels(const PanelProduct &product);
 /// 32 numbers as integers of 22 bits times `scale`: 32 bytes in units of 2¹⁴, 32 in units of 2⁷, and 32
-/// of what is left. `sum` is that of the integers.
-void round_block(const float *x, int8_t *parts, float &scale, int32_t &sum);
+/// of what is left. `sums` are those of the first 16 integers and of the others.
+void round_block(const float *x, int8_t *parts, float &scale, int32_t sums[2]);
 constexpr size_t round_block_bytes = 96;
 /// Round to nearest even.
 void to_bfloat16(const float *x, uint16_t *out, size_t n);

@@ -267,12 +267,16 @@ cmlx_packed *cmlx_pack(
 cmlx_packed *cmlx_pack_blocks(
     cmlx_block_type type, const void *blocks, int rows, int columns, const int *order) {
   return guarded<cmlx_packed *>(nullptr, [&] {
-    if (columns % 32 != 0 || rows < 1)
-      throw std::invalid_argument("pack: expected rows of whole blocks of 32");
+    if (columns % block_columns(BlockType(type)) != 0 || rows < 1)
+      throw std::invalid_argument("pack: expected rows of whole blocks");
     return new cmlx_packed{PackedWeight::make(
-        kernels::BlockType(type), static_cast<const uint8_t *>(blocks), rows, columns, order)};
+        BlockType(type), static_cast<const uint8_t *>(blocks), rows, columns, order)};
   });
 }
+
+int cmlx_block_columns(cmlx_block_type type) { return int(block_columns(BlockType(type))); }
+
+int cmlx_block_bytes(cmlx_block_type type) { return int(block_bytes(BlockType(type))); }
 
 void cmlx_packed_free(cmlx_packed *packed) { delete packed; }
 

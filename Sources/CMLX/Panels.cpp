@@ -13,28 +13,53 @@
 #endif
 
 using namespace cmlx;
-using kernels::BlockType;
+using kernels::PanelType;
 
 namespace {
 
-/// Scales, and minima, before a block's weights: two bytes each, in a file once and in a panel 16 times.
-constexpr size_t header(BlockType type) { return type == BlockType::q4_1 ? 4 : 2; }
+PanelType panel_type(BlockType type) {
+  switch (type) {
+    case BlockType::q4_0: return PanelType::q4_0;
+    case BlockType::q4_1: return PanelType::q4_1;
+    case BlockType::q8_0: return PanelType::q8_0;
+    default: return has_nibbles(type) ? PanelType::halved_nibbles : PanelType::halved_bytes;
+  }
+}
 
-/// What stored nibbles or bytes are less than the integers that they stand for; bytes of Q8_0 are signed
-/// in a file and not in a panel.
-constexpr int offset(BlockType type) {
-  return type == BlockType::q4_0 ? 8 : type == BlockType::q8_0 ? 128 : 0;
+/// What stored integers are higher than what they stand for; bytes of Q8_0 are signed in a file and not
+/// in a panel.
+int zero_of(BlockType type) {
+  return type == BlockType::q4_0 ? 8 : type == BlockType::q8_0 ? 128 : cmlx::zero(type);
+}
+
+/// Where the four columns from i on of a row's lane begin.
+uint8_t *columns_at(PanelType type, uint8_t *block, int64_t lane, int i) {
+  return block + (panel_header(type) + i) * Panels::lanes + lane * 4;
 }
 
 /// One row's block of the file, into its lane of a panel's block.
-void place(BlockType type, const uint8_t *from, int64_t lane, uint8_t *to) {
-  for (size_t i = 0; i < header(type); i += 2)
+void place(PanelType type, const uint8_t *from, int64_t lane, uint8_t *to) {
+  const size_t header = panel_header(type);
+  for (size_t i = 0; i < header; i += 2)
     std::memcpy(to + i * Panels::lanes + lane * 2, from + i, 2);
-  const uint8_t *q = from + header(type);
-  uint8_t *out = to + header(type) * Panels::lanes + lane * 4;
-  const bool is_signed = type == BlockType::q8_0;
+  const uint8_t *q = from + header;
+  const bool is_signed = type == PanelType::q8_0;
   for (int i = 0; i < (is_signed ? 32 : 16); ++i)
-    out[i / 4 * Panels::lanes * 4 + i % 4] = is_signed ? q[i] ^ 0x80 : q[i];
+    columns_at(type, to, lane, i / 4 * 4)[i % 4] = is_signed ? q[i] ^ 0x80 : q[i];
+}
+
+void place(PanelType type, const HalvedBlock &from, int64_t lane, uint8_t *to) {
+  constexpr int64_t lanes = Panels::lanes;
+  std::memcpy(to + lane * 2, &from.scale, 2);
+  std::memcpy(to + 2 * lanes + lane * 2, &from.least, 2);
+  for (int half = 0; half < 2; ++half) {
+    to[(4 + half) * lanes + lane] = uint8_t(from.scales[half]);
+    to[(6 + half) * lanes + lane] = from.leasts[half];
+  }
+  const bool nibbles = has_nibbles(type);
+  for (int i = 0; i < (nibbles ? 16 : 32); ++i)
+    columns_at(type, to, lane, i / 4 * 4)[i % 4] =
+        uint8_t(nibbles ? from.q[i] | from.q[i + 16] << 4 : from.q[i]);
 }
 
 #if defined(__x86_64__)
@@ -47,14 +72,27 @@ bool dots() {
   return value;
 }
 
-/// The payload of four columns a row, and in types of nibbles of the four 16 columns on.
-template <BlockType type>
-struct Columns {
-  static constexpr int vectors = type == BlockType::q8_0 ? 8 : 4;
-};
-
 CMLX_DOTS inline __m512 halves(const uint8_t *p) {
   return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i *>(p)));
+}
+
+/// What a half of a block's integers are multiplied by, and what is added to the products.
+struct Affine {
+  __m512 scale, least;
+};
+
+template <PanelType type>
+CMLX_DOTS inline Affine affine(const uint8_t *block, int half, int zero) {
+  const __m512 factor = _mm512_set1_ps(float(-zero));
+  __m512 scale = halves(block);
+  if constexpr (type == PanelType::q4_1) return {scale, halves(block + 32)};
+  if constexpr (!is_halved(type)) return {scale, _mm512_mul_ps(scale, factor)};
+  const auto integers = reinterpret_cast<const __m128i *>(block + 64) + half;
+  scale = _mm512_mul_ps(
+      scale, _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(integers))));
+  const __m512 leasts =
+      _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128(integers + 2)));
+  return {scale, _mm512_fnmadd_ps(halves(block + 32), leasts, _mm512_mul_ps(scale, factor))};
 }
 
 /// Four bytes of a token's, for all rows.
@@ -65,59 +103,64 @@ CMLX_DOTS inline __m512i spread(const int8_t *x) {
 }
 
 /// A panel with `m` tokens, which share the reading of it.
-template <BlockType type, int m>
+template <PanelType type, int m>
 CMLX_DOTS void dot_panel(
-    const uint8_t *panel, int64_t blocks, const Rounded &x, int64_t token, __m512 *y) {
+    const uint8_t *panel, int zero, int64_t blocks, const Rounded &x, int64_t token, __m512 *y) {
   const __m512i nibble = _mm512_set1_epi8(15);
-  constexpr int vectors = Columns<type>::vectors, parts = 3;
-  constexpr size_t bytes = kernels::panel_block_bytes(type), start = header(type) * 16;
+  constexpr bool nibbles = has_nibbles(type);
+  constexpr int parts = 3, halves = is_halved(type) ? 2 : 1, vectors = nibbles ? 4 : 8 / halves;
+  constexpr size_t bytes = panel_block_bytes(type), start = panel_header(type) * 16;
   for (int t = 0; t < m; ++t) y[t] = _mm512_setzero_ps();
   for (int64_t b = 0; b < blocks; ++b, panel += bytes) {
     for (size_t i = 0; i < bytes; i += 64)
       _mm_prefetch(reinterpret_cast<const char *>(panel + 4096 + i), _MM_HINT_T0);
-    __m512i sums[parts][m];
     const int8_t *few[m];
-    for (int t = 0; t < m; ++t) {
+    for (int t = 0; t < m; ++t)
       few[t] = x.few.data() + ((token + t) * blocks + b) * kernels::round_block_bytes;
-      for (int i = 0; i < parts; ++i) sums[i][t] = _mm512_setzero_si512();
-    }
-    for (int j = 0; j < vectors; ++j) {
-      const __m512i q = _mm512_loadu_si512(panel + start + j * 64);
-      const __m512i first = type == BlockType::q8_0 ? q : _mm512_and_si512(q, nibble);
+    for (int half = 0; half < halves; ++half) {
+      __m512i sums[parts][m];
       for (int t = 0; t < m; ++t)
-        for (int i = 0; i < parts; ++i)
-          sums[i][t] = _mm512_dpbusd_epi32(sums[i][t], first, spread(few[t] + 32 * i + 4 * j));
-      if constexpr (type != BlockType::q8_0) {
-        const __m512i second = _mm512_and_si512(_mm512_srli_epi16(q, 4), nibble);
+        for (int i = 0; i < parts; ++i) sums[i][t] = _mm512_setzero_si512();
+      const auto add = [&](__m512i q, int column) __attribute__((
+                           target("avx512f,avx512bw,avx512vl,avx512vnni"), always_inline)) {
         for (int t = 0; t < m; ++t)
           for (int i = 0; i < parts; ++i)
-            sums[i][t] =
-                _mm512_dpbusd_epi32(sums[i][t], second, spread(few[t] + 32 * i + 16 + 4 * j));
+            sums[i][t] = _mm512_dpbusd_epi32(sums[i][t], q, spread(few[t] + 32 * i + column));
+      };
+      for (int j = 0; j < vectors; ++j) {
+        const int place = nibbles ? j : half * vectors + j;
+        const __m512i q = _mm512_loadu_si512(panel + start + place * 64);
+        if (!nibbles) {
+          add(q, 4 * place);
+          continue;
+        }
+        if (half == 0) add(_mm512_and_si512(q, nibble), 4 * j);
+        if (half + 1 == halves)
+          add(_mm512_and_si512(_mm512_srli_epi16(q, 4), nibble), 16 + 4 * j);
       }
-    }
-    const __m512 scale = halves(panel);
-    const __m512 least = type == BlockType::q4_1
-                             ? halves(panel + 32)
-                             : _mm512_mul_ps(scale, _mm512_set1_ps(-offset(type)));
-    for (int t = 0; t < m; ++t) {
-      const int64_t at = (token + t) * blocks + b;
-      // The upper part's products fill 20 bits, and those of the lower two together 27.
-      const __m512i low = _mm512_add_epi32(_mm512_slli_epi32(sums[1][t], 7), sums[2][t]);
-      const __m512 sum = _mm512_fmadd_ps(
-          _mm512_cvtepi32_ps(sums[0][t]), _mm512_set1_ps(1 << 14), _mm512_cvtepi32_ps(low));
-      const __m512 s = _mm512_set1_ps(x.scales[at]);
-      y[t] = _mm512_fmadd_ps(_mm512_mul_ps(sum, s), scale, y[t]);
-      y[t] = _mm512_fmadd_ps(least, _mm512_set1_ps(x.scales[at] * float(x.sums[at])), y[t]);
+      const auto [scale, least] = affine<type>(panel, half, zero);
+      for (int t = 0; t < m; ++t) {
+        const int64_t at = (token + t) * blocks + b;
+        const int32_t *of_x = x.sums.data() + 2 * at;
+        const float total = float(is_halved(type) ? of_x[half] : of_x[0] + of_x[1]);
+        // The upper part's products fill 20 bits, and those of the lower two together 27.
+        const __m512i low = _mm512_add_epi32(_mm512_slli_epi32(sums[1][t], 7), sums[2][t]);
+        const __m512 sum = _mm512_fmadd_ps(
+            _mm512_cvtepi32_ps(sums[0][t]), _mm512_set1_ps(1 << 14), _mm512_cvtepi32_ps(low));
+        const __m512 s = _mm512_set1_ps(x.scales[at]);
+        y[t] = _mm512_fmadd_ps(_mm512_mul_ps(sum, s), scale, y[t]);
+        y[t] = _mm512_fmadd_ps(least, _mm512_set1_ps(x.scales[at] * total), y[t]);
+      }
     }
   }
 }
 
-template <BlockType type, int m>
+template <PanelType type, int m>
 CMLX_DOTS void dot_tokens(
-    const uint8_t *panel, int64_t blocks, const Rounded &x, int64_t token, __mmask16 rows, float *y,
+    const uint8_t *panel, int zero, int64_t blocks, const Rounded &x, int64_t token, __mmask16 rows, float *y,
     int64_t stride, bool adds) {
   __m512 sums[m];
-  dot_panel<type, m>(panel, blocks, x, token, sums);
+  dot_panel<type, m>(panel, zero, blocks, x, token, sums);
   for (int t = 0; t < m; ++t) {
     float *out = y + (token + t) * stride;
     if (adds) sums[t] = _mm512_add_ps(sums[t], _mm512_maskz_loadu_ps(rows, out));
@@ -125,21 +168,21 @@ CMLX_DOTS void dot_tokens(
   }
 }
 
-template <BlockType type>
+template <PanelType type>
 CMLX_DOTS void dot_rows(
-    const uint8_t *panels, int64_t count, int64_t columns, const Rounded &x, float *y,
+    const uint8_t *panels, int zero, int64_t count, int64_t columns, const Rounded &x, float *y,
     int64_t stride, bool adds) {
   const int64_t blocks = columns / 32;
   for (int64_t row = 0; row < count; row += 16) {
     const __mmask16 rows = count - row >= 16 ? 0xffff : __mmask16((1u << (count - row)) - 1);
-    const uint8_t *panel = panels + row / 16 * blocks * kernels::panel_block_bytes(type);
+    const uint8_t *panel = panels + row / 16 * blocks * panel_block_bytes(type);
     int64_t t = 0;
     for (; t + 4 <= x.rows; t += 4)
-      dot_tokens<type, 4>(panel, blocks, x, t, rows, y + row, stride, adds);
+      dot_tokens<type, 4>(panel, zero, blocks, x, t, rows, y + row, stride, adds);
     for (; t + 2 <= x.rows; t += 2)
-      dot_tokens<type, 2>(panel, blocks, x, t, rows, y + row, stride, adds);
+      dot_tokens<type, 2>(panel, zero, blocks, x, t, rows, y + row, stride, adds);
     for (; t < x.rows; ++t)
-      dot_tokens<type, 1>(panel, blocks, x, t, rows, y + row, stride, adds);
+      dot_tokens<type, 1>(panel, zero, blocks, x, t, rows, y + row, stride, adds);
   }
 }
 
@@ -166,32 +209,45 @@ CMLX_WIDENS inline void store_pair(__m512 even, __m512 odd, uint16_t *to) {
   _mm512_storeu_si512(to, _mm512_permutexvar_epi16(order, both));
 }
 
-template <BlockType type>
-CMLX_WIDENS void widen_block(const uint8_t *from, uint16_t *tile) {
-  const __m512 scale = _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)from));
-  constexpr bool nibbles = type != BlockType::q8_0;
-  constexpr float base = nibbles ? 16 : 256;
-  const __m512 least =
-      type == BlockType::q4_1
-          ? _mm512_fmadd_ps(
-                scale, _mm512_set1_ps(-base),
-                _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(from + 32))))
-          : _mm512_mul_ps(scale, _mm512_set1_ps(-base - offset(type)));
-  for (size_t i = 0; i < kernels::panel_block_bytes(type); i += 64)
+template <PanelType type>
+CMLX_WIDENS void widen_block(const uint8_t *from, int zero, uint16_t *tile) {
+  constexpr bool nibbles = has_nibbles(type);
+  const __m512 base = _mm512_set1_ps(nibbles ? -16 : -256);
+  Affine parts[2];
+  for (int half = 0; half < 2; ++half) {
+    parts[half] = half && !is_halved(type) ? parts[0] : affine<type>(from, half, zero);
+    if (!half || is_halved(type))
+      parts[half].least = _mm512_fmadd_ps(parts[half].scale, base, parts[half].least);
+  }
+  const auto number = [&](__m512i q, int shift, int half) __attribute__((
+                          target("avx512f,avx512bw,avx512vl,avx512bf16"), always_inline)) {
+    return numbers<nibbles>(q, shift, parts[half].scale, parts[half].least);
+  };
+  for (size_t i = 0; i < panel_block_bytes(type); i += 64)
     _mm_prefetch(reinterpret_cast<const char *>(from + 4096 + i), _MM_HINT_T0);
-  from += header(type) * 16;
-  for (int j = 0; j < Columns<type>::vectors; ++j)
-    for (int half = 0; half < 2; ++half) {
+  from += panel_header(type) * 16;
+  for (int j = 0; j < (nibbles ? 4 : 8); ++j)
+    for (int pair = 0; pair < 2; ++pair) {
       const __m512i q = _mm512_loadu_si512(from + j * 64);
-      const int shift = 16 * half;
-      uint16_t *to = tile + (2 * j + half) * 32;
-      store_pair(
-          numbers<nibbles>(q, shift, scale, least), numbers<nibbles>(q, shift + 8, scale, least), to);
+      const int shift = 16 * pair, half = nibbles ? 0 : j / 4;
+      uint16_t *to = tile + (2 * j + pair) * 32;
+      store_pair(number(q, shift, half), number(q, shift + 8, half), to);
       if constexpr (nibbles)
-        store_pair(
-            numbers<nibbles>(q, shift + 4, scale, least),
-            numbers<nibbles>(q, shift + 12, scale, least), to + 8 * 32);
+        store_pair(number(q, shift + 4, 1), number(q, shift + 12, 1), to + 8 * 32);
     }
+}
+
+/// Calls `body` with the type as a constant.
+template <typename Body>
+void with_type(PanelType type, Body body) {
+  using T = PanelType;
+  switch (type) {
+    case T::q4_0: return body(std::integral_constant<T, T::q4_0>());
+    case T::q4_1: return body(std::integral_constant<T, T::q4_1>());
+    case T::q8_0: return body(std::integral_constant<T, T::q8_0>());
+    case T::halved_nibbles: return body(std::integral_constant<T, T::halved_nibbles>());
+    case T::halved_bytes: return body(std::integral_constant<T, T::halved_bytes>());
+  }
 }
 
 #else
@@ -201,18 +257,27 @@ bool dots() { return false; }
 }  // namespace
 
 Panels::Panels(
-    BlockType type, const uint8_t *blocks, int64_t rows, int64_t columns, const int *order)
-    : type(type), rows(rows), columns(columns) {
-  const int64_t steps = columns / block, panels = (rows + lanes - 1) / lanes;
-  const size_t bytes = kernels::block_bytes(type), wide = kernels::panel_block_bytes(type);
+    BlockType source, const uint8_t *blocks, int64_t rows, int64_t columns, const int *order)
+    : type(panel_type(source)), rows(rows), columns(columns), zero_(zero_of(source)) {
+  const int64_t per_row = columns / block_columns(source), panels = (rows + lanes - 1) / lanes;
+  const int64_t at_once = block_columns(source) / block;
+  const size_t bytes = block_bytes(source), wide = panel_block_bytes(type);
   // What is prefetched behind the last block is read by nobody; it need not exist.
   bytes_.resize(panels * panel_bytes());
   parallel(panels, 4, [&](size_t begin, size_t end) {
+    HalvedBlock halved[8];
     for (int64_t row = begin * lanes; row < std::min<int64_t>(end * lanes, rows); ++row) {
-      const uint8_t *from = blocks + (order ? order[row] : row) * steps * bytes;
+      const uint8_t *from = blocks + (order ? order[row] : row) * per_row * bytes;
       uint8_t *to = bytes_.data() + row / lanes * panel_bytes();
-      for (int64_t step = 0; step < steps; ++step)
-        place(type, from + step * bytes, row % lanes, to + step * wide);
+      for (int64_t i = 0; i < per_row; ++i, from += bytes) {
+        if (!is_halved(type)) {
+          place(type, from, row % lanes, to + i * wide);
+          continue;
+        }
+        unpack(source, from, halved);
+        for (int64_t j = 0; j < at_once; ++j)
+          place(type, halved[j], row % lanes, to + (i * at_once + j) * wide);
+      }
     }
   });
 }
@@ -224,7 +289,7 @@ void Panels::prepare(int64_t m, Rounded &rounded) const {
     if (memory.size() < size) memory.resize(size);
   };
   grow(rounded.scales, blocks);
-  grow(rounded.sums, blocks);
+  grow(rounded.sums, 2 * blocks);
   grow(rounded.few, blocks * kernels::round_block_bytes);
 }
 
@@ -235,7 +300,7 @@ void Panels::round(const float *x, int64_t begin, int64_t end, Rounded &rounded)
   for (int64_t at = begin * steps; at < end * steps; ++at)
     kernels::round_block(
         x + at * block, rounded.few.data() + at * kernels::round_block_bytes, rounded.scales[at],
-        rounded.sums[at]);
+        rounded.sums.data() + 2 * at);
 }
 
 void Panels::multiply(
@@ -243,29 +308,20 @@ void Panels::multiply(
   const uint8_t *panels = bytes_.data() + first / lanes * panel_bytes();
 #if defined(__x86_64__)
   if (dots()) {
-    switch (type) {
-      case BlockType::q4_0:
-        return dot_rows<BlockType::q4_0>(panels, last - first, columns, x, y, stride, adds);
-      case BlockType::q4_1:
-        return dot_rows<BlockType::q4_1>(panels, last - first, columns, x, y, stride, adds);
-      case BlockType::q8_0:
-        return dot_rows<BlockType::q8_0>(panels, last - first, columns, x, y, stride, adds);
-    }
+    return with_type(type, [&](auto kind) {
+      dot_rows<kind()>(panels, zero_, last - first, columns, x, y, stride, adds);
+    });
   }
 #endif
   kernels::multiply_panels(
-      {type, panels, size_t(last - first), size_t(columns), x.plain, size_t(x.rows), y,
+      {type, zero_, panels, size_t(last - first), size_t(columns), x.plain, size_t(x.rows), y,
        size_t(stride), adds});
 }
 
 void Panels::widen(int64_t panel, int64_t step, uint16_t *tile) const {
 #if defined(__x86_64__)
   const uint8_t *from =
-      bytes_.data() + panel * panel_bytes() + step * kernels::panel_block_bytes(type);
-  switch (type) {
-    case BlockType::q4_0: return widen_block<BlockType::q4_0>(from, tile);
-    case BlockType::q4_1: return widen_block<BlockType::q4_1>(from, tile);
-    case BlockType::q8_0: return widen_block<BlockType::q8_0>(from, tile);
-  }
+      bytes_.data() + panel * panel_bytes() + step * panel_block_bytes(type);
+  with_type(type, [&](auto kind) { widen_block<kind()>(from, zero_, tile); });
 #endif
 }

@@ -67,31 +67,36 @@ package final class PackedWeight {
 
   /// The kinds of blocks that are multiplied as they are.
   package enum Blocks: UInt32, CaseIterable, Sendable {
-    case q40, q41, q80
+    case q40, q41, q80, q50, q51, q2K, q3K, q4K, q5K, q6K
+
+    fileprivate var code: cmlx_block_type { cmlx_block_type(rawValue: rawValue) }
+    /// Weights of a row in one block.
+    package var columns: Int { Int(cmlx_block_columns(code)) }
+    package var bytes: Int { Int(cmlx_block_bytes(code)) }
   }
 
-  /// Packs weights of `shape` that lie at `bytes` as a GGUF file holds them, in the same number of
-  /// bytes: row i is made of the blocks of row `order[i]`.
+  /// Packs weights of `shape` that lie at `bytes` as a GGUF file holds them: row i is made of the blocks of
+  /// row `order[i]`. They take the same number of bytes for Q4_0, Q4_1 and Q8_0, and for others 6 bits a
+  /// weight (up to Q4_K) or 10.
   ///
   /// Products of up to 8 rows cost the reading of these bytes; they round each 32 numbers of x to
   /// integers of 22 bits (fp32 where the processor cannot multiply bytes). Products of more rows, and
   /// gradients, are taken as with weights of one part.
   ///
-  /// - Precondition: `bytes` holds `shape` in whole blocks of 32 along each row, and `order` is a
+  /// - Precondition: `bytes` holds `shape` in whole blocks along each row, and `order` is a
   ///   permutation of the rows.
   package init(
     _ blocks: Blocks, bytes: UnsafeRawBufferPointer, shape: [Int], order: [Int32]? = nil
   ) throws(TensorError) {
-    let perBlock = [18, 20, 34][Int(blocks.rawValue)]
     require(
-      shape.count == 2 && shape[1] % 32 == 0 && bytes.count == shape[0] * shape[1] / 32 * perBlock,
+      shape.count == 2 && shape[1] % blocks.columns == 0
+        && bytes.count == shape[0] * shape[1] / blocks.columns * blocks.bytes,
       "PackedWeight: \(bytes.count) bytes cannot fill \(shape) in \(blocks)")
     require(
       order.map { $0.sorted() == (0..<Int32(shape[0])).map { $0 } } ?? true,
       "PackedWeight: the order is no permutation of \(shape[0]) rows")
     let packed = cmlx_pack_blocks(
-      cmlx_block_type(rawValue: blocks.rawValue), bytes.baseAddress, Int32(shape[0]),
-      Int32(shape[1]), order)
+      blocks.code, bytes.baseAddress, Int32(shape[0]), Int32(shape[1]), order)
     guard let packed else {
       throw .failed(operation: "pack", message: TensorError.lastMessage)
     }

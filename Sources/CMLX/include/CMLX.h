@@ -139,10 +139,23 @@ typedef bool (*cmlx_row_source)(void *context, int first, int count, float *rows
 /// for in their order.
 cmlx_packed *cmlx_pack(
     int rows, int columns, int parts, bool backward, cmlx_row_source source, void *context);
-/// Weights `[rows, columns]` in blocks of 32 along each row, as a GGUF file holds them; row i is made of
-/// the blocks of row `order[i]`, or i without an order. Products of up to 8 rows are taken with them as
+/// Weights `[rows, columns]` in blocks along each row, as a GGUF file holds them; row i is made of the
+/// blocks of row `order[i]`, or i without an order. Products of up to 8 rows are taken with them as
 /// integers, x rounded to 22 bits for every 32 columns, and others as with one part.
-typedef enum { CMLX_Q4_0, CMLX_Q4_1, CMLX_Q8_0 } cmlx_block_type;
+typedef enum {
+  CMLX_Q4_0,
+  CMLX_Q4_1,
+  CMLX_Q8_0,
+  CMLX_Q5_0,
+  CMLX_Q5_1,
+  CMLX_Q2_K,
+  CMLX_Q3_K,
+  CMLX_Q4_K,
+  CMLX_Q5_K,
+  CMLX_Q6_K
+} cmlx_block_type;
+int cmlx_block_columns(cmlx_block_type type);
+int cmlx_block_bytes(cmlx_block_type type);
 cmlx_packed *cmlx_pack_blocks(
     cmlx_block_type type, const void *blocks, int rows, int columns, const int *order);
 void cmlx_packed_free(cmlx_packed *packed);

@@ -130,12 +130,15 @@ final class StoredWeight {
 
   /// The weight packed as its file holds it, where products can be taken with that.
   func packedBlocks() throws -> PackedWeight? {
-    guard case .gguf(let file) = source, shape.count == 2, shape[1] % 32 == 0,
+    guard case .gguf(let file) = source, shape.count == 2,
       layout == .asUsed || layout == .interleavedHalves
     else { return nil }
     let tensor = try file.tensor(name)
-    let kinds: [String: PackedWeight.Blocks] = ["Q4_0": .q40, "Q4_1": .q41, "Q8_0": .q80]
-    guard let kind = kinds[tensor.type.name] else { return nil }
+    let kinds: [String: PackedWeight.Blocks] = [
+      "Q4_0": .q40, "Q4_1": .q41, "Q8_0": .q80, "Q5_0": .q50, "Q5_1": .q51, "Q2_K": .q2K,
+      "Q3_K": .q3K, "Q4_K": .q4K, "Q5_K": .q5K, "Q6_K": .q6K,
+    ]
+    guard let kind = kinds[tensor.type.name], shape[1] % kind.columns == 0 else { return nil }
     let stored = tensor.storedBytes
     defer { tensor.releasePages() }
     return try withExtendedLifetime(stored.owner) {
