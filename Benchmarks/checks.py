@@ -54,6 +54,12 @@ def same_logits(title: str, found: np.ndarray, expected: np.ndarray, limit=LOGIT
     return Check(title, f"differs by at most {largest:.1e}", f"{limit:.0e}", largest <= limit)
 
 
+def near_logits(title: str, found: np.ndarray, expected: np.ndarray, limit=LOGITS) -> Check:
+    """For products of fewer bits than fp32's: the root mean square instead of the largest."""
+    worst, error = errors(found, expected)
+    return Check(title, f"RMS error {error:.1e}, largest {worst:.1e}", f"RMS {limit:.0e}", error <= limit)
+
+
 def no_worse(title: str, ours, theirs, reference, name: str) -> Check:
     """The root mean square decides: the largest of 50 million differences is one draw of luck."""
     our_worst, our_error = errors(ours, reference)
@@ -118,6 +124,9 @@ def self_test() -> None:
     assert same_logits("", near, right).met
     assert not same_logits("", far, right).met
     assert not same_logits("", broken, right).met
+    assert near_logits("", near, right).met
+    assert not near_logits("", far, right).met
+    assert not near_logits("", broken, right).met
     assert no_worse("", near, far, right, "").met
     assert not no_worse("", far, near, right, "").met
     assert not no_worse("", broken, far, right, "").met

@@ -15,7 +15,7 @@ import works
 from checks import Check
 from intervals import Ratio, ratio
 from workers import Team
-from works import FP32, SHORT, Bar, Group, Run
+from works import BF16X3, FP32, SHORT, Bar, Group, Run
 
 COMPARED = ["forward", "capture", "prefill"]  # works whose output is written in the warm-up
 OTHER_SECONDS = {"logprobs": 75, "length": 60, "start": 35}  # on two slow cores
@@ -149,11 +149,17 @@ class Session:
             for path in self.scratch.iterdir():
                 path.unlink()
         elif group.name == "lora_step":
-            self.checks.append(self.agree_losses(group, warm))
+            self.checks += self.agree_losses(group, warm)
 
     def agree_forward(self, group: Group, arrays: dict) -> list[Check]:
         if group.runs["ours"].precision == FP32:
-            return [checks.same_logits("forward fp32: PyTorch", arrays["ours"], arrays["theirs"])]
+            theirs = arrays["theirs"]
+            return [
+                checks.same_logits("forward fp32: PyTorch", arrays["ours"], theirs),
+                checks.near_logits(
+                    f"forward {SHORT[BF16X3]}: PyTorch fp32", arrays["x3"], theirs
+                ),
+            ]
         title = "forward bf16: error against PyTorch fp32"
         expected = self.reference("forward", "forward")
         ours, theirs = arrays["ours"], arrays["theirs"]
@@ -182,10 +188,18 @@ class Session:
         self.team["pytorch"].ask(work, **fields)
         return checks.load(path)
 
-    def agree_losses(self, group: Group, warm: dict) -> Check:
-        ours, theirs = warm["ours"]["losses"], warm["theirs"]["losses"]
+    def agree_losses(self, group: Group, warm: dict) -> list[Check]:
         limit = checks.LOSS if group.runs["ours"].precision == FP32 else checks.LOSS_BF16
-        return checks.same_losses(f"{group.title}: the first two losses", ours, theirs, limit)
+        return [
+            checks.same_losses(
+                f"LoRA step {SHORT[group.runs[key].precision]}: the first two losses",
+                warm[key]["losses"],
+                warm["theirs"]["losses"],
+                limit,
+            )
+            for key in ["ours", "x3"]
+            if key in warm
+        ]
 
     def agree_decode(self, group: Group, answers: dict) -> None:
         """By PyTorch's fp32 logits, on up to 8 rows: 128 tokens of 32 take too long."""

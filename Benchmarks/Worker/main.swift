@@ -42,7 +42,7 @@ struct Refusal: Error, CustomStringConvertible {
   private let path: String
   private let threads: Int
   private var models: [Precision: LanguageModel] = [:]
-  private var trainer: SupervisedTrainer?
+  private var trainers: [Precision: SupervisedTrainer] = [:]
 
   init(path: String, threads: Int) { (self.path, self.threads) = (path, threads) }
 
@@ -152,14 +152,16 @@ struct Refusal: Error, CustomStringConvertible {
       let sequences = try tokens(request).map {
         TrainingSequence(ids: $0, targets: Array(1..<$0.count))
       }
-      trainer = SupervisedTrainer(
+      trainers[try precision(request)] = SupervisedTrainer(
         configuration, model: model, sequences: sequences, adapter: adapter,
         optimizer: AdamW(configuration.optimizer, parameters: adapter.parameters))
     }
-    guard var trainer else { throw Refusal(description: "Expected an adapter first, found none.") }
+    guard var trainer = trainers[try precision(request)] else {
+      throw Refusal(description: "Expected an adapter first, found none.")
+    }
     var losses: [Float] = []
     var answer = try timed(request) { losses.append(try trainer.step()) }
-    self.trainer = trainer
+    trainers[try precision(request)] = trainer
     answer.losses = losses
     return answer
   }

@@ -139,8 +139,6 @@ struct cmlx_decoder {
 
 namespace {
 
-constexpr int64_t few = 8;
-
 /// Places that no register has: roundings, and the caches.
 int rounding_place(int from, int form) { return 1000 + from * 4 + form; }
 constexpr int cache_place = -1;
@@ -256,7 +254,7 @@ void cmlx_decoder::prepare(size_t tokens) {
     if (registers[i].size() < size_t(padded(m)) * widths[i])
       registers[i].resize(size_t(padded(m)) * widths[i]);
   // One token, a few and many differ in how they are rounded and shared out.
-  const size_t kind = m == 1 ? 1 : m <= few ? 2 : 3;
+  const size_t kind = m == 1 ? 1 : m <= integer_rows ? 2 : 3;
   if (schedule.empty() || scheduled != kind) {
     scheduled = kind;
     schedule.clear();
@@ -286,14 +284,23 @@ void cmlx_decoder::prepare(size_t tokens) {
 }
 
 void cmlx_decoder::run(const Step &step) {
+  std::atomic<bool> failed = false;
+  std::exception_ptr failure;
   together([&](size_t thread, size_t threads) {
     thread_local std::vector<float> scores;
     const Share share{thread, threads, scores};
     for (const auto &o : schedule) {
       if (o.waits && threads > 1) barrier.wait(threads);
-      o.run(step, registers, share);
+      // A thread that fails, for want of memory, still meets the others at each barrier.
+      if (failed.load(std::memory_order_relaxed)) continue;
+      try {
+        o.run(step, registers, share);
+      } catch (...) {
+        if (!failed.exchange(true)) failure = std::current_exception();
+      }
     }
   });
+  if (failure) std::rethrow_exception(failure);
 }
 
 extern "C" {
@@ -304,8 +311,10 @@ cmlx_decoder *cmlx_decoder_new(void) {
 void cmlx_decoder_free(cmlx_decoder *decoder) { delete decoder; }
 
 int cmlx_decoder_register(cmlx_decoder *decoder, int width) {
-  decoder->widths.push_back(width);
-  return int(decoder->widths.size()) - 1;
+  return guarded(-1, [&] {
+    decoder->widths.push_back(width);
+    return int(decoder->widths.size()) - 1;
+  });
 }
 
 bool cmlx_decoder_norm(

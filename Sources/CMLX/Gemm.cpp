@@ -152,6 +152,9 @@ class BlockedWeight : public PackedWeight {
     }
   }
 
+  /// Throws where there are no products in bf16.
+  static void probe(const uint16_t *weights) { Block(weights, 16, 16, true); }
+
   bool has_backward() const override { return bool(blocks_[0]->backward); }
 
   bool divides() const override { return false; }
@@ -283,6 +286,20 @@ extern "C" {
 uint64_t cmlx_sgemm_calls(void) { return sgemm_calls.load(); }
 
 bool cmlx_packs_in_parts(void) { return packs_in_parts(); }
+
+bool cmlx_packs_bf16(void) {
+  // What oneDNN can do where is not written down; a product of one tile says.
+  static const bool can = [] {
+    try {
+      const uint16_t weights[16 * 16] = {};
+      BlockedWeight::probe(weights);
+      return true;
+    } catch (const std::exception &) {
+      return false;
+    }
+  }();
+  return can;
+}
 
 bool cmlx_has_native_bf16(void) {
   const auto isa = dnnl::get_effective_cpu_isa();

@@ -22,6 +22,9 @@ void sgemm(
 /// Rows of W in one packed block: as many as the cross-entropy takes at a time.
 constexpr int64_t packed_rows = 4096;
 
+/// Rows of x up to which weights in blocks are multiplied as integers.
+constexpr int64_t integer_rows = 8;
+
 /// Rows of a product with packed weights, rounded up to those of a tile. A product is compiled for
 /// each number of rows, which takes megabytes and milliseconds: so there must be few.
 constexpr int64_t padded(int64_t rows) { return (rows + 15) / 16 * 16; }

@@ -17,14 +17,16 @@ int omp_get_num_procs(void);
 
 namespace cmlx {
 
-/// Calls `body(thread, threads)` on every thread of the team at once.
+/// Calls `body(thread, threads)` on every thread of the team at once, of which there are no more than
+/// processors: they may wait for each other.
 template <typename Body>
 void together(Body body) {
+  const int threads = std::min(omp_get_max_threads(), omp_get_num_procs());
   GOMP_parallel(
       [](void *pointer) {
         (*static_cast<Body *>(pointer))(size_t(omp_get_thread_num()), size_t(omp_get_num_threads()));
       },
-      &body, 0, 0);
+      &body, unsigned(threads), 0);
 }
 
 /// Calls `body(begin, end)` on contiguous shares of `count` items. What is computed for an item must

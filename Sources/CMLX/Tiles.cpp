@@ -189,7 +189,7 @@ class BlockTiles : public TiledWeight {
  private:
   std::unique_ptr<Panels> panels_;
 
-  static bool is_few(int64_t m) { return m <= 8; }
+  static bool is_few(int64_t m) { return m <= integer_rows; }
 
   /// Up to 32 rows: one pair of their blocks, so that tiles are used as they are made, and the next are
   /// made while these are multiplied.

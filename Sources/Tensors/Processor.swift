@@ -30,6 +30,9 @@ package enum Processor {
   /// multiplied faster than fp32.
   package static var packsInParts: Bool { cmlx_packs_in_parts() }
 
+  /// Whether weights can be packed in bf16 at all: not on processors without AVX-512.
+  package static var packsBFloat16: Bool { cmlx_packs_bf16() }
+
   /// The instruction sets of the matrix products and of the fused kernels: part of a cell's name,
   /// because another one rounds differently.
   package static var instructionSet: String {

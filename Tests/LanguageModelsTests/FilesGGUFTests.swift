@@ -61,7 +61,8 @@ import Testing
     }
     var key = RandomKey(seed: 31)
     let x = key.normal([tokens, columns])
-    let found = try Fused.linear(x, nil, packed: packed).floats()
+    let beside = packed.isComplete ? nil : Tensor(weights, shape: [rows, columns])
+    let found = try Fused.linear(x, beside, packed: packed).floats()
     // With AMX more than 8 tokens go through bf16: both factors are off by at most 2⁻⁸.
     let (values, bound) = (try x.floats(), tokens <= 8 || !Processor.packsInParts ? 1e-6 : 0x1p-7)
     for i in 0..<tokens * rows {

@@ -53,7 +53,7 @@ import Testing
     #expect(try model.forward(batch, logits: .none).logits == nil)
   }
 
-  @Test @TensorActor
+  @Test(.enabled(if: Processor.packsBFloat16)) @TensorActor
   func `bf16 products stay near fp32`() throws {
     let exact = try LoadedModel.float32()
     let model = try LanguageModel(path: exact.path, precision: .bfloat16)

@@ -123,6 +123,8 @@ uint64_t cmlx_sgemm_calls(void);
 bool cmlx_has_native_bf16(void);
 /// Whether the processor multiplies tiles of bf16 (AMX), by which two parts are faster than fp32.
 bool cmlx_packs_in_parts(void);
+/// Whether weights can be packed in bf16 at all.
+bool cmlx_packs_bf16(void);
 /// The instruction set that the fused kernels dispatch to, e.g. "AVX3_DL", and oneDNN's.
 const char *cmlx_kernel_target(void);
 const char *cmlx_gemm_target(void);

@@ -25,7 +25,7 @@ struct DecodePlan {
     var windows: [Int?] = []
     for i in 0..<c.nLayers where !windows.contains(c.window(i)) { windows.append(c.window(i)) }
     self.windows = windows
-    var builder = Builder(model: model, adapter: adapter, decoder: decoder, windows: windows)
+    let builder = Builder(model: model, adapter: adapter, decoder: decoder, windows: windows)
     guard try builder.build() else { return nil }
   }
 
@@ -66,15 +66,8 @@ private struct Builder {
     let resid, normed, q, k, v, z, out, gate, up, post: Decoder.Register
   }
 
-  init(
-    model: LanguageModel, adapter: AdapterWeights?, decoder: Decoder, windows: [Int?]
-  ) {
-    (self.model, self.adapter) = (model, adapter)
-    (self.decoder, self.windows) = (decoder, windows)
-  }
-
   /// False where an operation is missing.
-  mutating func build() throws -> Bool {
+  func build() throws -> Bool {
     let (heads, keys) = (c.nHeads * c.dHead, c.nKVHeads * c.dHead)
     let r = Registers(
       resid: decoder.register(c.dModel), normed: decoder.register(c.dModel),

@@ -6,13 +6,14 @@ package enum Precision: String, Sendable, Codable, CaseIterable {
   case float32
   /// Each product with a frozen weight as three in bf16, of both operands' halves, with fp32
   /// accumulation (Henry et al. 2019, arXiv 1904.06376): 16 of fp32's 24 bits, and faster where the
-  /// processor has AMX. Elsewhere it is fp32.
+  /// processor has AMX; attention's products of many tokens too. Elsewhere it is fp32.
   case bfloat16x3
-  /// Products with frozen weights in bf16 with fp32 accumulation; everything else fp32.
+  /// Products with frozen weights in bf16 with fp32 accumulation; everything else fp32, but for
+  /// attention's products, which are as in ``bfloat16x3``. Processors without products in bf16 take fp32.
   case bfloat16
-  /// Weights kept as a GGUF file holds them, where its type is Q4_0, Q4_1 or Q8_0. Products of few tokens,
-  /// as in generation, cost the reading of these; activations are rounded to 22 bits for them. All
-  /// others as in ``bfloat16``.
+  /// Weights kept as a GGUF file's integers and scales, where it has such. Products of few tokens, as in
+  /// generation, cost the reading of these; activations are rounded to 22 bits for them. All others
+  /// as in ``bfloat16``.
   case quantized
 
   /// Whether no weight stays in plain fp32.
@@ -23,7 +24,7 @@ package enum Precision: String, Sendable, Codable, CaseIterable {
     switch self {
     case .float32: nil
     case .bfloat16x3: Processor.packsInParts ? 2 : nil
-    case .bfloat16, .quantized: 1
+    case .bfloat16, .quantized: Processor.packsBFloat16 ? 1 : nil
     }
   }
 }
