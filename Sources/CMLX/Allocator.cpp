@@ -4,6 +4,9 @@
 // size, because touching fresh pages costs more than most operations. The dynamic linker finds this
 // definition of `allocator()` first, as it finds our `cblas_sgemm`.
 #include <sys/mman.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 #include <algorithm>
 #include <bit>
@@ -178,7 +181,14 @@ class Pool : public mlx::core::allocator::Allocator {
 
 /// Never destroyed: arrays in static variables may outlive any order of destruction.
 Pool &pool() {
-  static auto *value = new Pool;
+  static auto *value = [] {
+#ifdef __GLIBC__
+    // By itself glibc gives back the less of its heap the larger the blocks that have been freed.
+    mallopt(M_MMAP_THRESHOLD, 32 << 20);
+    mallopt(M_TRIM_THRESHOLD, 16 << 20);
+#endif
+    return new Pool;
+  }();
   return *value;
 }
 

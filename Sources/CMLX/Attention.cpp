@@ -174,8 +174,15 @@ struct Scratch {
   Aligned<uint16_t> k_tiles, v_tiles;
   Aligned<float> queries;
   Rounded rounded;
-  std::vector<float> scores, slopes, dk, dv;
+  Aligned<float> scores;
+  std::vector<float> slopes, dk, dv;
   std::vector<int> rows;
+
+  /// Gives back what a long text needed: other operations need it before the next attention does.
+  void trim() {
+    constexpr size_t usual = size_t(1) << 19;
+    if (k_tiles.size() > usual) *this = Scratch();
+  }
 };
 
 /// scores `[count, rows]` = scale · q kᵀ.
@@ -326,13 +333,15 @@ class Attention : public Fused {
       const size_t usual = in_parts ? QueryBlock::most : few_queries;
       const size_t blocks = (s.queries + usual - 1) / usual, tasks = blocks * s.kv_heads;
       parallel(tasks, 1, [&](size_t begin, size_t end) {
+        thread_local Scratch scratch;
         for (size_t task = begin; task < end; ++task) {
           // The last blocks mostly see the most keys: first, so that no thread waits for another's.
           const size_t first = (blocks - 1 - task / s.kv_heads) * usual;
           attend(
               {in_, out_, s, scale, task % s.kv_heads, in_parts}, first,
-              std::min(usual, s.queries - first));
+              std::min(usual, s.queries - first), scratch);
         }
+        scratch.trim();
       });
     });
   }
@@ -371,15 +380,14 @@ class Attention : public Fused {
     }
   };
 
-  static void attend(const Task &task, size_t first, size_t count) {
-    thread_local Scratch scratch;
+  static void attend(const Task &task, size_t first, size_t count, Scratch &scratch) {
     QueryBlock block(first, count);
     if (count > 1 && block.gather(task.in_[3].data<int>(), task.s.ranges))
       return task.in_parts ? attend_tiles(task, block, scratch)
                            : attend_plain(task, block, scratch);
     if (count <= few_queries) return attend_queries(task, block, scratch);
     for (size_t i = 0; i < count; i += few_queries)
-      attend(task, first + i, std::min(few_queries, count - i));
+      attend(task, first + i, std::min(few_queries, count - i), scratch);
   }
 
   static void attend_plain(const Task &task, const QueryBlock &block, Scratch &scratch) {
