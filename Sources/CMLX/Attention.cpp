@@ -353,7 +353,7 @@ class Attention : public Fused {
     inputs.insert(inputs.end(), {outputs[0], outputs[1], mx::contiguous(cotangents[0])});
     auto grads = mx::array::make_arrays(
         {primals[0].shape(), primals[1].shape(), primals[2].shape()},
-        {mx::float32, mx::float32, mx::float32}, 
+        {mx::float32, mx::float32, mx::float32},
         std::make_shared<AttentionGrad>(scale_, in_parts_), inputs);
     Arrays result;
     for (int argument : argnums) {
@@ -565,10 +565,14 @@ cmlx_array *cmlx_attention(
             a.shape(1) % b.shape(1) == 0 && r.ndim() == 3 && r.shape(0) == a.shape(0) &&
             r.shape(2) == 3,
         "attention", {a, b, c, r});
+    in_parts = in_parts && packs_in_parts();
+#if defined(__x86_64__)
+    if (in_parts) tiles::require();
+#endif
     mx::Shape sums{a.shape(0), a.shape(1)};
     return mx::array::make_arrays(
-        {a.shape(), sums}, {mx::float32, mx::float32}, 
-        std::make_shared<Attention>(scale, in_parts && packs_in_parts()),
+        {a.shape(), sums}, {mx::float32, mx::float32},
+        std::make_shared<Attention>(scale, in_parts),
         {a, b, c, r})[0];
   });
 }

@@ -226,24 +226,20 @@ class BlockTiles : public TiledWeight {
 
 }  // namespace
 
-namespace {
-
-void require_tiles() {
+void cmlx::tiles::require() {
   static const bool granted = request_tiles();
   if (!granted) throw std::runtime_error("the system does not let this program use AMX");
 }
 
-}  // namespace
-
 std::shared_ptr<const PackedWeight> cmlx::make_tiled(
     const RowSource &source, int64_t rows, int64_t columns, int parts) {
-  require_tiles();
+  tiles::require();
   if (parts < 1 || parts > 2) throw std::invalid_argument("pack: expected one part or two");
   return std::make_shared<StoredTiles>(source, rows, columns, parts);
 }
 
 std::shared_ptr<const PackedWeight> cmlx::make_tiled(std::unique_ptr<Panels> panels) {
-  require_tiles();
+  tiles::require();
   return std::make_shared<BlockTiles>(std::move(panels));
 }
 

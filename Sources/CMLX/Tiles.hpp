@@ -24,6 +24,9 @@ constexpr int64_t cached_bytes = 512 << 10;
 
 constexpr int64_t steps(int64_t n) { return (n + depth - 1) / depth; }
 
+/// Asks the system for the tiles, once; throws where it refuses.
+void require();
+
 /// All eight tiles at full size, for as long as a thread multiplies.
 class TileScope {
  public:
