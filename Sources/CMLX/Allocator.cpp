@@ -105,6 +105,7 @@ class Pool : public mlx::core::allocator::Allocator {
   void limit(size_t bytes) {
     std::lock_guard lock(mutex_);
     slack_ = bytes;
+    bounded_ = true;
     most_ = active_;
     shrink();
   }
@@ -151,10 +152,11 @@ class Pool : public mlx::core::allocator::Allocator {
   }
 
   /// Gives back what is kept beyond what was once in use at a time: steps that need the same again find
-  /// it, and a program takes hardly more than it would without. The half of it more is for one array
-  /// much larger than the rest, such as logits, that would be given back for small ones in every step.
+  /// it. Half of it more, but no more than `large`, is for one array much larger than the rest, such as
+  /// logits, that would be given back for small ones in every step.
   void shrink() {
-    const size_t enough = most_ + (slack_ > 0 ? std::max(slack_, most_ / 2) : 0);
+    constexpr size_t large = size_t(128) << 20;
+    const size_t enough = most_ + std::max(slack_, bounded_ ? 0 : std::min(most_ / 2, large));
     while (active_ + kept_ > enough && drop_largest()) {}
   }
 
@@ -177,6 +179,8 @@ class Pool : public mlx::core::allocator::Allocator {
   std::mutex mutex_;
   std::map<size_t, std::vector<void *>> spare_;
   size_t active_ = 0, peak_ = 0, kept_ = 0, most_ = 0, slack_ = size_t(32) << 20;
+  /// Whether a limit was asked for.
+  bool bounded_ = false;
 };
 
 /// Never destroyed: arrays in static variables may outlive any order of destruction.

@@ -229,16 +229,19 @@ Operation attending(int q, int to, cmlx_decoder_attention a) {
   Operation o{{q, cache_place}, {to}, {}, nullptr};
   o.run = [=](const Step &step, Registers &registers, const Share &share) {
     const size_t d = a.d_head, group = a.heads / a.kv_heads, stride = a.kv_heads * d;
-    const auto [first, last] = share.of(step.tokens * a.kv_heads);
+    // A few queries of a group at a time, so that one head of keys is not one thread's alone.
+    constexpr size_t few = kernels::Attended::group_at_once;
+    const size_t parts = (group + few - 1) / few, pieces = a.kv_heads * parts;
+    const auto [first, last] = share.of(step.tokens * pieces);
     for (size_t i = first; i < last; ++i) {
-      const auto &rows = step.views[a.view].rows[i / a.kv_heads];
-      const size_t kv = i % a.kv_heads * d, at = i * group * d;
-      share.scores.resize(
-          std::max(share.scores.size(), kernels::Attended::group_at_once * rows.size()));
+      const auto &rows = step.views[a.view].rows[i / pieces];
+      const size_t head = i % pieces / parts, from = i % parts * few;
+      const size_t kv = head * d, at = ((i / pieces * a.kv_heads + head) * group + from) * d;
+      share.scores.resize(std::max(share.scores.size(), few * rows.size() + 16));
       kernels::attend(
-          {registers[q].data() + at, group, step.keys[a.layer] + kv, step.values[a.layer] + kv,
-           rows.data(), rows.size(), stride, d, a.scale, share.scores.data(),
-           registers[to].data() + at},
+          {registers[q].data() + at, std::min(few, group - from), step.keys[a.layer] + kv,
+           step.values[a.layer] + kv, rows.data(), rows.size(), stride, d, a.scale,
+           share.scores.data(), registers[to].data() + at},
           nullptr);
     }
   };

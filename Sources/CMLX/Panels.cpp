@@ -9,6 +9,7 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
 #define CMLX_DOTS __attribute__((target("avx512f,avx512bw,avx512vl,avx512vnni")))
+#define CMLX_READS __attribute__((target("avx512f,avx512bw,avx512vl")))
 #define CMLX_WIDENS __attribute__((target("avx512f,avx512bw,avx512vl,avx512bf16")))
 #endif
 
@@ -72,7 +73,7 @@ bool dots() {
   return value;
 }
 
-CMLX_DOTS inline __m512 halves(const uint8_t *p) {
+CMLX_READS inline __m512 halves(const uint8_t *p) {
   return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i *>(p)));
 }
 
@@ -82,7 +83,7 @@ struct Affine {
 };
 
 template <PanelType type>
-CMLX_DOTS inline Affine affine(const uint8_t *block, int half, int zero) {
+CMLX_READS inline Affine affine(const uint8_t *block, int half, int zero) {
   const __m512 factor = _mm512_set1_ps(float(-zero));
   __m512 scale = halves(block);
   if constexpr (type == PanelType::q4_1) return {scale, halves(block + 32)};
@@ -142,7 +143,8 @@ CMLX_DOTS void dot_panel(
       for (int t = 0; t < m; ++t) {
         const int64_t at = (token + t) * blocks + b;
         const int32_t *of_x = x.sums.data() + 2 * at;
-        const float total = float(is_halved(type) ? of_x[half] : of_x[0] + of_x[1]);
+        const float total =
+            is_halved(type) ? float(of_x[half]) : float(int32_t(uint32_t(of_x[0]) + uint32_t(of_x[1])));
         // The upper part's products fill 20 bits, and those of the lower two together 27.
         const __m512i low = _mm512_add_epi32(_mm512_slli_epi32(sums[1][t], 7), sums[2][t]);
         const __m512 sum = _mm512_fmadd_ps(
