@@ -49,6 +49,7 @@ class QueryBlock {
 
   /// Whether each query sees one stretch of the rows, and most of them together are seen.
   bool gather(const int *ranges, size_t per_query) {
+    if (count < 2) return false;
     std::vector<Run> own, first, last;
     const auto at = [&](size_t i) { return ranges + (begin + i) * per_query * 3; };
     if (!runs(at(0), per_query, first) || !runs(at(count - 1), per_query, last)) return false;
@@ -134,8 +135,8 @@ struct Panel {
       bool transposed) {
     count = rows.size();
     d = width;
-    if (as_is) plain.resize(std::max(plain.size(), count * d));
-    if (transposed) turned.resize(std::max(turned.size(), count * d));
+    if (as_is) grow(plain, count * d);
+    if (transposed) grow(turned, count * d);
     for (size_t from = 0; from < count; from += chunk) {
       const size_t n = std::min(chunk, count - from);
       float *t = turned.data() + from * d;
@@ -175,7 +176,7 @@ struct Scratch {
   Aligned<float> queries;
   Rounded rounded;
   Aligned<float> scores;
-  std::vector<float> slopes, dk, dv;
+  std::vector<float> slopes, capped, dk, dv;
   std::vector<int> rows;
 
   /// Gives back what a long text needed: other operations need it before the next attention does.
@@ -185,45 +186,42 @@ struct Scratch {
   }
 };
 
-/// scores `[count, rows]` = scale · q kᵀ.
-void score(const QueryBlock &block, const AttentionShape &s, const float *q, Scratch &scratch) {
-  const size_t n = block.rows.size();
-  scratch.scores.resize(std::max(scratch.scores.size(), block.count * n));
-  scratch.k.by_turned(q, block.count, s.heads * s.d_head, scratch.scores.data());
-}
+/// How products of queries and keys become scores.
+struct Scores {
+  float scale, cap;
+};
 
-/// Turns the scores of each query's own keys into exp(scale · score - shift) and the others' into 0.
-/// Without `log_sums` to go by, they are found and written, and the result sums to one.
-void normalise(
-    const QueryBlock &block, float scale, Scratch &scratch, float *log_sums, size_t stride,
-    bool known) {
+/// The shares of each query's own keys `[count, rows]`, and zeros for others; the slopes of capped scores
+/// where they are `capped` and asked for.
+void share(
+    const QueryBlock &block, const AttentionShape &s, const float *q, Scores how, Scratch &scratch,
+    bool with_slopes = false) {
   const size_t n = block.rows.size();
+  grow(scratch.scores, block.count * n);
+  if (with_slopes) grow(scratch.capped, block.count * n);
+  scratch.k.by_turned(q, block.count, s.heads * s.d_head, scratch.scores.data());
   for (size_t i = 0; i < block.count; ++i) {
     float *row = scratch.scores.data() + i * n, *own = row + block.low[i];
     const size_t count = block.high[i] - block.low[i];
     std::fill(row, own, 0.0f);
     std::fill(row + block.high[i], row + n, 0.0f);
-    kernels::scale(scale, own, count);
-    if (known) {
-      kernels::exp_shifted(own, log_sums[i * stride], count);
-      continue;
-    }
-    const float top = kernels::maximum(own, count);
-    const float sum = kernels::exp_shifted(own, top, count);
-    kernels::scale(1.0f / sum, own, count);
-    log_sums[i * stride] = top + std::log(sum);
+    kernels::scale(how.scale, own, count);
+    if (how.cap > 0)
+      kernels::soft_cap(
+          how.cap, own, with_slopes ? scratch.capped.data() + i * n + block.low[i] : nullptr, count);
+    kernels::share(own, count);
   }
 }
 
 class AttentionGrad : public Fused {
  public:
-  AttentionGrad(float scale, bool in_parts) : scale_(scale), in_parts_(in_parts) {}
+  explicit AttentionGrad(Scores scores) : scores_(scores) {}
   DEFINE_NAME(AttentionGrad)
 
-  /// Inputs q, k, v, ranges, z, log sums, dz; outputs dq, dk, dv.
+  /// Inputs q, k, v, ranges, dz; outputs dq, dk, dv. Scores are found anew: those of the forward pass were
+  /// not kept, and may have been rounded.
   void eval_cpu(const Arrays &inputs, Arrays &outputs) override {
-    dispatch(inputs, outputs, [in_parts = in_parts_, scale = scale_](
-                                  const Arrays &in_, Arrays &out_) {
+    dispatch(inputs, outputs, [scores = scores_](const Arrays &in_, Arrays &out_) {
       const AttentionShape s(in_[0], in_[1], in_[3]);
       // Every head adds into its own copy; the copies of a group are then summed in order, so the
       // result is the same for any number of threads.
@@ -236,8 +234,8 @@ class AttentionGrad : public Fused {
           const bool together = block.gather(in_[3].data<int>(), s.ranges);
           for (size_t h = begin; h < end; ++h) {
             float *planes[] = {dk.data() + h * plane, dv.data() + h * plane};
-            together ? block_grad(in_, out_, s, block, h, scale, in_parts, scratch, planes)
-                     : query_grad(in_, out_, s, block, h, scale, scratch, planes);
+            together ? block_grad(in_, out_, s, block, h, scores, scratch, planes)
+                     : query_grad(in_, out_, s, block, h, scores, scratch, planes);
           }
         }
       });
@@ -249,34 +247,27 @@ class AttentionGrad : public Fused {
  private:
   static void block_grad(
       const Arrays &in_, Arrays &out_, const AttentionShape &s, const QueryBlock &block, size_t h,
-      float scale, bool in_parts, Scratch &scratch, float *planes[2]) {
+      Scores how, Scratch &scratch, float *planes[2]) {
     const size_t n = block.rows.size(), d = s.d_head, wide = s.heads * d;
     const size_t at = block.begin * wide + h * d, kv = s.kv_head(h) * d;
-    const float *q = in(in_[0]) + at, *dz = in(in_[6]) + at;
+    const float *q = in(in_[0]) + at, *dz = in(in_[4]) + at;
     scratch.k.gather(in(in_[1]) + kv, block.rows, s.stride(), d, true, true);
     scratch.v.gather(in(in_[2]) + kv, block.rows, s.stride(), d, false, true);
-    score(block, s, q, scratch);
-    if (in_parts) {
-      // The sums at hand are of rounded scores: with them, these would not sum to one.
-      float sums[few_queries];
-      normalise(block, scale, scratch, sums, 1, false);
-    } else {
-      // The log sums are an input here, and only read.
-      float *sums = const_cast<float *>(in(in_[5])) + block.begin * s.heads + h;
-      normalise(block, scale, scratch, sums, s.heads, true);
-    }
+    share(block, s, q, how, scratch, true);
     for (auto *scratched : {&scratch.slopes, &scratch.dk, &scratch.dv})
-      scratched->resize(std::max(scratched->size(), std::max(block.count, d) * n));
+      grow(*scratched, std::max(block.count, d) * n);
     const float *p = scratch.scores.data();
     float *slopes = scratch.slopes.data();
     kernels::multiply(
         {p, dz, scratch.dv.data(), n, block.count, d, 1, n, wide, d, false});
     scratch.v.by_turned(dz, block.count, wide, slopes);
     for (size_t i = 0; i < block.count; ++i) {
-      // dz · z, from the sums at hand: where a query sees one key, the difference is then exactly zero.
-      const float mean = kernels::dot(p + i * n, slopes + i * n, n);
-      for (size_t j = 0; j < n; ++j)
-        slopes[i * n + j] = scale * p[i * n + j] * (slopes[i * n + j] - mean);
+      const size_t low = i * n + block.low[i], high = i * n + block.high[i];
+      std::fill(slopes + i * n, slopes + low, 0.0f);
+      std::fill(slopes + high, slopes + (i + 1) * n, 0.0f);
+      kernels::softmax_grad(
+          p + low, how.cap > 0 ? scratch.capped.data() + low : nullptr, how.scale, slopes + low,
+          high - low);
     }
     scratch.k.by_plain(slopes, block.count, out(out_[0]) + at, wide);
     kernels::multiply(
@@ -290,16 +281,16 @@ class AttentionGrad : public Fused {
 
   static void query_grad(
       const Arrays &in_, Arrays &out_, const AttentionShape &s, const QueryBlock &block, size_t h,
-      float scale, Scratch &scratch, float *planes[2]) {
-    scratch.scores.resize(std::max(scratch.scores.size(), s.keys + 16));
+      Scores how, Scratch &scratch, float *planes[2]) {
+    grow(scratch.scores, kernels::Attended::group_at_once * s.keys);
     for (size_t i = block.begin; i < block.begin + block.count; ++i) {
       visible_rows(in_[3].data<int>() + i * s.ranges * 3, s.ranges, scratch.rows);
       const size_t at = (i * s.heads + h) * s.d_head, kv = s.kv_head(h) * s.d_head;
       kernels::attend_grad(
-          in(in_[0]) + at, in(in_[1]) + kv, in(in_[2]) + kv, scratch.rows.data(),
-          scratch.rows.size(), s.stride(), s.d_head, scale, in(in_[5])[i * s.heads + h],
-          in(in_[4]) + at, in(in_[6]) + at, scratch.scores.data(), out(out_[0]) + at, planes[0],
-          planes[1]);
+          {in(in_[0]) + at, 1, in(in_[1]) + kv, in(in_[2]) + kv, scratch.rows.data(),
+           scratch.rows.size(), s.stride(), s.d_head, how.scale, how.cap, scratch.scores.data(),
+           out(out_[0]) + at},
+          in(in_[4]) + at, planes[0], planes[1]);
     }
   }
 
@@ -316,19 +307,19 @@ class AttentionGrad : public Fused {
     });
   }
 
-  float scale_;
-  bool in_parts_;
+  Scores scores_;
 };
 
 class Attention : public Fused {
  public:
   /// `in_parts`: products as of weights in two parts.
-  Attention(float scale, bool in_parts) : scale_(scale), in_parts_(in_parts) {}
+  Attention(Scores scores, bool in_parts) : scores_(scores), in_parts_(in_parts) {}
   DEFINE_NAME(Attention)
 
-  /// Inputs q, k, v, ranges; outputs z and log Σ exp of the scores, both needed by the derivative.
+  /// Inputs q, k, v, ranges; output z.
   void eval_cpu(const Arrays &inputs, Arrays &outputs) override {
-    dispatch(inputs, outputs, [in_parts = in_parts_, scale = scale_](const Arrays &in_, Arrays &out_) {
+    dispatch(inputs, outputs, [in_parts = in_parts_, scores = scores_](
+                                  const Arrays &in_, Arrays &out_) {
       const AttentionShape s(in_[0], in_[1], in_[3]);
       const size_t usual = in_parts ? QueryBlock::most : few_queries;
       const size_t blocks = (s.queries + usual - 1) / usual, tasks = blocks * s.kv_heads;
@@ -338,7 +329,7 @@ class Attention : public Fused {
           // The last blocks mostly see the most keys: first, so that no thread waits for another's.
           const size_t first = (blocks - 1 - task / s.kv_heads) * usual;
           attend(
-              {in_, out_, s, scale, task % s.kv_heads, in_parts}, first,
+              {in_, out_, s, scores, task % s.kv_heads, in_parts}, first,
               std::min(usual, s.queries - first), scratch);
         }
         scratch.trim();
@@ -348,13 +339,13 @@ class Attention : public Fused {
 
   Arrays vjp(
       const Arrays &primals, const Arrays &cotangents, const std::vector<int> &argnums,
-      const Arrays &outputs) override {
+      const Arrays &) override {
     Arrays inputs = primals;
-    inputs.insert(inputs.end(), {outputs[0], outputs[1], mx::contiguous(cotangents[0])});
+    inputs.push_back(mx::contiguous(cotangents[0]));
     auto grads = mx::array::make_arrays(
         {primals[0].shape(), primals[1].shape(), primals[2].shape()},
         {mx::float32, mx::float32, mx::float32},
-        std::make_shared<AttentionGrad>(scale_, in_parts_), inputs);
+        std::make_shared<AttentionGrad>(scores_), inputs);
     Arrays result;
     for (int argument : argnums) {
       if (argument > 2) throw std::invalid_argument("attention: the key ranges are constants");
@@ -369,20 +360,17 @@ class Attention : public Fused {
     const Arrays &in_;
     Arrays &out_;
     const AttentionShape &s;
-    float scale;
+    Scores how;
     size_t kv;
     bool in_parts;
 
     size_t first_head() const { return kv * (s.heads / s.kv_heads); }
     size_t last_head() const { return first_head() + s.heads / s.kv_heads; }
-    float *log_sums(size_t query, size_t head) const {
-      return out(out_[1]) + query * s.heads + head;
-    }
   };
 
   static void attend(const Task &task, size_t first, size_t count, Scratch &scratch) {
     QueryBlock block(first, count);
-    if (count > 1 && block.gather(task.in_[3].data<int>(), task.s.ranges))
+    if (block.gather(task.in_[3].data<int>(), task.s.ranges))
       return task.in_parts ? attend_tiles(task, block, scratch)
                            : attend_plain(task, block, scratch);
     if (count <= few_queries) return attend_queries(task, block, scratch);
@@ -391,14 +379,13 @@ class Attention : public Fused {
   }
 
   static void attend_plain(const Task &task, const QueryBlock &block, Scratch &scratch) {
-    const auto &[in_, out_, s, scale, kv, in_parts] = task;
+    const auto &[in_, out_, s, how, kv, in_parts] = task;
     const size_t d = s.d_head, wide = s.heads * d;
     scratch.k.gather(in(in_[1]) + kv * d, block.rows, s.stride(), d, false, true);
     scratch.v.gather(in(in_[2]) + kv * d, block.rows, s.stride(), d, true, false);
     for (size_t h = task.first_head(); h < task.last_head(); ++h) {
       const size_t at = block.begin * wide + h * d;
-      score(block, s, in(in_[0]) + at, scratch);
-      normalise(block, scale, scratch, task.log_sums(block.begin, h), s.heads, false);
+      share(block, s, in(in_[0]) + at, how, scratch);
       scratch.v.by_plain(scratch.scores.data(), block.count, out(out_[0]) + at, wide);
     }
   }
@@ -412,7 +399,7 @@ class Attention : public Fused {
   static void attend_tiles(const Task &task, const QueryBlock &block, Scratch &scratch) {
     const int64_t depth = tiles::steps(task.s.d_head), strips = tiles::steps(block.rows.size());
     for (auto *memory : {&scratch.k_tiles, &scratch.v_tiles})
-      memory->resize(std::max(memory->size(), size_t(strips * depth * unit)));
+      grow(*memory, size_t(strips * depth * unit));
     pack(task, block, scratch.k_tiles.data(), scratch.v_tiles.data());
     for (size_t i = 0; i < block.count; i += few_queries) {
       const size_t end = std::min(i + few_queries, block.count);
@@ -448,12 +435,12 @@ class Attention : public Fused {
     const int64_t m = last - first, d = s.d_head, wide = s.heads * d, depth = tiles::steps(d);
     const int64_t strips = tiles::steps(block.rows.size()), width = (high - low) * tiles::pair;
     const size_t at = (block.begin + first) * wide + head * d;
-    scratch.queries.resize(std::max(scratch.queries.size(), size_t(m * d)));
-    scratch.scores.resize(std::max(scratch.scores.size(), size_t(m * width)));
+    grow(scratch.queries, size_t(m * d));
+    grow(scratch.scores, size_t(m * width));
     float *q = scratch.queries.data(), *scores = scratch.scores.data(), *z = out(task.out_[0]) + at;
     for (int64_t i = 0; i < m; ++i) {
       std::copy_n(in(task.in_[0]) + at + i * wide, d, q + i * d);
-      kernels::scale(task.scale, q + i * d, d);
+      kernels::scale(task.how.scale, q + i * d, d);
     }
     multiply(
         scratch.rounded, {q, m, d, d}, {scratch.k_tiles.data() + low * depth * unit, depth},
@@ -465,10 +452,9 @@ class Attention : public Fused {
       float *row = scores + i * width;
       std::fill(row, row + begin, 0.0f);
       std::fill(row + end, row + width, 0.0f);
+      if (task.how.cap > 0) kernels::soft_cap(task.how.cap, row + begin, nullptr, end - begin);
       const float top = kernels::maximum(row + begin, end - begin);
-      const float sum = kernels::exp_shifted(row + begin, top, end - begin);
-      *task.log_sums(block.begin + first + i, head) = top + std::log(sum);
-      shares[i] = 1 / sum;
+      shares[i] = 1 / kernels::exp_shifted(row + begin, top, end - begin);
     }
     multiply(
         scratch.rounded, {scores, m, width, width}, {scratch.v_tiles.data() + low * unit, strips},
@@ -492,8 +478,7 @@ class Attention : public Fused {
   static void multiply(Rounded &rounded, const Left &a, const Right &b, const Product &c) {
     const int64_t steps = tiles::steps(a.columns), blocks = (a.rows + tiles::side - 1) / tiles::side;
     rounded.rows = a.rows;
-    rounded.bits.resize(
-        std::max(rounded.bits.size(), size_t(blocks * steps * parts * tiles::tile)));
+    grow(rounded.bits, size_t(blocks * steps * parts * tiles::tile));
     tiles::to_tiles(a.a, a.rows, a.columns, a.stride, parts, 0, blocks, rounded.bits.data());
     const tiles::TileScope scope;
     tiles::strips<parts>(
@@ -505,22 +490,20 @@ class Attention : public Fused {
 #endif
 
   static void attend_queries(const Task &task, const QueryBlock &block, Scratch &scratch) {
-    const auto &[in_, out_, s, scale, kv, in_parts] = task;
+    const auto &[in_, out_, s, how, kv, in_parts] = task;
     const size_t first = task.first_head(), group = task.last_head() - first;
     for (size_t i = block.begin; i < block.begin + block.count; ++i) {
       visible_rows(in_[3].data<int>() + i * s.ranges * 3, s.ranges, scratch.rows);
       const size_t n = scratch.rows.size(), at = (i * s.heads + first) * s.d_head;
-      scratch.scores.resize(
-          std::max(scratch.scores.size(), kernels::Attended::group_at_once * n));
+      grow(scratch.scores, kernels::Attended::group_at_once * n);
       kernels::attend(
           {in(in_[0]) + at, group, in(in_[1]) + kv * s.d_head, in(in_[2]) + kv * s.d_head,
-           scratch.rows.data(), n, s.stride(), s.d_head, scale, scratch.scores.data(),
-           out(out_[0]) + at},
-          task.log_sums(i, first));
+           scratch.rows.data(), n, s.stride(), s.d_head, how.scale, how.cap, scratch.scores.data(),
+           out(out_[0]) + at});
     }
   }
 
-  float scale_;
+  Scores scores_;
   bool in_parts_;
 };
 
@@ -556,7 +539,7 @@ extern "C" {
 
 cmlx_array *cmlx_attention(
     const cmlx_array *q, const cmlx_array *k, const cmlx_array *v, const cmlx_array *ranges,
-    float scale, bool in_parts) {
+    float scale, float cap, bool in_parts) {
   return guarded_array([&] {
     auto a = operand("attention", q->value), b = operand("attention", k->value);
     auto c = operand("attention", v->value), r = operand("attention", ranges->value, mx::int32);
@@ -569,11 +552,8 @@ cmlx_array *cmlx_attention(
 #if defined(__x86_64__)
     if (in_parts) tiles::require();
 #endif
-    mx::Shape sums{a.shape(0), a.shape(1)};
-    return mx::array::make_arrays(
-        {a.shape(), sums}, {mx::float32, mx::float32},
-        std::make_shared<Attention>(scale, in_parts),
-        {a, b, c, r})[0];
+    return single(
+        a.shape(), std::make_shared<Attention>(Scores{scale, cap}, in_parts), {a, b, c, r});
   });
 }
 

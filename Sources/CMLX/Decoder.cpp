@@ -196,7 +196,7 @@ void turn_heads(
     const Step::View &view, size_t token, float *x, size_t count, size_t d_head,
     std::vector<float> &scratch) {
   if (!view.cosine) return;
-  scratch.resize(std::max(scratch.size(), 2 * view.angles));
+  grow(scratch, 2 * view.angles);
   for (size_t h = 0; h < count; ++h, x += d_head) {
     kernels::rope(
         x, view.cosine + token * view.angles, view.sine + token * view.angles, 1, scratch.data(),
@@ -237,12 +237,11 @@ Operation attending(int q, int to, cmlx_decoder_attention a) {
       const auto &rows = step.views[a.view].rows[i / pieces];
       const size_t head = i % pieces / parts, from = i % parts * few;
       const size_t kv = head * d, at = ((i / pieces * a.kv_heads + head) * group + from) * d;
-      share.scores.resize(std::max(share.scores.size(), few * rows.size() + 16));
+      grow(share.scores, few * rows.size());
       kernels::attend(
           {registers[q].data() + at, std::min(few, group - from), step.keys[a.layer] + kv,
-           step.values[a.layer] + kv, rows.data(), rows.size(), stride, d, a.scale,
-           share.scores.data(), registers[to].data() + at},
-          nullptr);
+           step.values[a.layer] + kv, rows.data(), rows.size(), stride, d, a.scale, a.soft_cap,
+           share.scores.data(), registers[to].data() + at});
     }
   };
   return o;
@@ -254,8 +253,7 @@ void cmlx_decoder::prepare(size_t tokens) {
   const int64_t m = int64_t(tokens);
   registers.resize(widths.size());
   for (size_t i = 0; i < widths.size(); ++i)
-    if (registers[i].size() < size_t(padded(m)) * widths[i])
-      registers[i].resize(size_t(padded(m)) * widths[i]);
+    grow(registers[i], size_t(padded(m)) * widths[i]);
   // One token, a few and many differ in how they are rounded and shared out.
   const size_t kind = m == 1 ? 1 : m <= integer_rows ? 2 : 3;
   if (schedule.empty() || scheduled != kind) {

@@ -163,7 +163,7 @@ class BlockedWeight : public PackedWeight {
 
   void prepare(int64_t m, int64_t k, Rounded &rounded, bool) const override {
     rounded.rows = m;
-    rounded.bits.resize(std::max<size_t>(rounded.bits.size(), padded(m) * k));
+    grow(rounded.bits, size_t(padded(m) * k));
   }
 
   /// Row after row; those that fill the last tile are zero.

@@ -40,6 +40,12 @@ struct AlignedAllocator {
 template <typename T>
 using Aligned = std::vector<T, AlignedAllocator<T>>;
 
+/// Gives scratch room for so many elements at least.
+template <typename Memory>
+void grow(Memory &memory, size_t size) {
+  if (memory.size() < size) memory.resize(size);
+}
+
 /// Memory for an array of `bytes`, with room for `spare` more behind it.
 mx::allocator::Data allocate(size_t bytes, size_t spare);
 

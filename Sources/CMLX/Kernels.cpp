@@ -6,7 +6,9 @@
 
 #include <hwy/contrib/math/math-inl.h>
 
+#include <algorithm>
 #include <cmath>
+#include <cstring>
 
 #include "Kernels.hpp"
 
@@ -16,6 +18,30 @@ namespace cmlx::kernels::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 using D = hn::ScalableTag<float>;
 using V = hn::Vec<D>;
+
+/// The first n numbers at p, and zeros. Nothing behind them is touched: on some targets masked loads and
+/// stores read and write whole vectors, which may belong to another thread.
+HWY_INLINE V LoadPart(const float *p, size_t n) {
+  const D d;
+#if HWY_MEM_OPS_MIGHT_FAULT
+  HWY_ALIGN float whole[HWY_MAX_BYTES / sizeof(float)] = {};
+  std::memcpy(whole, p, n * sizeof(float));
+  return hn::Load(d, whole);
+#else
+  return hn::MaskedLoad(hn::FirstN(d, n), d, p);
+#endif
+}
+
+HWY_INLINE void StorePart(V v, float *p, size_t n) {
+  const D d;
+#if HWY_MEM_OPS_MIGHT_FAULT
+  HWY_ALIGN float whole[HWY_MAX_BYTES / sizeof(float)];
+  hn::Store(v, d, whole);
+  std::memcpy(p, whole, n * sizeof(float));
+#else
+  hn::BlendedStore(v, hn::FirstN(d, n), d, p);
+#endif
+}
 
 /// Calls `body(offset, load, store)` for whole vectors, then once more for a partial one whose
 /// missing lanes read as zero and are not written.
@@ -30,10 +56,10 @@ HWY_INLINE void for_each_vector(size_t n, Body body) {
         [d](V v, float *p) HWY_ATTR { hn::StoreU(v, d, p); });
   }
   if (i == n) return;
-  const auto mask = hn::FirstN(d, n - i);
+  const size_t left = n - i;
   body(
-      i, [d, mask](const float *p) HWY_ATTR { return hn::MaskedLoad(mask, d, p); },
-      [d, mask](V v, float *p) HWY_ATTR { hn::BlendedStore(v, mask, d, p); });
+      i, [left](const float *p) HWY_ATTR { return LoadPart(p, left); },
+      [left](V v, float *p) HWY_ATTR { StorePart(v, p, left); });
 }
 
 HWY_INLINE float Sum(V v) { return hn::GetLane(hn::SumOfLanes(D(), v)); }
@@ -252,6 +278,16 @@ void Scale(float alpha, float *x, size_t n) {
       n, [&](size_t i, auto load, auto store) HWY_ATTR { store(hn::Mul(a, load(x + i)), x + i); });
 }
 
+void SoftCap(float cap, float *x, float *slopes, size_t n) {
+  const D d;
+  const V c = hn::Set(d, cap), inverse = hn::Set(d, 1 / cap), one = hn::Set(d, 1.0f);
+  for_each_vector(n, [&](size_t i, auto load, auto store) HWY_ATTR {
+    const V t = hn::Tanh(d, hn::Mul(load(x + i), inverse));
+    store(hn::Mul(c, t), x + i);
+    if (slopes) store(hn::NegMulAdd(t, t, one), slopes + i);
+  });
+}
+
 float Maximum(const float *x, size_t n) {
   const D d;
   const size_t lanes = hn::Lanes(d);
@@ -278,8 +314,8 @@ float ExpShifted(float *x, float shift, size_t n) {
   float total = Sum(sum);
   if (i < n) {
     const auto mask = hn::FirstN(d, n - i);
-    const V e = hn::IfThenElseZero(mask, hn::Exp(d, hn::Sub(hn::MaskedLoad(mask, d, x + i), s)));
-    hn::BlendedStore(e, mask, d, x + i);
+    const V e = hn::IfThenElseZero(mask, hn::Exp(d, hn::Sub(LoadPart(x + i, n - i), s)));
+    StorePart(e, x + i, n - i);
     total += Sum(e);
   }
   return total;
@@ -296,6 +332,19 @@ float LogSumExp(const float *x, float top, size_t n) {
   float total = Sum(sum);
   for (; i < n; ++i) total += std::exp(x[i] - top);
   return top + std::log(total);
+}
+
+/// From the slopes of a loss along shares to those along scores before scale and cap, whose own slopes
+/// are `capped` or one.
+void SoftmaxGrad(
+    const float *shares, const float *capped, float scale, float *slopes, size_t n) {
+  // dz · z, from the shares at hand: where a query sees one key, the difference is then exactly zero.
+  const V mean = hn::Set(D(), Dot(shares, slopes, n)), s = hn::Set(D(), scale);
+  for_each_vector(n, [&](size_t i, auto load, auto store) HWY_ATTR {
+    V slope = hn::Mul(hn::Mul(s, load(shares + i)), hn::Sub(load(slopes + i), mean));
+    if (capped) slope = hn::Mul(slope, load(capped + i));
+    store(slope, slopes + i);
+  });
 }
 
 /// Asks for the row that is needed a few rows on: what was cached of a batch's tokens lies far apart.
@@ -322,6 +371,12 @@ HWY_INLINE void GroupScores(const Attended &a, const float *q, float *scores) {
     });
     for (size_t g = 0; g < group; ++g) scores[g * a.count + j] = a.scale * Sum(sums[g]);
   }
+}
+
+/// Scores as the shares of each key, which sum to one.
+void Share(float *scores, size_t count) {
+  const float sum = ExpShifted(scores, Maximum(scores, count), count);
+  Scale(1.0f / sum, scores, count);
 }
 
 /// What `group` queries mix of the values by their weights, four vectors of it at a time so that they stay
@@ -362,41 +417,37 @@ HWY_INLINE void GroupMix(const Attended &a, const float *weights, float *out) {
 
 /// `group` queries from number `first` on.
 template <size_t group>
-HWY_INLINE void AttendGroup(const Attended &a, size_t first, float *log_sums) {
+HWY_INLINE void AttendGroup(const Attended &a, size_t first) {
   GroupScores<group>(a, a.q + first * a.d_head, a.scores);
-  for (size_t g = 0; g < group; ++g) {
-    float *scores = a.scores + g * a.count;
-    const float top = Maximum(scores, a.count);
-    const float sum = ExpShifted(scores, top, a.count);
-    Scale(1.0f / sum, scores, a.count);
-    if (log_sums) log_sums[first + g] = top + std::log(sum);
-  }
+  if (a.cap > 0) SoftCap(a.cap, a.scores, nullptr, group * a.count);
+  for (size_t g = 0; g < group; ++g) Share(a.scores + g * a.count, a.count);
   GroupMix<group>(a, a.scores, a.out + first * a.d_head);
 }
 
-void Attend(const Attended &a, float *log_sums) {
+void Attend(const Attended &a) {
   size_t first = 0;
   static_assert(Attended::group_at_once == 3);
-  for (; first + 3 <= a.group; first += 3) AttendGroup<3>(a, first, log_sums);
-  if (first + 2 == a.group) return AttendGroup<2>(a, first, log_sums);
-  if (first < a.group) AttendGroup<1>(a, first, log_sums);
+  for (; first + 3 <= a.group; first += 3) AttendGroup<3>(a, first);
+  if (first + 2 == a.group) return AttendGroup<2>(a, first);
+  if (first < a.group) AttendGroup<1>(a, first);
 }
 
-void AttendGrad(
-    const float *q, const float *k, const float *v, const int *rows, size_t count, size_t stride,
-    size_t d_head, float scale, float log_sum, const float *z, const float *d, float *scores,
-    float *dq, float *dk, float *dv) {
-  const Attended a{q, 1, k, k, rows, count, stride, d_head, scale, scores, dq};
-  GroupScores<1>(a, q, scores);
-  ExpShifted(scores, log_sum, count);
-  const float mean = Dot(d, z, d_head);
-  for (size_t j = 0; j < count; ++j) {
-    const size_t row = size_t(rows[j]);
-    Axpy(scores[j], d, dv + row * d_head, d_head);
-    scores[j] *= scale * (Dot(d, v + row * stride, d_head) - mean);
-    Axpy(scores[j], q, dk + row * d_head, d_head);
+void AttendGrad(const Attended &a, const float *dz, float *dk, float *dv) {
+  float *shares = a.scores, *slopes = shares + a.count, *capped = slopes + a.count;
+  GroupScores<1>(a, a.q, shares);
+  if (a.cap > 0) SoftCap(a.cap, shares, capped, a.count);
+  Share(shares, a.count);
+  for (size_t j = 0; j < a.count; ++j) {
+    const size_t row = size_t(a.rows[j]);
+    Axpy(shares[j], dz, dv + row * a.d_head, a.d_head);
+    slopes[j] = Dot(dz, a.v + row * a.stride, a.d_head);
   }
-  GroupMix<1>(a, scores, dq);
+  SoftmaxGrad(shares, a.cap > 0 ? capped : nullptr, a.scale, slopes, a.count);
+  for (size_t j = 0; j < a.count; ++j)
+    Axpy(slopes[j], a.q, dk + size_t(a.rows[j]) * a.d_head, a.d_head);
+  Attended keys = a;
+  keys.v = a.k;
+  GroupMix<1>(keys, slopes, a.out);
 }
 
 /// Four rows of c by up to two vectors of columns: eight sums stay in registers.
@@ -428,16 +479,16 @@ HWY_INLINE void MultiplyRows(const SmallProduct &p, size_t row) {
     }
   }
   for (; j < p.columns; j += lanes) {
-    const auto mask = hn::FirstN(d, p.columns - j);
+    const size_t left = std::min(lanes, p.columns - j);
     V sum[rows];
     for (size_t i = 0; i < rows; ++i)
-      sum[i] = p.adds ? hn::MaskedLoad(mask, d, c + i * p.c_row + j) : hn::Zero(d);
+      sum[i] = p.adds ? LoadPart(c + i * p.c_row + j, left) : hn::Zero(d);
     for (size_t l = 0; l < p.inner; ++l) {
-      const V only = hn::MaskedLoad(mask, d, p.b + l * p.b_row + j);
+      const V only = LoadPart(p.b + l * p.b_row + j, left);
       for (size_t i = 0; i < rows; ++i)
         sum[i] = hn::MulAdd(hn::Set(d, a[i * p.a_row + l * p.a_column]), only, sum[i]);
     }
-    for (size_t i = 0; i < rows; ++i) hn::BlendedStore(sum[i], mask, d, c + i * p.c_row + j);
+    for (size_t i = 0; i < rows; ++i) StorePart(sum[i], c + i * p.c_row + j, left);
   }
 }
 
@@ -627,6 +678,9 @@ HWY_EXPORT(ExpShifted);
 HWY_EXPORT(LogSumExp);
 HWY_EXPORT(Attend);
 HWY_EXPORT(AttendGrad);
+HWY_EXPORT(SoftCap);
+HWY_EXPORT(Share);
+HWY_EXPORT(SoftmaxGrad);
 HWY_EXPORT(AdamW);
 HWY_EXPORT(Multiply);
 HWY_EXPORT(MultiplyPanels);
@@ -678,15 +732,19 @@ float exp_shifted(float *x, float shift, size_t n) {
 float log_sum_exp(const float *x, float top, size_t n) {
   return HWY_DYNAMIC_DISPATCH(LogSumExp)(x, top, n);
 }
-void attend(const Attended &attended, float *log_sums) {
-  HWY_DYNAMIC_DISPATCH(Attend)(attended, log_sums);
+void attend(const Attended &attended) {
+  HWY_DYNAMIC_DISPATCH(Attend)(attended);
 }
-void attend_grad(
-    const float *q, const float *k, const float *v, const int *rows, size_t count, size_t stride,
-    size_t d_head, float scale, float log_sum, const float *z, const float *d, float *scores,
-    float *dq, float *dk, float *dv) {
-  HWY_DYNAMIC_DISPATCH(AttendGrad)
-  (q, k, v, rows, count, stride, d_head, scale, log_sum, z, d, scores, dq, dk, dv);
+void attend_grad(const Attended &attended, const float *dz, float *dk, float *dv) {
+  HWY_DYNAMIC_DISPATCH(AttendGrad)(attended, dz, dk, dv);
+}
+void soft_cap(float cap, float *x, float *slopes, size_t n) {
+  HWY_DYNAMIC_DISPATCH(SoftCap)(cap, x, slopes, n);
+}
+void share(float *scores, size_t n) { HWY_DYNAMIC_DISPATCH(Share)(scores, n); }
+void softmax_grad(
+    const float *shares, const float *capped, float scale, float *slopes, size_t n) {
+  HWY_DYNAMIC_DISPATCH(SoftmaxGrad)(shares, capped, scale, slopes, n);
 }
 void multiply(const SmallProduct &product) { HWY_DYNAMIC_DISPATCH(Multiply)(product); }
 void multiply_panels(const PanelProduct &product) {

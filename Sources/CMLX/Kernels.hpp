@@ -54,27 +54,31 @@ void adamw(
     const AdamWStep &step, const float *p, const float *g, const float *m, const float *v,
     float *p_out, float *m_out, float *v_out, size_t n);
 /// Queries `[group, d_head]` that share a head of keys, over `count` of its rows: `rows[j]` indexes k and
-/// v, whose rows lie `stride` floats apart. `scores` is scratch of `group_at_once · count` floats; the
-/// mixtures of values go to `out` `[group, d_head]`.
+/// v, whose rows lie `stride` floats apart. Scores are scale · q·k, with a `cap` above zero cap · tanh of that
+/// / cap. `scores` is scratch of `group_at_once · count` floats; the mixtures of values go to `out`
+/// `[group, d_head]`.
 struct Attended {
   const float *q;
   size_t group;
   const float *k, *v;
   const int *rows;
   size_t count, stride, d_head;
-  float scale;
+  float scale, cap;
   float *scores, *out;
 
   static constexpr size_t group_at_once = 3;
 };
-/// Writes log Σ exp(scale · q·k) of each query to `log_sums`, unless that is null.
-void attend(const Attended &attended, float *log_sums);
-/// The derivative of `attend` of one query for the cotangent `d`: writes dq, and adds into dk and dv at the rows'
-/// places, d_head floats apart.
-void attend_grad(
-    const float *q, const float *k, const float *v, const int *rows, size_t count, size_t stride,
-    size_t d_head, float scale, float log_sum, const float *z, const float *d, float *scores,
-    float *dq, float *dk, float *dv);
+void attend(const Attended &attended);
+/// The derivative of `attend` of one query for the cotangent `dz`: writes dq to `out`, and adds into dk and
+/// dv at the rows' places, d_head floats apart.
+void attend_grad(const Attended &attended, const float *dz, float *dk, float *dv);
+/// x = cap · tanh(x / cap), and its slopes unless that is null.
+void soft_cap(float cap, float *x, float *slopes, size_t n);
+/// Scores become exp(score) / Σ exp.
+void share(float *scores, size_t n);
+/// Slopes along shares become slopes along what `share`, and `soft_cap` with the slopes `capped` unless
+/// that is null, and a scale before both were given.
+void softmax_grad(const float *shares, const float *capped, float scale, float *slopes, size_t n);
 /// c[i, j] (+)= Σ_l a[i, l] b[l, j] for small matrices: the elements of a lie `a_row` and `a_column` apart,
 /// so that it may be transposed, and rows of b and c `b_row` and `c_row`.
 struct SmallProduct {

@@ -287,9 +287,6 @@ Panels::Panels(
 void Panels::prepare(int64_t m, Rounded &rounded) const {
   const size_t blocks = m * (columns / block);
   rounded.rows = m;
-  const auto grow = [](auto &memory, size_t size) {
-    if (memory.size() < size) memory.resize(size);
-  };
   grow(rounded.scales, blocks);
   grow(rounded.sums, 2 * blocks);
   grow(rounded.few, blocks * kernels::round_block_bytes);

@@ -34,11 +34,14 @@ package final class Decoder {
 
   /// Attention of one layer: whose caches it uses, and which view.
   package struct Attention {
-    package let layer: Int, view: Int, heads: Int, kvHeads: Int, dHead: Int, scale: Float
+    package let layer: Int, view: Int, heads: Int, kvHeads: Int, dHead: Int
+    package let scale: Float, softCap: Float?
 
-    package init(layer: Int, view: Int, heads: Int, kvHeads: Int, dHead: Int, scale: Float) {
+    package init(
+      layer: Int, view: Int, heads: Int, kvHeads: Int, dHead: Int, scale: Float, softCap: Float?
+    ) {
       (self.layer, self.view, self.heads) = (layer, view, heads)
-      (self.kvHeads, self.dHead, self.scale) = (kvHeads, dHead, scale)
+      (self.kvHeads, self.dHead, self.scale, self.softCap) = (kvHeads, dHead, scale, softCap)
     }
   }
 
@@ -85,7 +88,8 @@ package final class Decoder {
   ) throws(TensorError) {
     let shape = cmlx_decoder_attention(
       layer: Int32(a.layer), view: Int32(a.view), heads: Int32(a.heads),
-      kv_heads: Int32(a.kvHeads), d_head: Int32(a.dHead), scale: a.scale)
+      kv_heads: Int32(a.kvHeads), d_head: Int32(a.dHead), scale: a.scale,
+      soft_cap: a.softCap ?? 0)
     try check(
       cmlx_decoder_attend(pointer, q.index, k.index, v.index, to.index, shape), "attention")
   }

@@ -192,17 +192,20 @@ package enum Fused {
   /// Grouped-query attention: q `[queries, heads, dHead]`, k and v `[keys, kvHeads, dHead]` →
   /// `[queries, heads, dHead]`. `visible` says which key rows each query sees.
   ///
+  /// Scores are `scale` · q·k, or with a soft cap c · tanh(`scale` · q·k / c) (Gemma 2, arXiv 2408.00118).
+  ///
   /// `inParts` takes the products of many queries as three in bf16 of both operands' halves (16 of fp32's
   /// 24 bits, Henry et al. 2019, arXiv 1904.06376) where ``Processor/packsInParts``; the gradient is fp32.
   package static func attention(
-    _ q: Tensor, _ k: Tensor, _ v: Tensor, visible: KeyRanges, scale: Float, inParts: Bool = false
+    _ q: Tensor, _ k: Tensor, _ v: Tensor, visible: KeyRanges, scale: Float, softCap: Float? = nil,
+    inParts: Bool = false
   ) -> Tensor {
     require(
       visible.keyCount <= k.shape[0],
       "attention: ranges made for \(visible.keyCount) keys, found \(k.shape[0])")
     return Tensor(
       cmlx_attention(
-        q.pointer, k.pointer, v.pointer, visible.table.pointer, scale, inParts),
+        q.pointer, k.pointer, v.pointer, visible.table.pointer, scale, softCap ?? 0, inParts),
       "attention", q, k, v, visible.table)
   }
 

@@ -44,12 +44,32 @@ struct AttentionCase: CustomTestStringConvertible, Sendable {
       visible: (0..<190).map {
         [.init(0, min(50, $0 + 1)), .init(50 + ($0 - 50) / 60 * 60, $0 + 1)]
       }),
+    // Encoded side by side: together they see too little of each other's keys, 32 queries of one do not.
+    AttentionCase(
+      testDescription: "two sequences without a mask", heads: 2, kvHeads: 1, dHead: 24, keys: 128,
+      visible: (0..<128).map { [$0 < 60 ? .init(0, 60) : .init(60, 128)] }),
+    AttentionCase(
+      testDescription: "a window, and few queries in the last block", heads: 4, kvHeads: 2,
+      dHead: 16, keys: 131, visible: (0..<131).map { [.init(max(0, $0 - 99), $0 + 1)] }),
+    AttentionCase(
+      testDescription: "three queries", heads: 7, kvHeads: 1, dHead: 20, keys: 40,
+      visible: (37..<40).map { [.init(0, $0 + 1)] }),
   ]
 }
 
 @Suite struct FusedAttentionTests {
   @Test(arguments: AttentionCase.all, [false, true]) @TensorActor
   func `attention is a softmax over the visible keys`(_ c: AttentionCase, inParts: Bool) throws {
+    try check(c, inParts: inParts, softCap: nil)
+  }
+
+  @Test(arguments: AttentionCase.all, [false, true]) @TensorActor
+  func `scores are capped smoothly`(_ c: AttentionCase, inParts: Bool) throws {
+    try check(c, inParts: inParts, softCap: 0.7)
+  }
+
+  @TensorActor
+  private func check(_ c: AttentionCase, inParts: Bool, softCap: Float?) throws {
     var key = RandomKey(seed: 8)
     let parameters = ParameterTree([
       ("q", key.normal([c.visible.count, c.heads, c.dHead])),
@@ -58,26 +78,29 @@ struct AttentionCase: CustomTestStringConvertible, Sendable {
     ])
     let scale = 1 / Float(c.dHead).squareRoot()
     let ranges = KeyRanges(c.visible, keyCount: c.keys)
-    // A number in two parts is off by at most 2⁻¹⁷ of itself.
+    // A number in two parts is off by at most 2⁻¹⁷ of itself; the gradient is fp32's.
     try expectSameFunction(
-      "attention \(c.testDescription)", at: parameters, tolerance: inParts ? 0x1p-16 : 2e-6
+      "attention \(c.testDescription)", at: parameters, tolerance: inParts ? 0x1p-16 : 2e-6,
+      ofGradients: 4e-6
     ) {
       Fused.attention(
-        $0["q"], $0["k"], $0["v"], visible: ranges, scale: scale, inParts: inParts)
+        $0["q"], $0["k"], $0["v"], visible: ranges, scale: scale, softCap: softCap,
+        inParts: inParts)
     } plain: {
-      plainAttention($0["q"], $0["k"], $0["v"], c, scale: scale)
+      plainAttention($0["q"], $0["k"], $0["v"], c, scale: scale, softCap: softCap)
     }
   }
 
   private func plainAttention(
-    _ q: Tensor, _ k: Tensor, _ v: Tensor, _ c: AttentionCase, scale: Float
+    _ q: Tensor, _ k: Tensor, _ v: Tensor, _ c: AttentionCase, scale: Float, softCap: Float?
   ) -> Tensor {
     func perHead(_ x: Tensor) -> Tensor {
       let group = [c.keys, c.kvHeads, c.heads / c.kvHeads, c.dHead]
       return x.expandDims(2).broadcast(to: group).reshape([c.keys, c.heads, c.dHead])
         .transpose([1, 0, 2])
     }
-    let scores = q.transpose([1, 0, 2]).matmul(perHead(k).transpose([0, 2, 1])) * scale
+    var scores = q.transpose([1, 0, 2]).matmul(perHead(k).transpose([0, 2, 1])) * scale
+    if let softCap { scores = (scores / softCap).tanh() * softCap }
     return (scores + mask(c)).softmax().matmul(perHead(v)).transpose([1, 0, 2])
   }
 
@@ -93,16 +116,16 @@ struct AttentionCase: CustomTestStringConvertible, Sendable {
     return Tensor(values, shape: [c.visible.count, c.keys])
   }
 
-  @Test @TensorActor
-  func `rows that no query sees do not matter, not even NaN`() throws {
+  @Test(arguments: [2, 9, 40], [false, true]) @TensorActor
+  func `rows that no query sees do not matter, not even NaN`(queries: Int, inParts: Bool) throws {
     var key = RandomKey(seed: 9)
-    let (q, k) = (key.normal([2, 2, 8]), key.normal([3, 1, 8]))
+    let (q, k) = (key.normal([queries, 2, 8]), key.normal([queries + 1, 1, 8]))
     let foreign = Tensor.concatenate([k, Tensor.full([2, 1, 8], .nan)], axis: 0)
-    let visible = [[KeyRanges.Rows(0, 2)], [KeyRanges.Rows(0, 3)]]
-    let alone = Fused.attention(
-      q, k, k, visible: KeyRanges(visible, keyCount: 3), scale: 0.3)
-    let among = Fused.attention(
-      q, foreign, foreign, visible: KeyRanges(visible, keyCount: 5), scale: 0.3)
-    #expect(try alone.floats() == among.floats())
+    let visible = (0..<queries).map { [KeyRanges.Rows(0, $0 + 2)] }
+    func attention(_ k: Tensor) -> Tensor {
+      Fused.attention(
+        q, k, k, visible: KeyRanges(visible, keyCount: k.shape[0]), scale: 0.3, inParts: inParts)
+    }
+    #expect(try attention(k).floats() == attention(foreign).floats())
   }
 }

@@ -33,11 +33,11 @@ func expectError(
 }
 
 /// Expects `fused` to be the same function of `parameters` as `plain`, which MLX differentiates
-/// itself: same value, same gradients, and gradients that agree with central differences of `fused`
-/// along a random direction of every parameter.
+/// itself: same value, same gradients (within twice the tolerance unless told), and gradients that
+/// agree with central differences of `fused` along a random direction of every parameter.
 func expectSameFunction(
   _ name: String, at parameters: ParameterTree, tolerance: Double = 2e-6,
-  fused: (ParameterTree) throws -> Tensor, plain: (ParameterTree) throws -> Tensor
+  ofGradients: Double? = nil, fused: (ParameterTree) throws -> Tensor, plain: (ParameterTree) throws -> Tensor
 ) throws {
   let (actual, expected) = (try fused(parameters), try plain(parameters))
   #expect(actual.shape == expected.shape)
@@ -51,8 +51,8 @@ func expectSameFunction(
   for (index, path) in parameters.paths.enumerated() {
     let gradient = try gradients.tensors[index].floats()
     expectError(
-      relativeError(gradient, try reference.tensors[index].floats()), within: 2 * tolerance,
-      "\(name) gradient of \(path)")
+      relativeError(gradient, try reference.tensors[index].floats()),
+      within: ofGradients ?? 2 * tolerance, "\(name) gradient of \(path)")
     let direction = key.normal(parameters.tensors[index].shape)
     let numeric = try centralDifference(fused, at: parameters, index, direction, weights)
     // A direction of unit normals gives ‖g‖ as the typical size of g · d, even where this d is

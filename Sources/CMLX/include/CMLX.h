@@ -183,11 +183,12 @@ cmlx_array *cmlx_rms_norm(const cmlx_array *x, const cmlx_array *weight, float e
 /// rotated with the n after them, and the rest is passed on.
 cmlx_array *cmlx_rope(const cmlx_array *x, const cmlx_array *cosine, const cmlx_array *sine);
 /// q `[queries, heads, dHead]`, k and v `[keys, kvHeads, dHead]`; `ranges` int32 `[queries, n, 3]`
-/// lists for each query the key rows it sees as (begin, end, stride). `in_parts` takes products as of
-/// weights in two parts, where `cmlx_packs_in_parts()`; the gradient is fp32.
+/// lists for each query the key rows it sees as (begin, end, stride). Scores are scale · q·k, with a
+/// `soft_cap` above zero soft_cap · tanh of that / soft_cap. `in_parts` takes products as of weights in two
+/// parts, where `cmlx_packs_in_parts()`; the gradient is fp32.
 cmlx_array *cmlx_attention(
     const cmlx_array *q, const cmlx_array *k, const cmlx_array *v, const cmlx_array *ranges,
-    float scale, bool in_parts);
+    float scale, float soft_cap, bool in_parts);
 /// Whether every range of `ranges` lies within `keys` rows; attention itself does not check, so that
 /// one table serves all layers.
 bool cmlx_check_ranges(const cmlx_array *ranges, int keys);
@@ -222,7 +223,7 @@ bool cmlx_decoder_linear(
     const cmlx_array *bias, float scale, bool adds);
 typedef struct {
   int layer, view, heads, kv_heads, d_head;
-  float scale;
+  float scale, soft_cap;
 } cmlx_decoder_attention;
 /// Rotates the queries in place, writes rotated keys and values into the layer's cache, and attends.
 bool cmlx_decoder_attend(

@@ -17,7 +17,7 @@ struct DecodePlan {
   init?(_ model: LanguageModel, adapter: AdapterWeights?, sequences: Int) throws {
     let c = model.configuration
     guard sequences <= Self.fewPlain || model.precision.isPacked, c.isCausal, c.hasHead,
-      c.normPlacement != .after, !c.isParallel, c.attentionSoftCap == nil,
+      c.normPlacement != .after, !c.isParallel,
       Family.named(c.family)?.fusedQKV == nil
     else { return nil }
     self.model = model
@@ -97,7 +97,8 @@ private struct Builder {
       q: r.q, k: r.k, v: r.v, to: r.z,
       .init(
         layer: i, view: windows.firstIndex(of: c.window(i)) ?? 0, heads: c.nHeads,
-        kvHeads: c.nKVHeads, dHead: c.dHead, scale: c.attentionScale(i)))
+        kvHeads: c.nKVHeads, dHead: c.dHead, scale: c.attentionScale(i),
+        softCap: c.attentionSoftCap))
     return try write(i, .o, r.z, weights.attentionOutNorm, r)
   }
 

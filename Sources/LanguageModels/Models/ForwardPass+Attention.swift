@@ -14,12 +14,12 @@ extension ForwardPass {
     let rotK = try runner.at(.block(i, .rotK), turned(k, weights.kNorm, view))
     let (allK, allV) = cache?.append(rotK, v, layer: i) ?? (rotK, v)
     let z: Tensor
-    if runner.hooks.mentions(.block(i, .pattern)) || c.attentionSoftCap != nil {
+    if runner.hooks.mentions(.block(i, .pattern)) {
       z = try explicitAttention(i, rotQ, allK, allV, &runner)
     } else {
       z = Fused.attention(
         rotQ, allK, allV, visible: view.ranges, scale: c.attentionScale(i),
-        inParts: model.precision.isPacked)
+        softCap: c.attentionSoftCap, inParts: model.precision.isPacked)
     }
     let mixed = try runner.at(.block(i, .z), z)
     return try linear(i, .o, mixed.reshape([mixed.shape[0], c.nHeads * c.dHead]))
@@ -52,8 +52,7 @@ extension ForwardPass {
     return Fused.rope(normed, cosine: rope.cosine, sine: rope.sine)
   }
 
-  /// Attention with the pattern written out, `[nHeads, query, key]`, for hooks that want it and for
-  /// scores that are capped.
+  /// Attention with the pattern written out, `[nHeads, query, key]`, for hooks that want it.
   private func explicitAttention(
     _ i: Int, _ q: Tensor, _ k: Tensor, _ v: Tensor, _ runner: inout HookRunner
   ) throws -> Tensor {
