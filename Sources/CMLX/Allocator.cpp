@@ -98,6 +98,7 @@ class Pool : public mlx::core::allocator::Allocator {
 
   size_t active() { return std::lock_guard(mutex_), active_; }
   size_t peak() { return std::lock_guard(mutex_), peak_; }
+  size_t kept() { return std::lock_guard(mutex_), kept_; }
   void reset_peak() {
     std::lock_guard lock(mutex_);
     peak_ = active_;
@@ -223,6 +224,7 @@ bool cmlx_aligns_arrays(void) {
 }
 size_t cmlx_active_memory(void) { return pool().active(); }
 size_t cmlx_peak_memory(void) { return pool().peak(); }
+size_t cmlx_cached_memory(void) { return pool().kept(); }
 void cmlx_reset_peak_memory(void) { pool().reset_peak(); }
 void cmlx_set_cache_limit(size_t bytes) { pool().limit(bytes); }
 void cmlx_clear_cache(void) { pool().clear(); }

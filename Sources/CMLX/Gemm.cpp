@@ -26,6 +26,7 @@ dnnl::engine &engine() {
 
 /// A stream belongs to the thread that runs the products.
 dnnl::stream &stream() {
+  threads();
   thread_local dnnl::stream value(engine());
   return value;
 }
@@ -51,6 +52,7 @@ extern "C" void cblas_sgemm(
 void cmlx::sgemm(
     bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, float alpha,
     const float *a, int64_t lda, const float *b, int64_t ldb, float beta, float *c, int64_t ldc) {
+  threads();
   const auto status = dnnl_sgemm(
       transpose_a ? 'T' : 'N', transpose_b ? 'T' : 'N', m, n, k, alpha, a, lda, b, ldb, beta, c,
       ldc);
@@ -152,7 +154,7 @@ class BlockedWeight : public PackedWeight {
     }
   }
 
-  /// Throws where there are no products in bf16.
+  /// Packs a block, which throws where oneDNN has no products in bf16.
   static void probe(const uint16_t *weights) { Block(weights, 16, 16, true); }
 
   bool has_backward() const override { return bool(blocks_[0]->backward); }
@@ -288,7 +290,7 @@ uint64_t cmlx_sgemm_calls(void) { return sgemm_calls.load(); }
 bool cmlx_packs_in_parts(void) { return packs_in_parts(); }
 
 bool cmlx_packs_bf16(void) {
-  // What oneDNN can do where is not written down; a product of one tile says.
+  // What oneDNN can do where is not written down; preparing a product says.
   static const bool can = [] {
     try {
       const uint16_t weights[16 * 16] = {};

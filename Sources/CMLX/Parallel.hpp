@@ -10,6 +10,7 @@
 extern "C" {
 void GOMP_parallel(void (*)(void *), void *, unsigned, unsigned);
 int omp_get_max_threads(void);
+void omp_set_num_threads(int);
 int omp_get_num_threads(void);
 int omp_get_thread_num(void);
 int omp_get_num_procs(void);
@@ -17,16 +18,20 @@ int omp_get_num_procs(void);
 
 namespace cmlx {
 
+/// Threads that this thread's work is shared among: OMP_NUM_THREADS, or the processors that there are, or
+/// what a container's control group grants of them. oneDNN asks libgomp, so this is called before it.
+int threads();
+
 /// Calls `body(thread, threads)` on every thread of the team at once, of which there are no more than
 /// processors: they may wait for each other.
 template <typename Body>
 void together(Body body) {
-  const int threads = std::min(omp_get_max_threads(), omp_get_num_procs());
+  const int count = std::min(threads(), omp_get_num_procs());
   GOMP_parallel(
       [](void *pointer) {
         (*static_cast<Body *>(pointer))(size_t(omp_get_thread_num()), size_t(omp_get_num_threads()));
       },
-      &body, unsigned(threads), 0);
+      &body, unsigned(count), 0);
 }
 
 /// Calls `body(begin, end)` on contiguous shares of `count` items. What is computed for an item must
@@ -36,9 +41,8 @@ void together(Body body) {
 /// slower, beside another program, then holds up the others less.
 template <typename Body>
 void parallel(size_t count, size_t minimum_share, Body body) {
-  const size_t threads =
-      std::min<size_t>(omp_get_max_threads(), std::max<size_t>(1, count / minimum_share));
-  if (threads <= 1) return body(size_t(0), count);
+  const size_t most = std::min<size_t>(threads(), std::max<size_t>(1, count / minimum_share));
+  if (most <= 1) return body(size_t(0), count);
   struct Job {
     Body &body;
     size_t count, minimum_share;
@@ -58,7 +62,7 @@ void parallel(size_t count, size_t minimum_share, Body body) {
           begin = job.taken.load(std::memory_order_relaxed);
         }
       },
-      &job, unsigned(threads), 0);
+      &job, unsigned(most), 0);
 }
 
 }  // namespace cmlx

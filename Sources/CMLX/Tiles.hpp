@@ -66,7 +66,7 @@ inline __mmask16 first(int64_t n) {
 /// for. Numbers from `count` on are zero.
 CMLX_TILES inline void split(const float *x, int64_t count, uint16_t *high, uint16_t *low) {
   const __m512 a = _mm512_maskz_loadu_ps(first(count), x);
-  const __m512 b = _mm512_maskz_loadu_ps(first(count - 16), x + 16);
+  const __m512 b = count > 16 ? _mm512_maskz_loadu_ps(first(count - 16), x + 16) : _mm512_setzero_ps();
   const __m512i h = (__m512i)_mm512_cvtne2ps_pbh(b, a);
   _mm512_store_si512(high, h);
   if (!low) return;

@@ -46,7 +46,14 @@ package enum Processor {
   /// same cores.
   package static func boundSpinning() { cmlx_bound_spinning() }
 
-  /// Threads that products and kernels share.
+  /// Processors' worth of time that control groups grant, as a container's limit, or nil for any: those
+  /// that the file `groups` lists, with their folders in `root`.
+  package static func grantedProcessors(groups: String, root: String) -> Double? {
+    let granted = cmlx_granted_processors(groups, root)
+    return granted > 0 ? granted : nil
+  }
+
+  /// Threads that products and kernels share: OMP_NUM_THREADS, or the processors that this process may use.
   package static var threads: Int { Int(cmlx_threads()) }
 
   /// Whether tensors begin at a cache line: the proof that MLX found our allocator and not its own.
@@ -58,10 +65,13 @@ package enum Processor {
   /// The largest number of bytes that tensors took since ``resetPeakMemory()``.
   package static var peakMemory: Int { cmlx_peak_memory() }
 
+  /// Bytes of freed memory that are kept for reuse.
+  package static var cachedMemory: Int { cmlx_cached_memory() }
+
   /// Starts a new measurement of ``peakMemory``.
   package static func resetPeakMemory() { cmlx_reset_peak_memory() }
 
   /// Bounds the freed memory that is kept for reuse beyond what tensors once took at a time, from now on;
-  /// 32 MB unless told.
+  /// unless told, half of that, but at least 32 MB and at most 128 MB.
   package static func limitCache(bytes: Int) { cmlx_set_cache_limit(bytes) }
 }

@@ -63,8 +63,7 @@ import Testing
     let x = key.normal([tokens, columns])
     let beside = packed.isComplete ? nil : Tensor(weights, shape: [rows, columns])
     let found = try Fused.linear(x, beside, packed: packed).floats()
-    // With AMX more than 8 tokens go through bf16: both factors are off by at most 2⁻⁸.
-    let (values, bound) = (try x.floats(), tokens <= 8 || !Processor.packsInParts ? 1e-6 : 0x1p-7)
+    let (values, bound) = (try x.floats(), Self.bound(tokens))
     for i in 0..<tokens * rows {
       let terms = (0..<columns).map {
         Double(values[i / rows * columns + $0]) * Double(weights[i % rows * columns + $0])
@@ -73,6 +72,62 @@ import Testing
       expectError(
         abs(Double(found[i]) - terms.reduce(0, +)) / max(size, 1e-30), within: bound,
         "\(type.name), token \(i / rows), row \(i % rows)")
+    }
+  }
+
+  /// Relative to the sum of the terms' sizes. Integers of 22 bits for x are off by 2⁻²² of a block's largest
+  /// and fp32 sums add about as much. With AMX more than 8 tokens go through bf16, where both factors are
+  /// off by at most 2⁻⁸.
+  private static func bound(_ tokens: Int) -> Double {
+    tokens <= 8 || !Processor.packsInParts ? 1e-6 : 0x1p-7 + 0x1p-16
+  }
+
+  /// The file's blocks, three a row, and rows in an order of their own.
+  @Test(
+    arguments: [
+      ("Q5_0", .q50), ("Q5_1", .q51), ("Q2_K", .q2K), ("Q3_K", .q3K), ("Q4_K", .q4K),
+      ("Q5_K", .q5K), ("Q6_K", .q6K),
+    ] as [(String, PackedWeight.Blocks)], [1, 3, 8, 33])
+  @TensorActor
+  func `rows of several blocks are found where the order says`(
+    type: (name: String, blocks: PackedWeight.Blocks), tokens: Int
+  ) throws {
+    let tensor = try GGUFFile(path: filesFixture("quants.gguf")).tensor(type.name)
+    let (rows, wide, decoded) = (35, type.blocks.columns, try tensor.floats())
+    let stored = tensor.storedBytes
+    var (bytes, weights): ([UInt8], [Float]) = ([], [])
+    for i in 0..<3 * rows {
+      let block = 5 * i % (decoded.count / wide)
+      withExtendedLifetime(stored.owner) {
+        bytes += stored.bytes[block * type.blocks.bytes..<(block + 1) * type.blocks.bytes]
+      }
+      weights += decoded[block * wide..<(block + 1) * wide]
+    }
+    let order = (0..<rows).map { Int32(4 * $0 % rows) }
+    let packed = try bytes.withUnsafeBytes {
+      try PackedWeight(type.blocks, bytes: $0, shape: [rows, 3 * wide], order: order)
+    }
+    let plain = Tensor(weights, shape: [rows, 3 * wide]).take(Tensor(order))
+    let beside = packed.isComplete ? nil : plain
+    var key = RandomKey(seed: 32)
+    let x = key.normal([tokens, 3 * wide])
+    let sizes = try x.abs().matmul(plain.abs().transpose()).floats()
+    let exact = try x.matmul(plain.transpose()).floats()
+    for (place, found) in try Fused.linear(x, beside, packed: packed).floats().enumerated() {
+      expectError(
+        Double(abs(found - exact[place]) / max(sizes[place], 1e-30)), within: Self.bound(tokens),
+        "\(type.name), token \(place / rows), row \(place % rows)")
+    }
+    let upstream = key.normal([tokens, rows])
+    let (_, gradients) = try valueAndGrad(ParameterTree([("x", x)])) {
+      (Fused.linear($0["x"], beside, packed: packed) * upstream).sum()
+    }
+    let expected = try upstream.matmul(plain).floats()
+    let largest = try upstream.abs().matmul(plain.abs()).floats()
+    for (place, found) in try gradients["x"].floats().enumerated() {
+      expectError(
+        Double(abs(found - expected[place]) / max(largest[place], 1e-30)),
+        within: packed.isComplete ? 0x1p-7 + 0x1p-16 : 1e-6, "\(type.name), gradient \(place)")
     }
   }
 

@@ -37,7 +37,8 @@ func expectError(
 /// agree with central differences of `fused` along a random direction of every parameter.
 func expectSameFunction(
   _ name: String, at parameters: ParameterTree, tolerance: Double = 2e-6,
-  ofGradients: Double? = nil, fused: (ParameterTree) throws -> Tensor, plain: (ParameterTree) throws -> Tensor
+  ofGradients: Double? = nil, fused: (ParameterTree) throws -> Tensor,
+  plain: (ParameterTree) throws -> Tensor
 ) throws {
   let (actual, expected) = (try fused(parameters), try plain(parameters))
   #expect(actual.shape == expected.shape)

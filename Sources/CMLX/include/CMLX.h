@@ -110,9 +110,11 @@ int cmlx_value_and_grad(
 bool cmlx_aligns_arrays(void);
 size_t cmlx_active_memory(void);
 size_t cmlx_peak_memory(void);
+/// Freed memory that is kept for reuse.
+size_t cmlx_cached_memory(void);
 void cmlx_reset_peak_memory(void);
 /// Freed memory is kept for reuse as long as it and what is in use do not exceed what was once in use, from
-/// now on, by more than this.
+/// now on, by more than this. Without a call, by more than half of it, at least 32 MB and at most 128 MB.
 void cmlx_set_cache_limit(size_t bytes);
 void cmlx_clear_cache(void);
 
@@ -128,7 +130,11 @@ bool cmlx_packs_bf16(void);
 /// The instruction set that the fused kernels dispatch to, e.g. "AVX3_DL", and oneDNN's.
 const char *cmlx_kernel_target(void);
 const char *cmlx_gemm_target(void);
+/// Threads that products and kernels share.
 int cmlx_threads(void);
+/// Processors' worth of time that the control groups listed in the file `groups` grant, or 0 for any;
+/// `root` is where their folders are.
+double cmlx_granted_processors(const char *groups, const char *root);
 /// Makes waiting threads sleep soon, so that programs beside each other do not wait for threads that
 /// are not running. The first call starts threads that sleep for good.
 void cmlx_bound_spinning(void);
