@@ -21,11 +21,14 @@
 
 #include "Handle.hpp"
 #include "mlx/allocator.h"
+#include "mlx/memory.h"
 
 namespace {
 
+#ifndef CMLX_GPU
 /// Room behind the next block, which is asked for through MLX and not told to it.
 thread_local size_t next_spare = 0;
+#endif
 
 constexpr size_t line = cmlx::alignment, huge_page = size_t(2) << 20;
 
@@ -63,6 +66,7 @@ void give_back(void *block, size_t bytes) {
   }
 }
 
+#ifndef CMLX_GPU
 /// `Buffer::raw_ptr()` is MLX's and adds the eight bytes of its own header, where the size stands.
 /// So a block is a line, whose first eight bytes are the block's own size and whose last eight are
 /// that header, and the data behind it.
@@ -196,10 +200,32 @@ Pool &pool() {
   }();
   return *value;
 }
+#endif
 
 }  // namespace
 
+#ifdef CMLX_GPU
+// A GPU's memory is MLX's own to give.
+namespace {
+size_t active() { return mlx::core::get_active_memory(); }
+size_t peak() { return mlx::core::get_peak_memory(); }
+size_t kept() { return mlx::core::get_cache_memory(); }
+void reset_peak() { mlx::core::reset_peak_memory(); }
+void limit(size_t bytes) { mlx::core::set_cache_limit(bytes); }
+void clear() { mlx::core::clear_cache(); }
+}  // namespace
+#else
 mlx::core::allocator::Allocator &mlx::core::allocator::allocator() { return pool(); }
+
+namespace {
+size_t active() { return pool().active(); }
+size_t peak() { return pool().peak(); }
+size_t kept() { return pool().kept(); }
+void reset_peak() { pool().reset_peak(); }
+void limit(size_t bytes) { pool().limit(bytes); }
+void clear() { pool().clear(); }
+}  // namespace
+#endif
 
 void *cmlx::aligned_memory(size_t bytes) {
   if (void *block = try_aligned(bytes)) return block;
@@ -209,24 +235,31 @@ void *cmlx::aligned_memory(size_t bytes) {
 void cmlx::free_aligned_memory(void *block, size_t bytes) { give_back(block, bytes); }
 
 mlx::core::allocator::Data cmlx::allocate(size_t bytes, size_t spare) {
+#ifdef CMLX_GPU
+  return mlx::core::allocator::malloc(bytes + spare);
+#else
   next_spare = spare;
   return mlx::core::allocator::malloc(bytes);
+#endif
 }
 
 extern "C" {
 
 bool cmlx_aligns_arrays(void) {
+#ifdef CMLX_GPU
+  return true;
+#endif
   return cmlx::guarded(false, [] {
     auto probe = mlx::core::full({64}, mlx::core::array(1.0f));
     mlx::core::eval(probe);
     return reinterpret_cast<uintptr_t>(probe.data<float>()) % cmlx::alignment == 0;
   });
 }
-size_t cmlx_active_memory(void) { return pool().active(); }
-size_t cmlx_peak_memory(void) { return pool().peak(); }
-size_t cmlx_cached_memory(void) { return pool().kept(); }
-void cmlx_reset_peak_memory(void) { pool().reset_peak(); }
-void cmlx_set_cache_limit(size_t bytes) { pool().limit(bytes); }
-void cmlx_clear_cache(void) { pool().clear(); }
+size_t cmlx_active_memory(void) { return active(); }
+size_t cmlx_peak_memory(void) { return peak(); }
+size_t cmlx_cached_memory(void) { return kept(); }
+void cmlx_reset_peak_memory(void) { reset_peak(); }
+void cmlx_set_cache_limit(size_t bytes) { limit(bytes); }
+void cmlx_clear_cache(void) { clear(); }
 
 }  // extern "C"

@@ -548,6 +548,7 @@ cmlx_array *cmlx_attention(
             a.shape(1) % b.shape(1) == 0 && r.ndim() == 3 && r.shape(0) == a.shape(0) &&
             r.shape(2) == 3,
         "attention", {a, b, c, r});
+    if (graph::is_used()) return graph::attention(a, b, c, r, scale, cap);
     in_parts = in_parts && packs_in_parts();
 #if defined(__x86_64__)
     if (in_parts) tiles::require();

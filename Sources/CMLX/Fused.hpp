@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "Gemm.hpp"
+#include "Graph.hpp"
 #include "Handle.hpp"
 #include "Kernels.hpp"
 #include "Parallel.hpp"
@@ -16,6 +17,8 @@
 
 struct cmlx_packed {
   std::shared_ptr<const cmlx::PackedWeight> value;
+  /// In bf16 and row-major, in the place of the above where the graph is used.
+  std::optional<cmlx::mx::array> plain;
 };
 
 namespace cmlx {

@@ -8,6 +8,7 @@
 #include <string>
 #include <tuple>
 
+#include "Graph.hpp"
 #include "Handle.hpp"
 #include "Kernels.hpp"
 #include "Panels.hpp"
@@ -280,7 +281,7 @@ std::shared_ptr<const PackedWeight> PackedWeight::make(
 }
 
 bool cmlx::packs_in_parts() {
-  return dnnl::get_effective_cpu_isa() == dnnl::cpu_isa::avx512_core_amx;
+  return !graph::is_used() && dnnl::get_effective_cpu_isa() == dnnl::cpu_isa::avx512_core_amx;
 }
 
 extern "C" {
@@ -290,6 +291,7 @@ uint64_t cmlx_sgemm_calls(void) { return sgemm_calls.load(); }
 bool cmlx_packs_in_parts(void) { return packs_in_parts(); }
 
 bool cmlx_packs_bf16(void) {
+  if (graph::is_used()) return true;
   // What oneDNN can do where is not written down; preparing a product says.
   static const bool can = [] {
     try {
@@ -304,6 +306,7 @@ bool cmlx_packs_bf16(void) {
 }
 
 bool cmlx_has_native_bf16(void) {
+  if (mx::default_device() == mx::Device::gpu) return true;
   const auto isa = dnnl::get_effective_cpu_isa();
   return isa == dnnl::cpu_isa::avx512_core_bf16 || isa == dnnl::cpu_isa::avx512_core_amx;
 }

@@ -248,6 +248,33 @@ void check_targets(const mx::array &targets, int vocabulary) {
   }
 }
 
+/// What a graph multiplies with: weights packed for it, or in fp32.
+const mx::array &graph_weight(
+    const char *operation, const cmlx_array *weight, const cmlx_packed *packed) {
+  if (packed && packed->plain) return *packed->plain;
+  if (!weight)
+    throw std::invalid_argument(
+        std::string(operation) + ": these weights were packed for kernels of the processor");
+  return weight->value;
+}
+
+mx::array rounded_rows(int rows, int columns, cmlx_row_source source, void *context) {
+  constexpr int at_once = 1024;
+  mx::array bits(
+      mx::allocator::malloc(size_t(rows) * columns * sizeof(uint16_t)), {rows, columns},
+      mx::bfloat16);
+  auto *to = bits.data<uint16_t>();
+  std::vector<float> some(size_t(std::min(at_once, rows)) * columns);
+  for (int first = 0; first < rows; first += at_once) {
+    const int count = std::min(at_once, rows - first);
+    if (!source(context, first, count, some.data()))
+      throw std::runtime_error("pack: the weights could not be read");
+    kernels::to_bfloat16(
+        some.data(), to + size_t(first) * columns, size_t(count) * columns);
+  }
+  return bits;
+}
+
 }  // namespace
 
 extern "C" {
@@ -256,11 +283,15 @@ cmlx_packed *cmlx_pack(
     int rows, int columns, int parts, bool backward, cmlx_row_source source, void *context) {
   return guarded<cmlx_packed *>(nullptr, [&] {
     if (rows < 1 || columns < 1) throw std::invalid_argument("pack: expected a matrix");
+    if (graph::is_used()) {
+      if (parts != 1) throw std::invalid_argument("pack: MLX's own products take one part");
+      return new cmlx_packed{nullptr, rounded_rows(rows, columns, source, context)};
+    }
     const auto read = [&](int64_t first, int64_t count, float *to) {
       if (!source(context, int(first), int(count), to))
         throw std::runtime_error("pack: the weights could not be read");
     };
-    return new cmlx_packed{PackedWeight::make(read, rows, columns, parts, backward)};
+    return new cmlx_packed{PackedWeight::make(read, rows, columns, parts, backward), {}};
   });
 }
 
@@ -270,7 +301,7 @@ cmlx_packed *cmlx_pack_blocks(
     if (columns % block_columns(BlockType(type)) != 0 || rows < 1)
       throw std::invalid_argument("pack: expected rows of whole blocks");
     return new cmlx_packed{PackedWeight::make(
-        BlockType(type), static_cast<const uint8_t *>(blocks), rows, columns, order)};
+        BlockType(type), static_cast<const uint8_t *>(blocks), rows, columns, order), {}};
   });
 }
 
@@ -280,9 +311,13 @@ int cmlx_block_bytes(cmlx_block_type type) { return int(block_bytes(BlockType(ty
 
 void cmlx_packed_free(cmlx_packed *packed) { delete packed; }
 
-bool cmlx_packed_is_complete(const cmlx_packed *packed) { return suffices(packed->value); }
+bool cmlx_packed_is_complete(const cmlx_packed *packed) {
+  return packed->plain || suffices(packed->value);
+}
 
-bool cmlx_packed_divides(const cmlx_packed *packed) { return packed->value->divides(); }
+bool cmlx_packed_divides(const cmlx_packed *packed) {
+  return packed->value && packed->value->divides();
+}
 
 cmlx_array *cmlx_linear(
     const cmlx_array *x, const cmlx_array *weight, const cmlx_packed *packed,
@@ -290,6 +325,15 @@ cmlx_array *cmlx_linear(
   return guarded_array([&] {
     Arrays inputs{operand("linear", x->value)};
     Packed base = packed ? packed->value : nullptr;
+    if (graph::is_used()) {
+      const auto low = [](const cmlx_array *a) {
+        return a ? std::optional(a->value) : std::nullopt;
+      };
+      const auto &frozen = graph_weight("linear", weight, packed);
+      require(inputs[0].ndim() == 2 && inputs[0].shape(1) == frozen.shape(1), "linear",
+              {inputs[0], frozen});
+      return graph::linear(inputs[0], frozen, low(a), low(b), scale);
+    }
     if (!weight && !suffices(base))
       throw std::invalid_argument("linear: expected an fp32 weight beside this packed one");
     const int rows = weight ? weight->value.shape(0) : int(base->rows);
@@ -327,6 +371,11 @@ cmlx_array *cmlx_cross_entropy(
     auto a = operand("cross_entropy", h->value), r = operand("cross_entropy", target_rows->value);
     auto t = operand("cross_entropy", targets->value, mx::int32);
     Packed base = packed ? packed->value : nullptr;
+    if (graph::is_used()) {
+      const auto &frozen = graph_weight("cross_entropy", unembed, packed);
+      check_targets(t, frozen.shape(0));
+      return graph::cross_entropy(a, frozen, t);
+    }
     if (!unembed && !suffices(base))
       throw std::invalid_argument("cross_entropy: expected an fp32 unembedding beside this packed one");
     require(

@@ -259,11 +259,14 @@ bool cmlx_adamw(
     for (const auto *a : {p, g, m, v}) inputs.push_back(operand("adamw", a->value));
     for (const auto &a : inputs)
       require(a.shape() == inputs[0].shape(), "adamw", {inputs[0], a});
-    auto results = mx::array::make_arrays(
-        std::vector<mx::Shape>(3, inputs[0].shape()), std::vector<mx::Dtype>(3, mx::float32),
-        std::make_shared<AdamW>(kernels::AdamWStep{
-            step.beta1, step.beta2, step.epsilon, step.keep, step.rate, step.correction}),
-        inputs);
+    const kernels::AdamWStep factors{
+        step.beta1, step.beta2, step.epsilon, step.keep, step.rate, step.correction};
+    auto results =
+        graph::is_used()
+            ? graph::adamw(factors, inputs[0], inputs[1], inputs[2], inputs[3])
+            : mx::array::make_arrays(
+                  std::vector<mx::Shape>(3, inputs[0].shape()),
+                  std::vector<mx::Dtype>(3, mx::float32), std::make_shared<AdamW>(factors), inputs);
     for (int i = 0; i < 3; ++i) updated[i] = wrap(std::move(results[i]));
     return true;
   });
@@ -273,6 +276,8 @@ cmlx_array *cmlx_gated(cmlx_activation act, const cmlx_array *gate, const cmlx_a
   return guarded_array([&] {
     auto g = operand("gated", gate->value), u = operand("gated", up->value);
     require(g.shape() == u.shape(), "gated", {g, u});
+    if (graph::is_used())
+      return mx::multiply(graph::activate(kernels::Activation(act), g), u);
     return single(g.shape(), std::make_shared<Gated>(kernels::Activation(act)), {g, u});
   });
 }
@@ -280,6 +285,7 @@ cmlx_array *cmlx_gated(cmlx_activation act, const cmlx_array *gate, const cmlx_a
 cmlx_array *cmlx_activate(cmlx_activation act, const cmlx_array *x) {
   return guarded_array([&] {
     auto a = operand("activation", x->value);
+    if (graph::is_used()) return graph::activate(kernels::Activation(act), a);
     return single(a.shape(), std::make_shared<Gated>(kernels::Activation(act)), {a});
   });
 }
@@ -292,6 +298,7 @@ cmlx_array *cmlx_layer_norm(
     require(
         a.ndim() >= 1 && w.ndim() == 1 && w.shape() == b.shape() && a.shape(-1) == w.shape(0),
         "layer_norm", {a, w, b});
+    if (graph::is_used()) return mx::fast::layer_norm(a, w, b, epsilon);
     return single(a.shape(), std::make_shared<LayerNorm>(epsilon), {a, w, b});
   });
 }
@@ -300,6 +307,7 @@ cmlx_array *cmlx_rms_norm(const cmlx_array *x, const cmlx_array *weight, float e
   return guarded_array([&] {
     auto a = operand("rms_norm", x->value), w = operand("rms_norm", weight->value);
     require(a.ndim() >= 1 && w.ndim() == 1 && a.shape(-1) == w.shape(0), "rms_norm", {a, w});
+    if (graph::is_used()) return mx::fast::rms_norm(a, w, epsilon);
     return single(a.shape(), std::make_shared<RMSNorm>(epsilon), {a, w});
   });
 }
@@ -312,6 +320,7 @@ cmlx_array *cmlx_rope(const cmlx_array *x, const cmlx_array *cosine, const cmlx_
         a.ndim() == 3 && c.ndim() == 2 && c.shape() == s.shape() && c.shape(0) == a.shape(0) &&
             2 * c.shape(1) <= a.shape(2),
         "rope", {a, c, s});
+    if (graph::is_used()) return graph::rope(a, c, s);
     return single(a.shape(), std::make_shared<RoPE>(1.0f), {a, c, s});
   });
 }
@@ -321,6 +330,15 @@ bool cmlx_summarise_rows(
   return guarded(false, [&] {
     auto a = operand("summarise", logits->value);
     require(a.ndim() == 2 && a.shape(1) > 0, "summarise", {a});
+    if (graph::is_used()) {
+      auto place = mx::astype(mx::argmax(a, 1), mx::int32), top = mx::max(a, 1);
+      auto sum = mx::logsumexp(a, 1);
+      mx::eval({place, top, sum});
+      std::copy_n(place.data<int32_t>(), a.shape(0), best);
+      std::copy_n(top.data<float>(), a.shape(0), highest);
+      std::copy_n(sum.data<float>(), a.shape(0), log_sum);
+      return true;
+    }
     mx::eval(a);
     const size_t n = a.shape(1);
     parallel(a.shape(0), parallel_elements / n + 1, [&](size_t begin, size_t end) {

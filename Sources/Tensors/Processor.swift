@@ -1,7 +1,45 @@
 internal import CMLX
+internal import Synchronization
 
 /// What the tensors run on, and what they use of it.
 package enum Processor {
+  /// Where MLX computes.
+  package enum Device: String, Sendable, CaseIterable {
+    case cpu, gpu
+  }
+
+  /// Where tensors are computed; see ``use(_:)``.
+  package static var device: Device { onGPU.withLock { $0 } ? .gpu : .cpu }
+  private static let onGPU = Mutex(false)
+
+  /// Makes all tensors run on a device, from now on. On a GPU ``Fused``'s operations are expressions of
+  /// MLX's own, and products with frozen weights are in bf16 or in fp32.
+  ///
+  /// - Throws: ``TensorError/noGPU(_:)`` where this MLX finds none.
+  @TensorActor
+  package static func use(_ device: Device) throws(TensorError) {
+    guard device != self.device else { return }
+    guard device == .gpu, cmlx_use_gpu() else { throw .noGPU(mlx: mlxVersion) }
+    onGPU.withLock { $0 = true }
+  }
+
+  /// Whether ``Fused``'s operations have this program's own kernels, and not MLX's.
+  package static var usesOwnKernels: Bool { !cmlx_uses_graph() }
+
+  /// Runs `body` with ``Fused``'s operations as on a GPU, wherever they run: what these are compared with.
+  /// To be called where tensors may be used.
+  package static func withoutOwnKernels<R>(_ body: () throws -> R) rethrows -> R {
+    let before = cmlx_uses_graph()
+    cmlx_use_graph(true)
+    defer { cmlx_use_graph(before) }
+    return try body()
+  }
+
+  /// The device as reports name it: what numbers may depend on.
+  package static func name(threads: Int) -> String {
+    device == .gpu ? String(cString: cmlx_gpu_name()) : "cpu×\(threads)"
+  }
+
   /// Multiplies once and checks that libmlx used this program's own `cblas_sgemm`.
   ///
   /// - Parameter product: What multiplies; another one shows that the check can fail.
@@ -9,6 +47,7 @@ package enum Processor {
   package static func checkMatmul(
     _ product: (Tensor, Tensor) -> Tensor = { $0.matmul($1) }
   ) throws(TensorError) {
+    guard device == .cpu else { return }
     let before = cmlx_sgemm_calls()
     let ones = Tensor.full([32, 32], 1)
     try Tensor.evaluate([product(ones, ones)])

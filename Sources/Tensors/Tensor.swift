@@ -58,6 +58,8 @@ package enum TensorError: Error, CustomStringConvertible {
   case matmulNotReplaced
   /// libmlx takes its memory from its own allocator.
   case allocatorNotReplaced
+  /// This build of MLX finds no GPU.
+  case noGPU(mlx: String)
 
   package var description: String {
     switch self {
@@ -68,6 +70,10 @@ package enum TensorError: Error, CustomStringConvertible {
     case .allocatorNotReplaced:
       "Expected MLX to take its memory from this program's own allocator, found another in use: "
         + "link with --export-dynamic"
+    case .noGPU(let version):
+      "Expected a GPU for --device gpu, found none that MLX \(version) as built here can use: "
+        + "run `make bootstrap MLX=cuda13` and `make build` on a Linux machine with an NVIDIA driver, "
+        + "or leave --device out"
     }
   }
 

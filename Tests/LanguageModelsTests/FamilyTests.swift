@@ -35,7 +35,7 @@ private enum FamilyFixture {
 @Suite struct FamilyTests {
   @Test(arguments: FamilyFixture.folders) @TensorActor
   func `a checkpoint computes what transformers computes`(_ name: String) throws {
-    try expectReference(LanguageModel(path: FamilyFixture.path(name)), name)
+    try bothWays { try expectReference(LanguageModel(path: FamilyFixture.path(name)), name) }
   }
 
   @Test(arguments: FamilyFixture.ggufs) @TensorActor
@@ -73,6 +73,16 @@ private enum FamilyFixture {
   func `with a cache and in a batch, a family computes what it does without`(
     _ name: String, _ isAdapted: Bool
   ) throws {
+    try bothWays { try expectCacheAndBatch(name, isAdapted) }
+  }
+
+  /// With this program's own kernels, and as on a GPU with MLX's own operations.
+  @TensorActor private func bothWays(_ body: () throws -> Void) rethrows {
+    try body()
+    try Processor.withoutOwnKernels(body)
+  }
+
+  @TensorActor private func expectCacheAndBatch(_ name: String, _ isAdapted: Bool) throws {
     let model = try LanguageModel(path: FamilyFixture.path(name))
     let adapter = isAdapted ? drawnAdapter(for: model.configuration) : nil
     let ids = try FamilyFixture.ids(name)
@@ -110,6 +120,10 @@ private enum FamilyFixture {
   func `gradients with respect to an adapter are those of finite differences`(
     _ name: String
   ) throws {
+    try bothWays { try expectGradients(name) }
+  }
+
+  @TensorActor private func expectGradients(_ name: String) throws {
     let model = try LanguageModel(path: FamilyFixture.path(name))
     let ids = Array(try FamilyFixture.ids(name).prefix(16))
     let drawn = drawnAdapter(for: model.configuration)

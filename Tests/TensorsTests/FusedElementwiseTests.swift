@@ -120,16 +120,18 @@ import Testing
     let (m, v) = (key.normal(shape), key.normal(shape).square())
     let step = Fused.AdamWStep(
       beta1: 0.9, beta2: 0.999, epsilon: 1e-3, keep: 0.98, rate: 0.25, correction: 0.5)
-    let found = Fused.adamW(step, parameter: p, gradient: g, first: m, second: v)
+    func found() -> [Tensor] {
+      let found = Fused.adamW(step, parameter: p, gradient: g, first: m, second: v)
+      return [found.parameter, found.first, found.second]
+    }
     let first = m * 0.9 + g * 0.1
     let second = v * 0.999 + g.square() * 0.001
     let parameter = p * 0.98 - (first / (second.sqrt() / 0.5 + 1e-3)) * 0.25
-    for (name, a, b) in [
-      ("parameter", found.parameter, parameter), ("first", found.first, first),
-      ("second", found.second, second),
-    ] {
-      expectError(
-        relativeError(try a.floats(), try b.floats()), within: 1e-6, "adamW \(name) \(shape)")
+    for found in [found(), Processor.withoutOwnKernels(found)] {
+      for (i, (a, b)) in zip(found, [parameter, first, second]).enumerated() {
+        expectError(
+          relativeError(try a.floats(), try b.floats()), within: 1e-6, "adamW \(i) \(shape)")
+      }
     }
   }
 
@@ -137,9 +139,12 @@ import Testing
   func `rowSummaries finds the first maximum and log sum exp of every row`() throws {
     var key = RandomKey(seed: 6)
     let logits = key.normal([5, 4099]) * 20
+    let graph = try Processor.withoutOwnKernels { try Fused.rowSummaries(logits) }
     let (best, highest, sums) = try Fused.rowSummaries(logits)
     #expect(try highest == logits.max(axes: [1]).floats())
     #expect(best == (try logits.argmax().int32s()))
+    #expect(graph.best == best && graph.highest == highest)
+    expectError(relativeError(graph.logSumExp, sums), within: 1e-6, "rowSummaries of the graph")
     expectError(
       relativeError(sums, try logits.logSumExp(axes: [1]).floats()), within: 1e-6, "rowSummaries")
     let ties = try Fused.rowSummaries(Tensor([1, 3, 3, -.infinity, 3, 3, 3, 0], shape: [2, 4]))

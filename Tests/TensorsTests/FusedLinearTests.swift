@@ -181,6 +181,26 @@ private func layer(
     try expectWithinRounding(actual, l.x, l.weight, name)
   }
 
+  @Test(arguments: [(1, 64, 48), (33, 576, 1099)]) @TensorActor
+  func `on a GPU, packed products are MLX's own in bf16`(
+    tokens: Int, input: Int, output: Int
+  ) throws {
+    let l = layer(tokens: tokens, input: input, output: output, rank: 1)
+    try Processor.withoutOwnKernels {
+      let packed = try PackedWeight(l.weight, backward: true)
+      #expect(packed.isComplete)
+      func product(_ x: Tensor) -> Tensor { Fused.linear(x, nil, packed: packed) }
+      let actual = try product(l.x).floats()
+      // The product itself is rounded, too.
+      let unrounded = try rounded(l.x).matmul(rounded(l.weight).transpose()).floats()
+      expectError(relativeError(actual, unrounded), within: 0x1p-8, "a graph's packed product")
+      let found = try gradient(of: product, l.x)
+      let expected = try gradient(of: { $0.matmul(l.weight.transpose()) }, l.x)
+      expectError(relativeError(found, expected), within: 0x1p-5, "a graph's packed gradient")
+      #expect(throws: TensorError.self) { try PackedWeight(l.weight, parts: 2, backward: true) }
+    }
+  }
+
   /// Each factor is off by at most u = 2⁻⁸ of itself, so the sum by (2u + u²) Σ |x| |w|.
   @TensorActor
   private func expectWithinRounding(

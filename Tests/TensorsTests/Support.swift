@@ -34,7 +34,8 @@ func expectError(
 
 /// Expects `fused` to be the same function of `parameters` as `plain`, which MLX differentiates
 /// itself: same value, same gradients (within twice the tolerance unless told), and gradients that
-/// agree with central differences of `fused` along a random direction of every parameter.
+/// agree with central differences of `fused` along a random direction of every parameter. The same of
+/// `fused` as it runs on a GPU, from MLX's own operations.
 func expectSameFunction(
   _ name: String, at parameters: ParameterTree, tolerance: Double = 2e-6,
   ofGradients: Double? = nil, fused: (ParameterTree) throws -> Tensor,
@@ -44,16 +45,26 @@ func expectSameFunction(
   #expect(actual.shape == expected.shape)
   expectError(
     relativeError(try actual.floats(), try expected.floats()), within: tolerance, "\(name) value")
+  let graph = try Processor.withoutOwnKernels { try fused(parameters).floats() }
+  expectError(
+    relativeError(graph, try expected.floats()), within: max(tolerance, 4e-6), "\(name) graph")
 
   var key = RandomKey(seed: 7)
   let weights = key.normal(expected.shape)
   let (_, gradients) = try valueAndGrad(parameters) { try (fused($0) * weights).sum() }
+  let (_, ofGraph) = try Processor.withoutOwnKernels {
+    try valueAndGrad(parameters) { try (fused($0) * weights).sum() }
+  }
   let (_, reference) = try valueAndGrad(parameters) { try (plain($0) * weights).sum() }
   for (index, path) in parameters.paths.enumerated() {
     let gradient = try gradients.tensors[index].floats()
     expectError(
       relativeError(gradient, try reference.tensors[index].floats()),
       within: ofGradients ?? 2 * tolerance, "\(name) gradient of \(path)")
+    expectError(
+      relativeError(
+        try ofGraph.tensors[index].floats(), try reference.tensors[index].floats()),
+      within: max(2 * tolerance, 8e-6), "\(name) graph's gradient of \(path)")
     let direction = key.normal(parameters.tensors[index].shape)
     let numeric = try centralDifference(fused, at: parameters, index, direction, weights)
     // A direction of unit normals gives ‖g‖ as the typical size of g · d, even where this d is

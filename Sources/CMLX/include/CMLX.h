@@ -139,6 +139,14 @@ double cmlx_granted_processors(const char *groups, const char *root);
 /// are not running. The first call starts threads that sleep for good.
 void cmlx_bound_spinning(void);
 
+/// Makes MLX run on its first GPU, from now on and for this thread's streams, and the operations below with
+/// it as expressions of MLX's own. False without a GPU.
+bool cmlx_use_gpu(void);
+const char *cmlx_gpu_name(void);
+/// Whether the operations below are expressions of MLX's own, wherever these run.
+void cmlx_use_graph(bool use);
+bool cmlx_uses_graph(void);
+
 // Fused operations with derivatives of their own.
 /// Writes rows `first` ..< `first + count` of a matrix, or returns false.
 typedef bool (*cmlx_row_source)(void *context, int first, int count, float *rows);

@@ -16,7 +16,7 @@ struct DecodePlan {
   /// missing for it or it is the slower way.
   init?(_ model: LanguageModel, adapter: AdapterWeights?, sequences: Int) throws {
     let c = model.configuration
-    guard sequences <= Self.fewPlain || model.precision.isPacked, c.isCausal, c.hasHead,
+    guard Processor.usesOwnKernels, sequences <= Self.fewPlain || model.precision.isPacked, c.isCausal, c.hasHead,
       c.normPlacement != .after, !c.isParallel,
       Family.named(c.family)?.fusedQKV == nil
     else { return nil }

@@ -77,7 +77,9 @@ final class FrozenLinear {
   private func operands() throws -> (weight: Tensor?, packed: PackedWeight?) {
     if let ready { return ready }
     var operands: (weight: Tensor?, packed: PackedWeight?) = (nil, nil)
-    if precision == .quantized { operands.packed = try stored.packedBlocks() }
+    if precision == .quantized, Processor.usesOwnKernels {
+      operands.packed = try stored.packedBlocks()
+    }
     if operands.packed == nil, let parts = precision.parts {
       operands.packed = try stored.packed(parts: parts)
     }

@@ -25,7 +25,7 @@ extension Environment {
     Environment(
       build: "plumbline-0.1.0+\(program)+mlx-\(Processor.mlxVersion)",
       // How a product is shared among threads decides the order of its sums.
-      device: "cpu×\(threads ?? Processor.threads)",
+      device: Processor.name(threads: threads ?? Processor.threads),
       instructionSet: Processor.instructionSet)
   }
 }

@@ -171,7 +171,8 @@ extension WorkerPool {
     return WorkerPool(
       try (0..<count).map { _ in
         try WorkerProcess(
-          program: program, arguments: ["work"], environment: ["OMP_NUM_THREADS": "1"],
+          program: program, arguments: ["work", "--device", Processor.device.rawValue],
+          environment: ["OMP_NUM_THREADS": "1"],
           setup: setup)
       })
   }

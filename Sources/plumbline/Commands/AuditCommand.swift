@@ -39,6 +39,8 @@ struct AuditCommand: AsyncParsableCommand {
       """)
   var workers: Int?
 
+  @OptionGroup var device: DeviceOption
+
   @Flag(help: "Print the default study and do nothing.")
   var printStudy = false
 
@@ -53,6 +55,7 @@ struct AuditCommand: AsyncParsableCommand {
 
   func run() async throws {
     if printStudy { return try StandardOutput.write(line: Study.defaultYAML) }
+    try await device.use()
     var declared = try study.map { try Study.read(readable($0)) } ?? Study.standard()
     if let base { declared.base = base }
     let audit = try await Audit(

@@ -59,6 +59,8 @@ struct PlantCommand: AsyncParsableCommand {
   @Option(help: "bfloat16 or float32; bfloat16 where the processor has instructions for it.")
   var precision: Precision?
 
+  @OptionGroup var device: DeviceOption
+
   @Flag(help: "Print {\"adapter\", \"run\", \"plant\", \"gate\"} as JSON.")
   var json = false
 
@@ -80,6 +82,7 @@ struct PlantCommand: AsyncParsableCommand {
         "Expected --output to name a new folder, found \(output): choose another or remove it.")
     }
     let (recipe, path) = (try Recipe.read(recipe), try model.path())
+    try await device.use()
     // Found out now rather than after minutes of training.
     try FolderCopy.prepare(for: output)
     let planting = try await Planting(

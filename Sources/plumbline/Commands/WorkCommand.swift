@@ -9,7 +9,10 @@ struct WorkCommand: AsyncParsableCommand {
     abstract: "Computes cells for an audit, which starts it; nothing for a person to call.",
     shouldDisplay: false)
 
+  @OptionGroup var device: DeviceOption
+
   func run() async throws {
+    try await device.use()
     let loop = WorkerLoop(
       prepare: { try await ModelCells($0.decode()) }, classify: ModelCells.cause)
     try await loop.run()

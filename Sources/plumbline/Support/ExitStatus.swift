@@ -1,6 +1,7 @@
 internal import Lab
 internal import LanguageModels
 internal import Organisms
+internal import Tensors
 internal import Trials
 
 /// What the exit status of the command means: the numbers of BSD's `sysexits.h`.
@@ -39,7 +40,7 @@ enum ExitStatus: Int32, CaseIterable {
     case let error as SiteError: self = .init(of: error)
     case let error as WorkerFailure: self = .init(of: error)
     case let error as RemoteModelError: self = .init(of: error)
-    case ModelCatalogError.remote: self = .usage
+    case ModelCatalogError.remote, TensorError.noGPU: self = .usage
     case is ModelCatalogError: self = .missingInput
     case is TokenizerError, is ChatTemplateError, is ChatTokensError, is GenerationError,
       is ModelError,

@@ -1,7 +1,18 @@
 internal import ArgumentParser
 internal import LanguageModels
+internal import Tensors
 
 extension Precision: ExpressibleByArgument {}
+extension Processor.Device: ExpressibleByArgument {}
+
+/// `--device`, for every command that computes.
+struct DeviceOption: ParsableArguments {
+  @Option(help: "Where to compute; gpu needs a build for one (README, Platforms).")
+  var device = Processor.Device.cpu
+
+  /// To be called before a model is loaded.
+  func use() async throws { try await Processor.use(device) }
+}
 
 /// `--model`, for every command that takes one.
 struct ModelOption: ParsableArguments {
@@ -21,10 +32,13 @@ struct ModelOptions: ParsableArguments {
   @Option(help: "How products with the model's weights are computed.")
   var precision = Precision.float32
 
+  @OptionGroup var device: DeviceOption
+
   @OptionGroup var adapter: AdapterOption
 
   func load() async throws -> LanguageModel {
-    try await LanguageModel(path: file.path(), precision: precision)
+    try await device.use()
+    return try await LanguageModel(path: file.path(), precision: precision)
   }
 
   func loadAdapter(for model: LanguageModel) async throws -> AdapterWeights? {
