@@ -1,4 +1,4 @@
-"""What is measured with one worker alone: memory, lengths and start-up.
+"""What is measured with one worker alone: error, memory, lengths and start-up.
 
 Peaks are the kernel's own count of a fresh process, the same for every worker.
 """
@@ -12,7 +12,29 @@ import time
 import checks
 import works
 from workers import Trouble
-from works import BF16, FP32
+from works import BF16, BF16X3, FILE, FP32
+
+
+def error(session) -> None:
+    """What each precision adds to the residual stream, block after block; both fp32 agree first."""
+    exact = {}
+    for name, precisions in {"ours": [BF16, BF16X3, FILE], "pytorch": [BF16]}.items():
+        session.say(f"error: {name}")
+        worker = session.team.fresh(name)
+        exact[name] = residuals(session, worker, FP32)
+        for precision in precisions:
+            found = checks.block_errors(residuals(session, worker, precision), exact[name])
+            session.errors.append({"worker": name, "precision": precision, "blocks": found})
+        worker.close()
+    title = "residual stream after every block fp32: PyTorch"
+    session.checks.append(checks.same_residuals(title, exact["ours"], exact["pytorch"]))
+
+
+def residuals(session, worker, precision: str):
+    path = session.scratch / f"{worker.name}-{precision}.npy"
+    fields = {"tokens": session.tokens("forward"), "output": str(path)}
+    worker.ask("capture", precision=precision, **fields)
+    return checks.load(path)
 
 
 def logprobs(session) -> None:

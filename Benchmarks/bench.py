@@ -146,7 +146,7 @@ def prepared(options) -> Path:
 
 
 def save(session: Session, path: Path, text: str) -> None:
-    kept = "rows bars memory lengths starts bandwidth versions raw rates described".split()
+    kept = "rows bars errors memory lengths starts bandwidth versions raw rates described".split()
     values = {name: getattr(session, name) for name in kept}
     values |= {"checks": [asdict(check) for check in session.checks], "report": text}
     values |= {"options": vars(session.options), "machine": session.team.used}

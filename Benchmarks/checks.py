@@ -69,7 +69,7 @@ def no_worse(title: str, ours, theirs, reference, name: str) -> Check:
     return Check(title, found, wanted, our_error <= their_error)
 
 
-def same_residuals(title: str, found: np.ndarray, expected: np.ndarray) -> Check:
+def same_residuals(title: str, found: np.ndarray, expected: np.ndarray, limit=RESIDUALS) -> Check:
     """Relative to each token's own largest value: the first token's is 22,000, others' are tens."""
     if found.shape != expected.shape:
         raise ValueError(f"Expected an array {expected.shape}, found {found.shape}.")
@@ -79,7 +79,19 @@ def same_residuals(title: str, found: np.ndarray, expected: np.ndarray) -> Check
         value = float((np.abs(block - other) / scale).max())
         worst = max(worst, value if value == value else np.inf)
     found = f"differs by at most {worst:.1e} of its token's largest"
-    return Check(title, found, f"{RESIDUALS:.0e}", worst <= RESIDUALS)
+    return Check(title, found, f"{limit:.0e}", worst <= limit)
+
+
+def block_errors(found: np.ndarray, expected: np.ndarray) -> list[dict[str, float]]:
+    """Of every block, the length of a token's difference over its residual's length."""
+    if found.shape != expected.shape:
+        raise ValueError(f"Expected an array {expected.shape}, found {found.shape}.")
+    errors = []
+    for block, other in zip(found, expected):
+        exact = other.astype(np.float64)
+        shares = np.linalg.norm(block - exact, axis=-1) / np.linalg.norm(exact, axis=-1)
+        errors.append({"median": float(np.median(shares)), "largest": float(shares.max())})
+    return errors
 
 
 def same_losses(title: str, ours: list[float], theirs: list[float], limit: float) -> Check:
@@ -133,6 +145,12 @@ def self_test() -> None:
     assert same_residuals("", near[None], right[None]).met
     assert not same_residuals("", far[None], right[None]).met
     assert not same_residuals("", broken[None], right[None]).met
+    lengths = np.array([[[3.0, 4.0], [0.0, 1.0], [0.0, 2.0]]], dtype=np.float32)
+    moved = lengths + np.array([[0.0, 0.0], [0.0, 0.5], [0.2, 0.0]], dtype=np.float32)
+    (error,) = block_errors(moved, lengths)  # 0, 0.5 and 0.1 of the three tokens
+    assert abs(error["median"] - 0.1) < 1e-6 and error["largest"] == 0.5, error
+    moved[0, 0, 0] = np.nan
+    assert all(np.isnan(value) for value in block_errors(moved, lengths)[0].values())
     assert same_losses("", [3.0, 2.0], [3.0001, 2.0001], LOSS).met
     assert not same_losses("", [3.0, 2.0], [3.0, 2.01], LOSS).met
     assert not same_losses("", [3.0, float("nan")], [3.0, 2.0], LOSS).met

@@ -95,6 +95,27 @@ def shares(session) -> str:
     return table(titles, rows) + note if rows else f"Memory bandwidth: {gigabytes}."
 
 
+def errors(session) -> str:
+    """First block, middle and last; `--json` has all."""
+    if not session.errors:
+        return ""
+    count = len(session.errors[0]["blocks"])
+    shown = sorted({0, (count - 1) // 2, count - 1})
+    rows = []
+    for row in session.errors:
+        kept = [row["blocks"][index] for index in shown]
+        each = [f"{block['median']:.1e}, {block['largest']:.1e}" for block in kept]
+        worst = [f"{max(block['largest'] for block in row['blocks']):.1e}"]
+        rows.append([f"{row['worker']}, {SHORT[row['precision']]}", *each, *worst])
+    titles = ["error of the residual stream: median, largest"]
+    titles += [f"after block {index + 1}" for index in shown] + ["largest of all"]
+    note = (
+        "\n\nOver the tokens of 4×256, the length of the difference from the same worker's fp32, "
+        f"over the residual's. {count} blocks; not judged here."
+    )
+    return table(titles, rows) + note
+
+
 def memory(session) -> str:
     rows = []
     for row in session.memory:
@@ -157,7 +178,7 @@ def machine(session) -> str:
 
 
 def write(session) -> str:
-    parts = [speeds, answers, rates, shares, memory, lengths, starts, bars, machine]
+    parts = [speeds, answers, rates, shares, errors, memory, lengths, starts, bars, machine]
     return "\n\n".join(text for part in parts if (text := part(session)))
 
 

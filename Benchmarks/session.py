@@ -18,7 +18,7 @@ from workers import Team
 from works import BF16X3, FP32, SHORT, Bar, Group, Run
 
 COMPARED = ["forward", "capture", "prefill"]  # works whose output is written in the warm-up
-OTHER_SECONDS = {"logprobs": 75, "length": 60, "start": 35}  # on two slow cores
+OTHER_SECONDS = {"error": 40, "logprobs": 75, "length": 60, "start": 35}  # on two slow cores
 
 
 class Session:
@@ -28,7 +28,7 @@ class Session:
         self.described = json.loads((data / "described.json").read_text())
         self.random = random.Random(options.seed)
         self.rows, self.checks, self.bars = [], [], []
-        self.rates, self.memory, self.lengths, self.starts = {}, [], [], []
+        self.rates, self.errors, self.memory, self.lengths, self.starts = {}, [], [], [], []
         self.bandwidth, self.raw = None, {}
         self.trouble: Exception | None = None
         self.versions: dict = {}

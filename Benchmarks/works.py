@@ -178,4 +178,5 @@ READY_SECONDS = 0.5
 GROWTH = 2.5
 GROWTH_SLACK_BYTES = 16e6
 
-WORKS = ["forward", "capture", "lora_step", "decode", "prefill", "logprobs", "length", "start"]
+WORKS = ["forward", "capture", "lora_step", "decode", "prefill"]
+WORKS += ["error", "logprobs", "length", "start"]
