@@ -26,8 +26,8 @@ A request has `work` and that work's fields. The answer holds `seconds`, a list 
     load        precision                               making the model ready
     forward     precision, tokens, repeats, output      logits of all positions;
                                                         output [batch, position, dVocab]
-    capture     precision, tokens, repeats, output      the same, and the residual stream after
-                                                        every block kept;
+    capture     precision, tokens, repeats, output      the same (but for an encoder's logits), and
+                                                        the residual stream after every block kept;
                                                         output [block, batch, position, dModel]
     lora_step   precision, tokens, repeats, adapter,    forward, backward, AdamW (betas 0.9 and
                 learning_rate (default 1e-4)            0.999, epsilon 1e-8, decay 0.01); `losses`,

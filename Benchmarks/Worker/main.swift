@@ -82,10 +82,12 @@ struct Refusal: Error, CustomStringConvertible {
   private func capture(_ request: Request) throws -> Answer {
     let (model, batch) = (try model(request), try batch(request))
     let sites = (0..<model.configuration.nLayers).map { Site.block($0, .residPost) }
+    let hasLogits = model.configuration.hasHead  // an encoder has none
     var captured: [Tensor] = []
     let answer = try timed(request) {
       captured = []
-      let output = try model.forward(batch, hooks: Hooks(captures: Set(sites)))
+      let output = try model.forward(
+        batch, logits: hasLogits ? .all : .none, hooks: Hooks(captures: Set(sites)))
       captured = sites.compactMap { output.captured[$0] }
       try Tensor.evaluate(captured + [output.logits].compactMap { $0 })
     }

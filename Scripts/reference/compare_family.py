@@ -25,6 +25,7 @@ import random
 import subprocess
 import sys
 import tempfile
+from functools import cached_property
 from pathlib import Path
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # everything comes from MODEL
@@ -54,10 +55,10 @@ WORDS = (
 
 
 class Reference:
-    """A model and tokenizer in transformers."""
+    """A model in transformers, and its tokenizer once asked for: a large one takes minutes."""
 
     def __init__(self, path: Path):
-        self.tokenizer = self.model = None
+        self.model, self.tokenizer_from = None, (path, {})
         if path.suffix == ".gguf":
             self.load_gguf(path)
         else:
@@ -67,12 +68,17 @@ class Reference:
                 path, attn_implementation="eager", dtype=torch.float32, output_loading_info=True
             )
             self.complete(path, {name: found for name, found in info.items() if found})
-            self.tokenizer = AutoTokenizer.from_pretrained(path)
         self.model.eval()
         self.config = self.model.config
         self.encoder = self.config.model_type == "bert"
 
+    @cached_property
+    def tokenizer(self):
+        path, options = self.tokenizer_from
+        return AutoTokenizer.from_pretrained(path, **options)
+
     def load_gguf(self, path: Path) -> None:
+        self.tokenizer_from = path.parent, {}
         if (path.parent / "config.json").exists():
             config = AutoConfig.from_pretrained(path.parent)
             self.model = AutoModelForCausalLM.from_config(config, attn_implementation="eager")
@@ -81,7 +87,6 @@ class Reference:
             tied = {"lm_head.weight"} if config.tie_word_embeddings else set()
             self.complete(path, (set(lost.missing_keys) - tied) | set(lost.unexpected_keys))
             self.model.tie_weights()
-            self.tokenizer = AutoTokenizer.from_pretrained(path.parent)
             return
         self.refuse_unread(path)
         options = {"gguf_file": path.name}
@@ -90,7 +95,7 @@ class Reference:
             output_loading_info=True,
         )  # fmt: skip
         self.complete(path, {name: found for name, found in info.items() if found})
-        self.tokenizer = AutoTokenizer.from_pretrained(path.parent, **options)
+        self.tokenizer_from = path.parent, options
 
     @staticmethod
     def complete(path: Path, problems) -> None:
