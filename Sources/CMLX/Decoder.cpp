@@ -16,6 +16,20 @@ using namespace cmlx;
 
 namespace {
 
+/// A layer's cached keys or values, in fp32 or half precision.
+struct CacheRows {
+  void *data;
+  bool half;
+
+  const void *at(size_t place) const {
+    return static_cast<const char *>(data) + place * (half ? sizeof(uint16_t) : sizeof(float));
+  }
+  void write(size_t place, const float *x, size_t n) const {
+    half ? kernels::to_half(x, static_cast<uint16_t *>(data) + place, n)
+         : void(std::copy_n(x, n, static_cast<float *>(data) + place));
+  }
+};
+
 /// What one run is given, besides the registers.
 struct Step {
   struct View {
@@ -28,19 +42,40 @@ struct Step {
   /// The row of the caches that each token's key and value are written to.
   std::vector<size_t> rows;
   std::vector<View> views;
-  std::vector<float *> keys, values;
+  std::vector<CacheRows> keys, values;
 };
 
 /// One thread's part of the work.
 struct Share {
   size_t thread, threads;
   std::vector<float> &scores;
+  /// How much of the operation's work has been taken, where threads take it bit by bit.
+  std::atomic<size_t> *taken;
 
   /// This thread's part of `count` items, in multiples of `unit`.
   std::pair<size_t, size_t> of(size_t count, size_t unit = 1) const {
     const size_t units = (count + unit - 1) / unit;
     const auto edge = [&](size_t i) { return std::min(units * i / threads * unit, count); };
     return {edge(thread), edge(thread + 1)};
+  }
+
+  /// Calls `body(first, last)` for this thread's parts: one even part, or, as in `parallel`, ever smaller
+  /// ones, so that a thread that runs slower holds up the others less.
+  template <typename Body>
+  void each(size_t count, size_t unit, Body body) const {
+    if (!taken) {
+      const auto [first, last] = of(count, unit);
+      if (first < last) body(first, last);
+      return;
+    }
+    const size_t units = (count + unit - 1) / unit;
+    size_t begin = taken->load(std::memory_order_relaxed);
+    while (begin < units) {
+      const size_t end = begin + std::max<size_t>(1, (units - begin) / (2 * threads));
+      if (!taken->compare_exchange_weak(begin, end, std::memory_order_relaxed)) continue;
+      body(begin * unit, std::min(end * unit, count));
+      begin = taken->load(std::memory_order_relaxed);
+    }
   }
 };
 
@@ -90,9 +125,9 @@ struct Weight {
   size_t rows() const { return packed ? size_t(packed->rows) : size_t(plain->shape(0)); }
   size_t columns() const { return packed ? size_t(packed->columns) : size_t(plain->shape(1)); }
 
-  void multiply(const Rounded *rounded, const float *x, float *y, size_t m, const Share &share) const {
-    const auto [first, last] = share.of(rows(), 32);
-    if (first == last) return;
+  /// Rows first ..< last of W.
+  void multiply(
+      const Rounded *rounded, const float *x, float *y, size_t m, size_t first, size_t last) const {
     if (packed) {
       packed->multiply(*rounded, first, last, y + first, rows(), adds);
     } else {
@@ -123,6 +158,7 @@ struct cmlx_decoder {
   Registers registers;
   Roundings roundings;
   std::vector<Operation> schedule;
+  std::vector<std::atomic<size_t>> taken;
   size_t scheduled = 0;
   Barrier barrier;
 
@@ -182,13 +218,14 @@ mx::array evaluated(const char *operation, const mx::array &a) {
 }
 
 /// A cache, some rows of which are to be written in place.
-float *rows_of(const cmlx_array *cache, const std::vector<size_t> &rows) {
+CacheRows rows_of(const cmlx_array *cache, const std::vector<size_t> &rows) {
   const auto &a = cache->value;
-  if (rows.empty() || a.dtype() != mx::float32 || a.ndim() != 3 || !a.flags().row_contiguous ||
+  const bool half = a.dtype() == mx::float16;
+  if (rows.empty() || (a.dtype() != mx::float32 && !half) || a.ndim() != 3 || !a.flags().row_contiguous ||
       a.data_size() != a.size() ||
       *std::max_element(rows.begin(), rows.end()) >= size_t(a.shape(0)))
     throw std::invalid_argument("decoder: expected a cache with room, found " + text(a));
-  return const_cast<float *>(a.data<float>());
+  return {const_cast<uint8_t *>(a.data<uint8_t>()), half};
 }
 
 /// Turns heads of a token's row, `count` of them.
@@ -206,21 +243,22 @@ void turn_heads(
 }
 
 Operation turning(int q, int k, int v, cmlx_decoder_attention a) {
-  Operation o{{q, k, v}, {q, cache_place}, {}, nullptr};
+  Operation o{{q, k, v}, {q, k, cache_place}, {}, nullptr};
   o.run = [=](const Step &step, Registers &registers, const Share &share) {
     const Step::View &view = step.views[a.view];
     const size_t d = a.d_head, group = a.heads / a.kv_heads, stride = a.kv_heads * d;
-    const auto [first, last] = share.of(step.tokens * a.kv_heads);
-    for (size_t i = first; i < last; ++i) {
-      const size_t t = i / a.kv_heads, head = i % a.kv_heads;
-      turn_heads(
-          view, t, registers[q].data() + t * a.heads * d + head * group * d, group, d, share.scores);
-      const size_t from = t * stride + head * d, to = step.rows[t] * stride + head * d;
-      float *key = step.keys[a.layer] + to;
-      std::copy_n(registers[k].data() + from, d, key);
-      turn_heads(view, t, key, 1, d, share.scores);
-      std::copy_n(registers[v].data() + from, d, step.values[a.layer] + to);
-    }
+    share.each(step.tokens * a.kv_heads, 1, [&](size_t first, size_t last) {
+      for (size_t i = first; i < last; ++i) {
+        const size_t t = i / a.kv_heads, head = i % a.kv_heads;
+        float *query = registers[q].data() + (t * a.heads + head * group) * d;
+        turn_heads(view, t, query, group, d, share.scores);
+        const size_t from = t * stride + head * d, to = step.rows[t] * stride + head * d;
+        float *key = registers[k].data() + from;
+        turn_heads(view, t, key, 1, d, share.scores);
+        step.keys[a.layer].write(to, key, d);
+        step.values[a.layer].write(to, registers[v].data() + from, d);
+      }
+    });
   };
   return o;
 }
@@ -232,17 +270,19 @@ Operation attending(int q, int to, cmlx_decoder_attention a) {
     // A few queries of a group at a time, so that one head of keys is not one thread's alone.
     constexpr size_t few = kernels::Attended::group_at_once;
     const size_t parts = (group + few - 1) / few, pieces = a.kv_heads * parts;
-    const auto [first, last] = share.of(step.tokens * pieces);
-    for (size_t i = first; i < last; ++i) {
+    const auto attend = [&](size_t i) {
       const auto &rows = step.views[a.view].rows[i / pieces];
       const size_t head = i % pieces / parts, from = i % parts * few;
       const size_t kv = head * d, at = ((i / pieces * a.kv_heads + head) * group + from) * d;
       grow(share.scores, few * rows.size());
       kernels::attend(
-          {registers[q].data() + at, std::min(few, group - from), step.keys[a.layer] + kv,
-           step.values[a.layer] + kv, rows.data(), rows.size(), stride, d, a.scale, a.soft_cap,
-           share.scores.data(), registers[to].data() + at});
-    }
+          {registers[q].data() + at, std::min(few, group - from), step.keys[a.layer].at(kv),
+           step.values[a.layer].at(kv), rows.data(), rows.size(), stride, d, a.scale, a.soft_cap,
+           share.scores.data(), registers[to].data() + at, step.keys[a.layer].half});
+    };
+    share.each(step.tokens * pieces, 1, [&](size_t first, size_t last) {
+      for (size_t i = first; i < last; ++i) attend(i);
+    });
   };
   return o;
 }
@@ -277,6 +317,7 @@ void cmlx_decoder::prepare(size_t tokens) {
       });
     }
     find_waits(schedule, tokens);
+    taken = std::vector<std::atomic<size_t>>(schedule.size());
   }
   for (const auto &o : operations)
     if (o.weight)
@@ -287,10 +328,15 @@ void cmlx_decoder::prepare(size_t tokens) {
 void cmlx_decoder::run(const Step &step) {
   std::atomic<bool> failed = false;
   std::exception_ptr failure;
+  for (auto &count : taken) count.store(0, std::memory_order_relaxed);
   together([&](size_t thread, size_t threads) {
     thread_local std::vector<float> scores;
-    const Share share{thread, threads, scores};
-    for (const auto &o : schedule) {
+    for (size_t i = 0; i < schedule.size(); ++i) {
+      const auto &o = schedule[i];
+      // A token's own operations are over before a bit could be taken, and those of one token stay with
+      // their thread.
+      const bool bits = step.tokens > 1 && !o.by_token;
+      const Share share{thread, threads, scores, bits ? &taken[i] : nullptr};
       if (o.waits && threads > 1) barrier.wait(threads);
       // A thread that fails, for want of memory, still meets the others at each barrier.
       if (failed.load(std::memory_order_relaxed)) continue;
@@ -362,8 +408,10 @@ bool cmlx_decoder_linear(
     o.run = [=, &roundings](const Step &step, Registers &registers, const Share &share) {
       const Rounded *rounded =
           w.packed ? &roundings.find({from, w.packed->form(int64_t(step.tokens))})->second : nullptr;
-      w.multiply(
-          rounded, registers[from].data(), registers[to].data(), step.tokens, share);
+      share.each(w.rows(), 32, [&](size_t first, size_t last) {
+        w.multiply(
+            rounded, registers[from].data(), registers[to].data(), step.tokens, first, last);
+      });
     };
     decoder->add(std::move(o));
     return true;
@@ -396,11 +444,12 @@ bool cmlx_decoder_activate(
     Operation o{{gate}, {to}, {}, nullptr};
     if (up >= 0) o.reads.push_back(up);
     o.run = [=](const Step &step, Registers &registers, const Share &share) {
-      const auto [first, last] = share.of(step.tokens * width, 64);
-      kernels::gated(
-          kernels::Activation(act), registers[gate].data() + first,
-          up >= 0 ? registers[up].data() + first : nullptr, registers[to].data() + first,
-          last - first);
+      share.each(step.tokens * width, 64, [&](size_t first, size_t last) {
+        kernels::gated(
+            kernels::Activation(act), registers[gate].data() + first,
+            up >= 0 ? registers[up].data() + first : nullptr, registers[to].data() + first,
+            last - first);
+      });
     };
     decoder->add(std::move(o));
     return true;

@@ -347,25 +347,66 @@ void SoftmaxGrad(
   });
 }
 
-/// Asks for the row that is needed a few rows on: what was cached of a batch's tokens lies far apart.
-HWY_INLINE void Ahead(
-    const float *x, const int *rows, size_t j, size_t count, size_t stride, size_t width) {
-  constexpr size_t distance = 6, line = 16;
-  if (j + distance >= count) return;
-  const float *row = x + size_t(rows[j + distance]) * stride;
-  for (size_t i = 0; i < width; i += line) __builtin_prefetch(row + i);
+/// Rows of keys or values, in fp32 or half precision.
+template <typename T>
+struct KeyRows {
+  const T *x;
+  const int *rows;
+  size_t count, stride;
+
+  const T *row(size_t j) const { return x + size_t(rows[j]) * stride; }
+
+  /// Asks for the row that is needed a few rows on: what was cached of a batch's tokens lies far apart.
+  HWY_INLINE void ahead(size_t j, size_t offset, size_t width) const {
+    constexpr size_t distance = 6, line = 64 / sizeof(T);
+    if (j + distance >= count) return;
+    const T *next = row(j + distance) + offset;
+    for (size_t i = 0; i < width; i += line) __builtin_prefetch(next + i);
+  }
+};
+
+template <typename T>
+HWY_INLINE KeyRows<T> RowsOf(const Attended &a, const void *x) {
+  return {static_cast<const T *>(x), a.rows, a.count, a.stride};
+}
+
+/// A vector of those numbers, of which only the first `left` belong to the row.
+HWY_INLINE V LoadNumbers(const float *p, size_t left) {
+  return left >= hn::Lanes(D()) ? hn::LoadU(D(), p) : LoadPart(p, left);
+}
+HWY_INLINE V LoadNumbers(const hwy::float16_t *p, size_t left) {
+  const hn::Rebind<hwy::float16_t, D> half;
+  if (left >= hn::Lanes(D())) return hn::PromoteTo(D(), hn::LoadU(half, p));
+  HWY_ALIGN hwy::float16_t whole[HWY_MAX_BYTES / sizeof(float)] = {};
+  std::memcpy(whole, p, left * sizeof(whole[0]));
+  return hn::PromoteTo(D(), hn::Load(half, whole));
+}
+
+/// Numbers too large for half precision become its largest.
+void ToHalf(const float *x, uint16_t *out, size_t n) {
+  const D d;
+  const hn::Rebind<hwy::float16_t, D> half;
+  const V most = hn::Set(d, 65504.0f);
+  const size_t lanes = hn::Lanes(d);
+  HWY_ALIGN hwy::float16_t whole[HWY_MAX_BYTES / sizeof(float)];
+  for (size_t i = 0; i < n; i += lanes) {
+    const V v = hn::Min(hn::Max(LoadNumbers(x + i, n - i), hn::Neg(most)), most);
+    hn::Store(hn::DemoteTo(half, v), half, whole);
+    std::memcpy(out + i, whole, std::min(lanes, n - i) * sizeof(uint16_t));
+  }
 }
 
 /// The scores of `group` queries with one row of keys after the other, which is read once for all.
-template <size_t group>
+template <size_t group, typename T>
 HWY_INLINE void GroupScores(const Attended &a, const float *q, float *scores) {
+  const auto keys = RowsOf<T>(a, a.k);
   for (size_t j = 0; j < a.count; ++j) {
-    Ahead(a.k, a.rows, j, a.count, a.stride, a.d_head);
-    const float *row = a.k + size_t(a.rows[j]) * a.stride;
+    keys.ahead(j, 0, a.d_head);
+    const T *row = keys.row(j);
     V sums[group];
     for (V &sum : sums) sum = hn::Zero(D());
     for_each_vector(a.d_head, [&](size_t i, auto load, auto) HWY_ATTR {
-      const V key = load(row + i);
+      const V key = LoadNumbers(row + i, a.d_head - i);
       for (size_t g = 0; g < group; ++g)
         sums[g] = hn::MulAdd(load(q + g * a.d_head + i), key, sums[g]);
     });
@@ -381,8 +422,9 @@ void Share(float *scores, size_t count) {
 
 /// What `group` queries mix of the values by their weights, four vectors of it at a time so that they stay
 /// in registers.
-template <size_t group>
-HWY_INLINE void GroupMix(const Attended &a, const float *weights, float *out) {
+template <size_t group, typename T>
+HWY_INLINE void GroupMix(const Attended &a, const void *mixed, const float *weights, float *out) {
+  const auto values = RowsOf<T>(a, mixed);
   const D d;
   const size_t lanes = hn::Lanes(d);
   size_t i = 0;
@@ -391,10 +433,10 @@ HWY_INLINE void GroupMix(const Attended &a, const float *weights, float *out) {
     for (auto &query : sums)
       for (V &sum : query) sum = hn::Zero(d);
     for (size_t j = 0; j < a.count; ++j) {
-      Ahead(a.v + i, a.rows, j, a.count, a.stride, 4 * lanes);
-      const float *row = a.v + size_t(a.rows[j]) * a.stride + i;
+      values.ahead(j, i, 4 * lanes);
+      const T *row = values.row(j) + i;
       for (size_t part = 0; part < 4; ++part) {
-        const V value = hn::LoadU(d, row + part * lanes);
+        const V value = LoadNumbers(row + part * lanes, lanes);
         for (size_t g = 0; g < group; ++g)
           sums[g][part] = hn::MulAdd(hn::Set(d, weights[g * a.count + j]), value, sums[g][part]);
       }
@@ -403,11 +445,11 @@ HWY_INLINE void GroupMix(const Attended &a, const float *weights, float *out) {
       for (size_t part = 0; part < 4; ++part)
         hn::StoreU(sums[g][part], d, out + g * a.d_head + i + part * lanes);
   }
-  for_each_vector(a.d_head - i, [&](size_t offset, auto load, auto store) HWY_ATTR {
+  for_each_vector(a.d_head - i, [&](size_t offset, auto, auto store) HWY_ATTR {
     V sums[group];
     for (V &sum : sums) sum = hn::Zero(d);
     for (size_t j = 0; j < a.count; ++j) {
-      const V value = load(a.v + size_t(a.rows[j]) * a.stride + i + offset);
+      const V value = LoadNumbers(values.row(j) + i + offset, a.d_head - i - offset);
       for (size_t g = 0; g < group; ++g)
         sums[g] = hn::MulAdd(hn::Set(d, weights[g * a.count + j]), value, sums[g]);
     }
@@ -416,38 +458,41 @@ HWY_INLINE void GroupMix(const Attended &a, const float *weights, float *out) {
 }
 
 /// `group` queries from number `first` on.
-template <size_t group>
+template <size_t group, typename T>
 HWY_INLINE void AttendGroup(const Attended &a, size_t first) {
-  GroupScores<group>(a, a.q + first * a.d_head, a.scores);
+  GroupScores<group, T>(a, a.q + first * a.d_head, a.scores);
   if (a.cap > 0) SoftCap(a.cap, a.scores, nullptr, group * a.count);
   for (size_t g = 0; g < group; ++g) Share(a.scores + g * a.count, a.count);
-  GroupMix<group>(a, a.scores, a.out + first * a.d_head);
+  GroupMix<group, T>(a, a.v, a.scores, a.out + first * a.d_head);
+}
+
+template <typename T>
+HWY_INLINE void AttendRows(const Attended &a) {
+  size_t first = 0;
+  static_assert(Attended::group_at_once == 3);
+  for (; first + 3 <= a.group; first += 3) AttendGroup<3, T>(a, first);
+  if (first + 2 == a.group) return AttendGroup<2, T>(a, first);
+  if (first < a.group) AttendGroup<1, T>(a, first);
 }
 
 void Attend(const Attended &a) {
-  size_t first = 0;
-  static_assert(Attended::group_at_once == 3);
-  for (; first + 3 <= a.group; first += 3) AttendGroup<3>(a, first);
-  if (first + 2 == a.group) return AttendGroup<2>(a, first);
-  if (first < a.group) AttendGroup<1>(a, first);
+  a.half ? AttendRows<hwy::float16_t>(a) : AttendRows<float>(a);
 }
 
 void AttendGrad(const Attended &a, const float *dz, float *dk, float *dv) {
   float *shares = a.scores, *slopes = shares + a.count, *capped = slopes + a.count;
-  GroupScores<1>(a, a.q, shares);
+  GroupScores<1, float>(a, a.q, shares);
   if (a.cap > 0) SoftCap(a.cap, shares, capped, a.count);
   Share(shares, a.count);
   for (size_t j = 0; j < a.count; ++j) {
     const size_t row = size_t(a.rows[j]);
     Axpy(shares[j], dz, dv + row * a.d_head, a.d_head);
-    slopes[j] = Dot(dz, a.v + row * a.stride, a.d_head);
+    slopes[j] = Dot(dz, static_cast<const float *>(a.v) + row * a.stride, a.d_head);
   }
   SoftmaxGrad(shares, a.cap > 0 ? capped : nullptr, a.scale, slopes, a.count);
   for (size_t j = 0; j < a.count; ++j)
     Axpy(slopes[j], a.q, dk + size_t(a.rows[j]) * a.d_head, a.d_head);
-  Attended keys = a;
-  keys.v = a.k;
-  GroupMix<1>(keys, slopes, a.out);
+  GroupMix<1, float>(a, a.k, slopes, a.out);
 }
 
 /// Four rows of c by up to two vectors of columns: eight sums stay in registers.
@@ -686,6 +731,7 @@ HWY_EXPORT(Multiply);
 HWY_EXPORT(MultiplyPanels);
 HWY_EXPORT(RoundBlock);
 HWY_EXPORT(ToBfloat16);
+HWY_EXPORT(ToHalf);
 HWY_EXPORT(TargetName);
 
 void gated(Activation act, const float *gate, const float *up, float *out, size_t n) {
@@ -756,6 +802,7 @@ void round_block(const float *x, int8_t *parts, float &scale, int32_t sums[2]) {
 void to_bfloat16(const float *x, uint16_t *out, size_t n) {
   HWY_DYNAMIC_DISPATCH(ToBfloat16)(x, out, n);
 }
+void to_half(const float *x, uint16_t *out, size_t n) { HWY_DYNAMIC_DISPATCH(ToHalf)(x, out, n); }
 const char *target_name() { return HWY_DYNAMIC_DISPATCH(TargetName)(); }
 
 }  // namespace cmlx::kernels

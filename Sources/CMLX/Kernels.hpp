@@ -55,21 +55,22 @@ void adamw(
     float *p_out, float *m_out, float *v_out, size_t n);
 /// Queries `[group, d_head]` that share a head of keys, over `count` of its rows: `rows[j]` indexes k and
 /// v, whose rows lie `stride` floats apart. Scores are scale · q·k, with a `cap` above zero cap · tanh of that
-/// / cap. `scores` is scratch of `group_at_once · count` floats; the mixtures of values go to `out`
+/// / cap. k and v are `half`-precision numbers or fp32. `scores` is scratch of `group_at_once · count` floats; the mixtures of values go to `out`
 /// `[group, d_head]`.
 struct Attended {
   const float *q;
   size_t group;
-  const float *k, *v;
+  const void *k, *v;
   const int *rows;
   size_t count, stride, d_head;
   float scale, cap;
   float *scores, *out;
+  bool half = false;
 
   static constexpr size_t group_at_once = 3;
 };
 void attend(const Attended &attended);
-/// The derivative of `attend` of one query for the cotangent `dz`: writes dq to `out`, and adds into dk and
+/// The derivative of `attend` of one query with fp32 keys for the cotangent `dz`: writes dq to `out`, and adds into dk and
 /// dv at the rows' places, d_head floats apart.
 void attend_grad(const Attended &attended, const float *dz, float *dk, float *dv);
 /// x = cap · tanh(x / cap), and its slopes unless that is null.
@@ -127,6 +128,8 @@ void round_block(const float *x, int8_t *parts, float &scale, int32_t sums[2]);
 constexpr size_t round_block_bytes = 96;
 /// Round to nearest even.
 void to_bfloat16(const float *x, uint16_t *out, size_t n);
+/// Half precision; numbers beyond it become its largest.
+void to_half(const float *x, uint16_t *out, size_t n);
 /// The name of the target that the calls above run on.
 const char *target_name();
 

@@ -109,7 +109,7 @@ package final class Decoder {
   }
 
   /// Runs x `[tokens, width]` through the operations. Each token's key and value are written into its
-  /// row of the layers' caches, `[rows, kvHeads, dHead]` each, in place.
+  /// row of the layers' caches, `[rows, kvHeads, dHead]` each in fp32 or half precision, in place.
   ///
   /// - Precondition: The caches have been evaluated, and nothing else holds them.
   /// - Returns: The last register, `[tokens, width]`.

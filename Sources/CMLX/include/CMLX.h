@@ -253,7 +253,8 @@ typedef struct {
   const cmlx_array *ranges, *cosine, *sine;
 } cmlx_decoder_view;
 /// Runs x `[tokens, width]` through the operations. Each token's key and value are written in place into
-/// its row of the caches, a pair of `[rows, kvHeads, dHead]` a layer, which nothing else may hold.
+/// its row of the caches, a pair of `[rows, kvHeads, dHead]` a layer, fp32 or both in half precision, which
+/// nothing else may hold.
 cmlx_array *cmlx_decoder_run(
     cmlx_decoder *decoder, const cmlx_array *x, const cmlx_decoder_view *views, int view_count,
     cmlx_array *const *keys, cmlx_array *const *values, int layers,

@@ -41,11 +41,16 @@ struct BatchDecoder {
   }
 
   mutating func run() throws -> [Generation] {
+    let capacity = batch.tokens.count + sequences.count * options.maxTokens
     let cache = KeyValueCache(
-      model.configuration, capacity: batch.tokens.count + sequences.count * options.maxTokens)
+      model.configuration, capacity: plan == nil ? capacity : batch.tokens.count)
     let last = batch.spans.map { $0.upperBound - 1 }
     let prefill = try model.forward(batch, logits: .rows(last), adapter: adapter, cache: cache)
     guard var logits = prefill.logits else { preconditionFailure("prefill asks for logits") }
+    if plan != nil {
+      let inHalf = model.precision.cachesHalf(sequences: sequences.count)
+      try cache.grow(to: capacity, inHalf: inHalf)
+    }
     var running = Array(sequences.indices)
     while options.maxTokens > 0 {
       let next = try choose(logits, running)

@@ -16,9 +16,9 @@ struct DecodePlan {
   /// missing for it or it is the slower way.
   init?(_ model: LanguageModel, adapter: AdapterWeights?, sequences: Int) throws {
     let c = model.configuration
-    guard Processor.usesOwnKernels, sequences <= Self.fewPlain || model.precision.isPacked, c.isCausal, c.hasHead,
-      c.normPlacement != .after, !c.isParallel,
-      Family.named(c.family)?.fusedQKV == nil
+    guard Processor.usesOwnKernels, c.isCausal, c.hasHead,
+      sequences <= Self.fewPlain || model.precision.isPacked, c.normPlacement != .after,
+      !c.isParallel, Family.named(c.family)?.fusedQKV == nil
     else { return nil }
     self.model = model
     decoder = Decoder()

@@ -81,7 +81,7 @@ package final class KeyValueCache {
   /// Rows filled in order so far.
   package private(set) var count = 0
   /// Rows there is room for.
-  package let capacity: Int
+  package private(set) var capacity: Int
 
   /// An empty cache for at most `capacity` tokens, counted over all sequences that use it.
   package init(_ c: ModelConfiguration, capacity: Int) {
@@ -106,6 +106,26 @@ package final class KeyValueCache {
   func write<R>(_ body: ([Tensor], [Tensor]) throws -> R) throws -> R {
     try evaluate()
     return try body(keys, values)
+  }
+
+  /// Makes room for as many rows as a ``DecodePlan`` needs, which also takes them `inHalf` the bytes, in
+  /// half precision; nothing can be appended to these.
+  func grow(to capacity: Int, inHalf: Bool) throws {
+    func grown(_ x: Tensor) -> Tensor {
+      let rows = inHalf ? Self.half(x) : x
+      return Tensor.zeros([capacity] + x.shape.dropFirst(), dtype: inHalf ? .float16 : .float32)
+        .replacing(rowsFrom: 0, with: rows)
+    }
+    for i in keys.indices {
+      (keys[i], values[i]) = (grown(keys[i]), grown(values[i]))
+      try Tensor.evaluate([keys[i], values[i]])
+    }
+    self.capacity = capacity
+  }
+
+  /// Numbers too large for half precision become its largest.
+  private static func half(_ x: Tensor) -> Tensor {
+    Tensor.maximum(Tensor.minimum(x, Tensor(65504)), Tensor(-65504)).astype(.float16)
   }
 
   /// Computes what the cache holds, so that nothing else keeps its past alive.

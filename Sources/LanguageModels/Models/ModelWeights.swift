@@ -9,15 +9,22 @@ package enum Precision: String, Sendable, Codable, CaseIterable {
   /// processor has AMX; attention's products of many tokens too. Elsewhere it is fp32.
   case bfloat16x3
   /// Products with frozen weights in bf16 with fp32 accumulation; everything else fp32, but for
-  /// attention's products, which are as in ``bfloat16x3``. Processors without products in bf16 take fp32.
+  /// attention's products, which are as in ``bfloat16x3``, and the keys and values of generation, kept in half
+  /// precision. Processors without products in bf16 take fp32.
   case bfloat16
   /// Weights kept as a GGUF file's integers and scales, where it has such. Products of few tokens, as in
   /// generation, cost the reading of these; activations are rounded to 22 bits for them. All others
-  /// as in ``bfloat16``.
+  /// as in ``bfloat16``, and keys and values too where more than eight texts are generated together.
   case quantized
 
   /// Whether no weight stays in plain fp32.
   var isPacked: Bool { parts != nil }
+
+  /// Whether generation of so many sequences keeps keys and values in half precision: where products are in
+  /// bf16, which is further off.
+  func cachesHalf(sequences: Int) -> Bool {
+    parts == 1 && (self == .bfloat16 || sequences > 8)
+  }
 
   /// How many numbers in bf16 a weight is the sum of; nil where it stays fp32.
   fileprivate var parts: Int? {
