@@ -7,6 +7,25 @@ import PackageDescription
 let root = Context.packageDirectory
 let mlx = "\(root)/.deps/mlx"
 
+// Where oneDNN, Highway and OpenMP are, and what linker and loader call things; macOS is not tried.
+// Symbols are exported because our `cblas_sgemm` has to be visible to libmlx, and found before the
+// wheel's reference BLAS.
+#if os(macOS)
+  let homebrew = Context.environment["HOMEBREW_PREFIX"] ?? "/opt/homebrew"
+  let include = ["-I\(homebrew)/include"]
+  let link = ["-L\(homebrew)/lib", "-L\(homebrew)/opt/libomp/lib", "-Xlinker", "-export_dynamic"]
+  let besideProgram = "@loader_path"
+  let openMP = "omp"
+  // SwiftPM looks for it in Homebrew's folder of the provider.
+  let openSSL: String? = "libcrypto"
+#else
+  let include: [String] = []
+  let link = ["-Xlinker", "--export-dynamic"]
+  let besideProgram = "$ORIGIN"
+  let openMP = "gomp"
+  let openSSL: String? = nil
+#endif
+
 let upcoming: [SwiftSetting] = [
   .swiftLanguageMode(.v6),
   .enableUpcomingFeature("ExistentialAny"),
@@ -16,14 +35,13 @@ let upcoming: [SwiftSetting] = [
 ]
 
 let linkMLX: [LinkerSetting] = [
+  .unsafeFlags(link),
   .unsafeFlags([
     "-L\(mlx)/lib",
-    // Our `cblas_sgemm` has to be visible to libmlx, and found before the wheel's reference BLAS.
-    "-Xlinker", "--export-dynamic",
-    "-Xlinker", "-rpath", "-Xlinker", "$ORIGIN/../lib/plumbline",
+    "-Xlinker", "-rpath", "-Xlinker", "\(besideProgram)/../lib/plumbline",
     "-Xlinker", "-rpath", "-Xlinker", "\(mlx)/lib",
   ]),
-  .linkedLibrary("dnnl"), .linkedLibrary("gomp"), .linkedLibrary("hwy"),
+  .linkedLibrary("dnnl"), .linkedLibrary(openMP), .linkedLibrary("hwy"),
   .linkedLibrary("mlx"), .linkedLibrary("m"),
 ]
 
@@ -56,13 +74,18 @@ let package = Package(
       cxxSettings: [
         .unsafeFlags([
           "-I\(mlx)/include", "-I\(root)/Sources/CMLX", "-O3", "-fno-math-errno", "-Wall",
+          // Whether the MLX that was unpacked is one for GPUs.
+          "-include", "\(root)/.deps/stamps/mlx.h",
           // MLX's own headers use std::bind, which GCC 12 marks as deprecated inside.
           "-Wno-deprecated-declarations",
-        ])
+        ]),
+        .unsafeFlags(include),
       ],
       linkerSettings: linkMLX),
     library("Statistics", []),
-    .systemLibrary(name: "COpenSSL", providers: [.apt(["libssl-dev"])]),
+    .systemLibrary(
+      name: "COpenSSL", pkgConfig: openSSL,
+      providers: [.apt(["libssl-dev"]), .brew(["openssl@3"])]),
     library("Digests", ["COpenSSL"]),
     library(
       "Lab",
