@@ -282,7 +282,7 @@ class AttentionGrad : public Fused {
   static void query_grad(
       const Arrays &in_, Arrays &out_, const AttentionShape &s, const QueryBlock &block, size_t h,
       Scores how, Scratch &scratch, float *planes[2]) {
-    grow(scratch.scores, kernels::Attended::group_at_once * s.keys);
+    grow(scratch.scores, kernels::Attended::rows_of_gradient * s.keys);
     for (size_t i = block.begin; i < block.begin + block.count; ++i) {
       visible_rows(in_[3].data<int>() + i * s.ranges * 3, s.ranges, scratch.rows);
       const size_t at = (i * s.heads + h) * s.d_head, kv = s.kv_head(h) * s.d_head;
@@ -548,7 +548,7 @@ cmlx_array *cmlx_attention(
             a.shape(1) % b.shape(1) == 0 && r.ndim() == 3 && r.shape(0) == a.shape(0) &&
             r.shape(2) == 3,
         "attention", {a, b, c, r});
-    if (graph::is_used()) return graph::attention(a, b, c, r, scale, cap);
+    if (graph::is_used()) return graph::attention(a, b, c, ranges->value, scale, cap);
     in_parts = in_parts && packs_in_parts();
 #if defined(__x86_64__)
     if (in_parts) tiles::require();

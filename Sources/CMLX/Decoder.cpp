@@ -297,7 +297,7 @@ void cmlx_decoder::prepare(size_t tokens) {
   // One token, a few and many differ in how they are rounded and shared out.
   const size_t kind = m == 1 ? 1 : m <= integer_rows ? 2 : 3;
   if (schedule.empty() || scheduled != kind) {
-    scheduled = kind;
+    scheduled = 0;
     schedule.clear();
     roundings.clear();
     std::vector<int> rounded;
@@ -318,6 +318,8 @@ void cmlx_decoder::prepare(size_t tokens) {
     }
     find_waits(schedule, tokens);
     taken = std::vector<std::atomic<size_t>>(schedule.size());
+    // Last: what is half done, for want of memory, is done again.
+    scheduled = kind;
   }
   for (const auto &o : operations)
     if (o.weight)
@@ -333,8 +335,7 @@ void cmlx_decoder::run(const Step &step) {
     thread_local std::vector<float> scores;
     for (size_t i = 0; i < schedule.size(); ++i) {
       const auto &o = schedule[i];
-      // A token's own operations are over before a bit could be taken, and those of one token stay with
-      // their thread.
+      // With one token, operations by token do not wait for each other, so they must stay on one thread.
       const bool bits = step.tokens > 1 && !o.by_token;
       const Share share{thread, threads, scores, bits ? &taken[i] : nullptr};
       if (o.waits && threads > 1) barrier.wait(threads);
@@ -514,6 +515,8 @@ cmlx_array *cmlx_decoder_run(
     for (int i = 0; i < layers; ++i) {
       step.keys.push_back(rows_of(keys[i], step.rows));
       step.values.push_back(rows_of(values[i], step.rows));
+      if (step.keys.back().half != step.values.back().half)
+        throw std::invalid_argument("decoder: expected keys and values of one type");
     }
     decoder->prepare(tokens);
     std::copy_n(input.data<float>(), input.size(), decoder->registers[0].data());

@@ -306,7 +306,7 @@ bool cmlx_packs_bf16(void) {
 }
 
 bool cmlx_has_native_bf16(void) {
-  if (mx::default_device() == mx::Device::gpu) return true;
+  if (graph::is_used()) return true;
   const auto isa = dnnl::get_effective_cpu_isa();
   return isa == dnnl::cpu_isa::avx512_core_bf16 || isa == dnnl::cpu_isa::avx512_core_amx;
 }

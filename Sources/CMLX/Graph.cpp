@@ -11,20 +11,35 @@ namespace {
 
 std::atomic<bool> used = false;
 
+#ifdef CMLX_GPU
+// A GPU is used when it is asked for, where MLX would take it by itself, and multiplies fp32 as such: by
+// itself MLX takes 10 bits of it there (TF32), and reads this once.
+[[maybe_unused]] const bool begins_on_the_processor = [] {
+  setenv("MLX_ENABLE_TF32", "0", 0);
+  mx::set_default_device(mx::Device(mx::Device::cpu));
+  return true;
+}();
+#endif
+
 mx::array number(float x) { return mx::array(x); }
 
 /// Which keys each query sees, `[queries, keys]`.
 mx::array visible(const mx::array &ranges, int keys) {
-  const int queries = ranges.shape(0), count = ranges.shape(1);
-  const auto part = [&](int i) {
-    return mx::slice(ranges, {0, 0, i}, {queries, count, i + 1});
-  };
-  const auto key = mx::reshape(mx::arange(keys), {1, 1, keys});
-  const auto from = mx::subtract(key, part(0));
-  const auto inside = mx::logical_and(
-      mx::greater_equal(from, mx::array(0)), mx::less(key, part(1)));
-  const auto hit = mx::equal(mx::remainder(from, part(2)), mx::array(0));
-  return mx::any(mx::logical_and(inside, hit), 1);
+  const int queries = ranges.shape(0);
+  const auto key = mx::reshape(mx::arange(keys), {1, keys});
+  auto seen = mx::zeros({queries, keys}, mx::bool_);
+  for (int range = 0; range < ranges.shape(1); ++range) {
+    const auto part = [&](int i) {
+      return mx::reshape(
+          mx::slice(ranges, {0, range, i}, {queries, range + 1, i + 1}), {queries, 1});
+    };
+    const auto from = mx::subtract(key, part(0));
+    const auto inside = mx::logical_and(
+        mx::greater_equal(from, mx::array(0)), mx::less(key, part(1)));
+    const auto hit = mx::equal(mx::remainder(from, part(2)), mx::array(0));
+    seen = mx::logical_or(seen, mx::logical_and(inside, hit));
+  }
+  return seen;
 }
 
 /// The mask of the ranges last asked for: those of a pass are the same in layer after layer.
@@ -156,8 +171,6 @@ bool cmlx_use_gpu(void) {
   return guarded(false, [] {
     const mx::Device gpu(mx::Device::gpu);
     if (!mx::is_available(gpu)) throw std::runtime_error("no GPU that this MLX can use");
-    // Read once, at the first product: by itself MLX multiplies fp32 with 10 bits on a GPU.
-    setenv("MLX_ENABLE_TF32", "0", 0);
     mx::set_default_device(gpu);
     cmlx_use_graph(true);
     return true;
@@ -165,13 +178,12 @@ bool cmlx_use_gpu(void) {
 }
 
 const char *cmlx_gpu_name(void) {
-  static const std::string name = [] {
+  static const std::string name = guarded<std::string>("gpu", [] {
     const auto &info = mx::device_info(mx::Device(mx::Device::gpu));
     const auto found = info.find("device_name");
-    if (found == info.end()) return std::string("gpu");
-    const auto *text = std::get_if<std::string>(&found->second);
+    const auto *text = found == info.end() ? nullptr : std::get_if<std::string>(&found->second);
     return text ? *text : std::string("gpu");
-  }();
+  });
   return name.c_str();
 }
 

@@ -18,11 +18,11 @@ mx::array linear(
     const std::optional<mx::array> &b, float scale);
 mx::array activate(kernels::Activation act, const mx::array &x);
 mx::array rope(const mx::array &x, const mx::array &cosine, const mx::array &sine);
-/// `ranges` `[queries, n, 3]`; the mask they make is kept for the layers that follow.
+/// `ranges` `[queries, n, 3]`; the mask that an array of them makes is kept for the layers that follow.
 mx::array attention(
     const mx::array &q, const mx::array &k, const mx::array &v, const mx::array &ranges, float scale,
     float cap);
-/// -log p of `targets` `[tokens]`, some rows at a time.
+/// -log p of `targets` `[tokens]`, some rows at a time; a derivative keeps the logits of all.
 mx::array cross_entropy(const mx::array &h, const mx::array &unembed, const mx::array &targets);
 /// p, m and v one step on.
 std::vector<mx::array> adamw(

@@ -382,7 +382,7 @@ HWY_INLINE V LoadNumbers(const hwy::float16_t *p, size_t left) {
   return hn::PromoteTo(D(), hn::Load(half, whole));
 }
 
-/// Numbers too large for half precision become its largest.
+/// Numbers too large for half precision become its largest, and NaN stays.
 void ToHalf(const float *x, uint16_t *out, size_t n) {
   const D d;
   const hn::Rebind<hwy::float16_t, D> half;
@@ -390,8 +390,9 @@ void ToHalf(const float *x, uint16_t *out, size_t n) {
   const size_t lanes = hn::Lanes(d);
   HWY_ALIGN hwy::float16_t whole[HWY_MAX_BYTES / sizeof(float)];
   for (size_t i = 0; i < n; i += lanes) {
-    const V v = hn::Min(hn::Max(LoadNumbers(x + i, n - i), hn::Neg(most)), most);
-    hn::Store(hn::DemoteTo(half, v), half, whole);
+    const V v = LoadNumbers(x + i, n - i);
+    const V clamped = hn::IfThenElse(hn::IsNaN(v), v, hn::Min(hn::Max(v, hn::Neg(most)), most));
+    hn::Store(hn::DemoteTo(half, clamped), half, whole);
     std::memcpy(out + i, whole, std::min(lanes, n - i) * sizeof(uint16_t));
   }
 }

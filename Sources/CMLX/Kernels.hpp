@@ -55,8 +55,8 @@ void adamw(
     float *p_out, float *m_out, float *v_out, size_t n);
 /// Queries `[group, d_head]` that share a head of keys, over `count` of its rows: `rows[j]` indexes k and
 /// v, whose rows lie `stride` floats apart. Scores are scale · q·k, with a `cap` above zero cap · tanh of that
-/// / cap. k and v are `half`-precision numbers or fp32. `scores` is scratch of `group_at_once · count` floats; the mixtures of values go to `out`
-/// `[group, d_head]`.
+/// / cap. k and v are `half`-precision numbers or fp32. `scores` is scratch of `group_at_once` rows of `count`
+/// floats, or `rows_of_gradient`; the mixtures of values go to `out` `[group, d_head]`.
 struct Attended {
   const float *q;
   size_t group;
@@ -67,11 +67,11 @@ struct Attended {
   float *scores, *out;
   bool half = false;
 
-  static constexpr size_t group_at_once = 3;
+  static constexpr size_t group_at_once = 3, rows_of_gradient = 3;
 };
 void attend(const Attended &attended);
-/// The derivative of `attend` of one query with fp32 keys for the cotangent `dz`: writes dq to `out`, and adds into dk and
-/// dv at the rows' places, d_head floats apart.
+/// The derivative of `attend` of one query with fp32 keys for the cotangent `dz`: writes dq to `out`, and
+/// adds into dk and dv at the rows' places, d_head floats apart.
 void attend_grad(const Attended &attended, const float *dz, float *dk, float *dv);
 /// x = cap · tanh(x / cap), and its slopes unless that is null.
 void soft_cap(float cap, float *x, float *slopes, size_t n);
@@ -128,7 +128,7 @@ void round_block(const float *x, int8_t *parts, float &scale, int32_t sums[2]);
 constexpr size_t round_block_bytes = 96;
 /// Round to nearest even.
 void to_bfloat16(const float *x, uint16_t *out, size_t n);
-/// Half precision; numbers beyond it become its largest.
+/// Half precision; numbers beyond it become its largest, and NaN stays.
 void to_half(const float *x, uint16_t *out, size_t n);
 /// The name of the target that the calls above run on.
 const char *target_name();

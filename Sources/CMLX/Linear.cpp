@@ -371,16 +371,17 @@ cmlx_array *cmlx_cross_entropy(
     auto a = operand("cross_entropy", h->value), r = operand("cross_entropy", target_rows->value);
     auto t = operand("cross_entropy", targets->value, mx::int32);
     Packed base = packed ? packed->value : nullptr;
-    if (graph::is_used()) {
-      const auto &frozen = graph_weight("cross_entropy", unembed, packed);
-      check_targets(t, frozen.shape(0));
-      return graph::cross_entropy(a, frozen, t);
-    }
-    if (!unembed && !suffices(base))
+    if (!unembed && !suffices(base) && !graph::is_used())
       throw std::invalid_argument("cross_entropy: expected an fp32 unembedding beside this packed one");
     require(
         a.ndim() == 2 && a.shape() == r.shape() && t.ndim() == 1 && t.shape(0) == a.shape(0),
         "cross_entropy", {a, r, t});
+    if (graph::is_used()) {
+      const auto &frozen = graph_weight("cross_entropy", unembed, packed);
+      require(frozen.shape(1) == a.shape(1), "cross_entropy", {a, frozen});
+      check_targets(t, frozen.shape(0));
+      return graph::cross_entropy(a, frozen, t);
+    }
     const int vocabulary = unembed ? unembed->value.shape(0) : int(base->rows);
     const int width = unembed ? unembed->value.shape(-1) : int(base->columns);
     if (base && (base->rows != vocabulary || base->columns != width))

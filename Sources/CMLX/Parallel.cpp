@@ -84,7 +84,7 @@ double cmlx_granted_processors(const char *groups, const char *root) {
 void cmlx_bound_spinning(void) {
   static std::once_flag once;
   std::call_once(once, [] {
-    if (omp_get_max_threads() == 1) return;
+    if (cmlx::threads() == 1) return;
     try {
       std::thread([] {
         GOMP_parallel([](void *) {}, nullptr, omp_get_num_procs() + 1, 0);

@@ -150,7 +150,7 @@ import Testing
   /// In bf16 keys and values are kept in half precision, whose 11 bits are three more than the weights have:
   /// what is generated is as far from fp32 as a forward pass of the same model.
   @Test(.enabled(if: Processor.packsBFloat16)) @TensorActor
-  func `a cache in half precision is no further off than bf16 is`() throws {
+  func `a cache in half precision is no further off than half again bf16's error`() throws {
     let exact = try LoadedModel.float32()
     let model = try LanguageModel(path: exact.path, precision: .bfloat16)
     let prompts = (0..<10).map { model.tokenizer.encode("The number \($0) comes after") }
@@ -164,6 +164,31 @@ import Testing
         ofPasses, largestDifference(try logprobs(model, prompt, text.ids), expected))
     }
     expectError(ofTexts, within: 1.5 * ofPasses, "half-precision cache")
+  }
+
+  /// From ten texts to five and to one: what is computed how changes with the number, what is cached stays.
+  @Test(arguments: [Precision.bfloat16, .quantized]) @TensorActor
+  func `texts that end early leave the others as they were`(_ precision: Precision) throws {
+    let exact = try LoadedModel.float32()
+    let model = try LanguageModel(path: exact.path, precision: precision)
+    let prompts = (0..<10).map { model.tokenizer.encode("The number \($0) comes after") }
+    var options = GenerationOptions(maxTokens: 16)
+    options.stopsAtEnd = false
+    let whole = try model.generate(prompts, options: options)
+    // Each stop string is what one of the texts has after a few tokens.
+    options.stop = (0..<9).map { i in
+      model.tokenizer.decode(Array(whole[i].ids[(1 + i / 2)..<(4 + i / 2)]))
+    }
+    let texts = try model.generate(prompts, options: options)
+    let lengths = texts.map(\.ids.count)
+    #expect((lengths.min() ?? 0) < 8, "\(lengths): nothing ended early")
+    var (ofTexts, ofWhole) = (0.0, 0.0)
+    for (prompt, (text, all)) in zip(prompts, zip(texts, whole)) {
+      ofTexts = max(
+        ofTexts, largestDifference(text.logprobs, try logprobs(exact, prompt, text.ids)))
+      ofWhole = max(ofWhole, largestDifference(all.logprobs, try logprobs(exact, prompt, all.ids)))
+    }
+    expectError(ofTexts, within: 1.5 * ofWhole, "texts that end early, \(precision)")
   }
 
   /// Of the tokens that follow a prompt, in one forward pass.

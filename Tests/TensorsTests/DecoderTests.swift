@@ -3,64 +3,83 @@ import Testing
 
 /// Attention of a few sequences' next tokens over what is cached of them.
 @Suite struct DecoderTests {
-  private static let tokens = 5
-
-  /// `[tokens, heads · dHead]`, with the cached rows in fp32 or in half precision.
-  @TensorActor
-  private func attended(
-    dHead: Int, dtype: Tensor.DType, seesItself: Bool, valueScale: Float = 1
-  ) throws -> [Float] {
-    let (heads, kvHeads, width, tokens) = (5, 1, 24, Self.tokens)
-    var key = RandomKey(seed: 41)
-    let decoder = Decoder()
-    func linear(
-      _ from: Decoder.Register, _ out: Int, _ scale: Float = 1
-    ) throws -> Decoder.Register {
-      let to = decoder.register(out)
-      let weight = key.normal([out, width]) * (0.3 * scale)
-      #expect(try decoder.linear(from: from, to: to, .plain(weight)))
-      return to
-    }
-    let x = decoder.register(width)
-    let (q, k) = (try linear(x, heads * dHead), try linear(x, kvHeads * dHead))
-    let v = try linear(x, kvHeads * dHead, valueScale)
-    try decoder.attend(
-      q: q, k: k, v: v, to: decoder.register(heads * dHead),
-      .init(
-        layer: 0, view: 0, heads: heads, kvHeads: kvHeads, dHead: dHead, scale: 0.3, softCap: 4))
-    // Three cached rows a token and one for its own, which is the last.
-    let cached = [4 * tokens, kvHeads, dHead]
-    let keys = key.normal(cached).astype(.float16).astype(dtype)
-    let values = key.normal(cached).astype(.float16).astype(dtype)
-    try Tensor.evaluate([keys, values])
-    let visible = (0..<tokens).map { [KeyRanges.Rows(4 * $0, 4 * $0 + (seesItself ? 4 : 3))] }
-    let view = Decoder.View(KeyRanges(visible, keyCount: 4 * tokens), angles: nil)
-    return try decoder.run(
-      key.normal([tokens, width]), views: [view], keys: [keys], values: [values],
-      rows: (0..<tokens).map { 4 * $0 + 3 }
-    ).floats()
+  /// What is attended to, and what the cache holds it in.
+  private struct Case {
+    var dHead = 20, kvHeads = 2, tokens = 5
+    var dtype = Tensor.DType.float32
+    var seesItself = true
+    var valueScale: Float = 1
   }
 
-  @Test(arguments: [64, 80, 20, 7]) @TensorActor
-  func `rows in half precision are attended to as the numbers that they are`(dHead: Int) throws {
-    // What was cached is the same in both; a token's own row is rounded, by 2⁻¹² of each number, and the
-    // score of a key by as much of the sum of its terms.
-    for (seesItself, bound) in [(false, 2e-6), (true, 0x1p-8)] {
-      func attended(_ dtype: Tensor.DType) throws -> [Float] {
-        try self.attended(dHead: dHead, dtype: dtype, seesItself: seesItself)
+  /// `[tokens, heads · dHead]` by a decoder, and by ``Fused/attention`` over the same rows in fp32.
+  @TensorActor
+  private func attended(_ c: Case) throws -> (found: [Float], expected: [Float]) {
+    let (heads, width, tokens) = (3 * c.kvHeads, 24, c.tokens)
+    var key = RandomKey(seed: 41)
+    let inputs = key.normal([tokens, width])
+    let decoder = Decoder()
+    let x = decoder.register(width)
+    func linear(
+      _ heads: Int, _ scale: Float = 1
+    ) throws -> (register: Decoder.Register, values: Tensor) {
+      let to = decoder.register(heads * c.dHead)
+      let weight = key.normal([heads * c.dHead, width]) * (0.3 * scale)
+      #expect(try decoder.linear(from: x, to: to, .plain(weight)))
+      return (to, inputs.matmul(weight.transpose()).reshape([tokens, heads, c.dHead]))
+    }
+    let (q, k, v) = (try linear(heads), try linear(c.kvHeads), try linear(c.kvHeads, c.valueScale))
+    try decoder.attend(
+      q: q.register, k: k.register, v: v.register, to: decoder.register(heads * c.dHead),
+      .init(
+        layer: 0, view: 0, heads: heads, kvHeads: c.kvHeads, dHead: c.dHead, scale: 0.3, softCap: 4)
+    )
+    // Three cached rows a token and one for its own, which is the last.
+    let shape = [4 * tokens, c.kvHeads, c.dHead]
+    let cached = [key.normal(shape), key.normal(shape)].map { $0.astype(.float16) }
+    let caches = cached.map { $0.astype(c.dtype) }
+    try Tensor.evaluate(caches)
+    let rows = (0..<tokens).map { [KeyRanges.Rows(4 * $0, 4 * $0 + (c.seesItself ? 4 : 3))] }
+    let visible = KeyRanges(rows, keyCount: 4 * tokens)
+    let turns = key.uniform([tokens, c.dHead / 2]) * 3
+    let angles = (cosine: turns.cos(), sine: turns.sin())
+    func turned(_ x: Tensor) -> Tensor {
+      Fused.rope(x, cosine: angles.cosine, sine: angles.sine)
+    }
+    func withOwn(_ cache: Tensor, _ own: Tensor) -> Tensor {
+      let past = cache.astype(.float32).reshape([tokens, 4, c.kvHeads, c.dHead])
+      return Tensor.concatenate([past.slice(0..<3, axis: 1), own.expandDims(1)], axis: 1)
+        .reshape(shape)
+    }
+    let expected = Fused.attention(
+      turned(q.values), withOwn(cached[0], turned(k.values)), withOwn(cached[1], v.values),
+      visible: visible, scale: 0.3, softCap: 4)
+    let found = try decoder.run(
+      inputs, views: [Decoder.View(visible, angles: angles)], keys: [caches[0]],
+      values: [caches[1]], rows: (0..<tokens).map { 4 * $0 + 3 })
+    return (try found.floats(), try expected.floats())
+  }
+
+  @Test(arguments: [64, 80, 20, 6], [1, 5, 17]) @TensorActor
+  func `a decoder attends to cached rows as attention does`(dHead: Int, tokens: Int) throws {
+    for kvHeads in [1, 2] {
+      // What was cached is half precision in both; a token's own row is rounded, by 2⁻¹² of each number,
+      // and the score of a key by as much of the sum of its terms.
+      for (dtype, seesItself, bound) in [
+        (.float32, true, 2e-6), (.float16, false, 2e-6), (.float16, true, 0x1p-8),
+      ] as [(Tensor.DType, Bool, Double)] {
+        let c = Case(
+          dHead: dHead, kvHeads: kvHeads, tokens: tokens, dtype: dtype, seesItself: seesItself)
+        let (found, expected) = try attended(c)
+        expectError(relativeError(found, expected), within: bound, "decoder: \(c)")
       }
-      expectError(
-        relativeError(try attended(.float16), try attended(.float32)), within: bound,
-        "half-precision rows of \(dHead), own \(seesItself)")
     }
   }
 
   @Test @TensorActor
-  func `values beyond half precision become its largest and not infinite`() throws {
-    func attended(_ dtype: Tensor.DType) throws -> [Float] {
-      try self.attended(dHead: 20, dtype: dtype, seesItself: true, valueScale: 1e6)
-    }
-    #expect(try attended(.float16).allSatisfy { $0.isFinite && abs($0) <= 65504 })
-    #expect(try attended(.float32).contains { abs($0) > 65504 })
+  func `values beyond half precision become its largest, and NaN stays`() throws {
+    let (found, expected) = try attended(Case(dtype: .float16, valueScale: 1e6))
+    #expect(found.allSatisfy { $0.isFinite && abs($0) <= 65504 })
+    #expect(expected.contains { abs($0) > 65504 })
+    #expect(try attended(Case(dtype: .float16, valueScale: .nan)).found.allSatisfy(\.isNaN))
   }
 }

@@ -114,7 +114,8 @@ size_t cmlx_peak_memory(void);
 size_t cmlx_cached_memory(void);
 void cmlx_reset_peak_memory(void);
 /// Freed memory is kept for reuse as long as it and what is in use do not exceed what was once in use, from
-/// now on, by more than this. Without a call, by more than half of it, at least 32 MB and at most 128 MB.
+/// now on, by more than this. Without a call, by more than half of it, at least 32 MB and at most 128 MB. In
+/// a build for a GPU it is MLX's own limit, of all that is kept.
 void cmlx_set_cache_limit(size_t bytes);
 void cmlx_clear_cache(void);
 

@@ -47,7 +47,7 @@ struct BatchDecoder {
     let last = batch.spans.map { $0.upperBound - 1 }
     let prefill = try model.forward(batch, logits: .rows(last), adapter: adapter, cache: cache)
     guard var logits = prefill.logits else { preconditionFailure("prefill asks for logits") }
-    if plan != nil {
+    if plan != nil, options.maxTokens > 0 {
       let inHalf = model.precision.cachesHalf(sequences: sequences.count)
       try cache.grow(to: capacity, inHalf: inHalf)
     }

@@ -9,15 +9,16 @@ struct DecodePlan {
   /// Kinds of blocks that differ in what they see, by their windows.
   private let windows: [Int?]
 
-  /// fp32 weights are read once a token here; a matrix product reads them once for all.
-  private static let fewPlain = 8
+  /// Sequences up to which fp32 weights are read once for each, where a matrix product reads them once for
+  /// all, and weights in a file's blocks are multiplied as integers.
+  nonisolated static let fewSequences = 8
 
   /// The plan of a model with an adapter for at most so many sequences, or nil where an operation is
   /// missing for it or it is the slower way.
   init?(_ model: LanguageModel, adapter: AdapterWeights?, sequences: Int) throws {
     let c = model.configuration
     guard Processor.usesOwnKernels, c.isCausal, c.hasHead,
-      sequences <= Self.fewPlain || model.precision.isPacked, c.normPlacement != .after,
+      sequences <= Self.fewSequences || model.precision.isPacked, c.normPlacement != .after,
       !c.isParallel, Family.named(c.family)?.fusedQKV == nil
     else { return nil }
     self.model = model

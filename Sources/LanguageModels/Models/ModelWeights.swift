@@ -23,7 +23,11 @@ package enum Precision: String, Sendable, Codable, CaseIterable {
   /// Whether generation of so many sequences keeps keys and values in half precision: where products are in
   /// bf16, which is further off.
   func cachesHalf(sequences: Int) -> Bool {
-    parts == 1 && (self == .bfloat16 || sequences > 8)
+    switch self {
+    case .bfloat16: parts == 1
+    case .quantized: sequences > DecodePlan.fewSequences && Processor.packsInParts
+    case .float32, .bfloat16x3: false
+    }
   }
 
   /// How many numbers in bf16 a weight is the sum of; nil where it stays fp32.

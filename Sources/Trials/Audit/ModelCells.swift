@@ -146,11 +146,18 @@ extension WorkerPool {
   /// Of each parameter: two layouts in bf16, and fp32 where it is not packed.
   private static let bytesPerParameter = 8
 
-  /// A worker for each core, as far as memory reaches for models of so many parameters each.
+  /// A worker for each core that this process may use, as far as memory reaches for models of so many
+  /// parameters each; one on a GPU.
   static func fittingCount(parameters: Int, models: Int) -> Int {
-    let system = ProcessInfo.processInfo
+    if Processor.device == .gpu { return 1 }
     let bytes = bytesForWork + models * parameters * bytesPerParameter
-    return max(1, min(system.activeProcessorCount, memory / bytes))
+    return max(1, min(processors, memory / bytes))
+  }
+
+  private static var processors: Int {
+    let all = ProcessInfo.processInfo.activeProcessorCount
+    let granted = Processor.grantedProcessors(groups: "/proc/self/cgroup", root: "/sys/fs/cgroup")
+    return min(all, granted.map { Int($0.rounded(.up)) } ?? all)
   }
 
   /// What this machine has, or the container that this process is in.
