@@ -293,7 +293,7 @@ void cmlx_decoder::prepare(size_t tokens) {
   const int64_t m = int64_t(tokens);
   registers.resize(widths.size());
   for (size_t i = 0; i < widths.size(); ++i)
-    grow(registers[i], size_t(padded(m)) * widths[i]);
+    grow(registers[i], size_t(m) * widths[i]);
   // One token, a few and many differ in how they are rounded and shared out.
   const size_t kind = m == 1 ? 1 : m <= integer_rows ? 2 : 3;
   if (schedule.empty() || scheduled != kind) {
@@ -396,7 +396,7 @@ bool cmlx_decoder_linear(
     const cmlx_array *bias, float scale, bool adds) {
   return guarded(false, [&] {
     Weight w{packed ? packed->value : nullptr, {}, {}, scale, adds};
-    if (w.packed && (!w.packed->divides() || scale != 1))
+    if (w.packed && scale != 1)
       throw std::invalid_argument("decoder linear: these packed weights are not for it");
     if (!w.packed) w.plain = evaluated("decoder linear", weight->value);
     if (bias) w.bias = evaluated("decoder linear", bias->value);

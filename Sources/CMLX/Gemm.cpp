@@ -1,5 +1,6 @@
 #include "Gemm.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <dnnl.hpp>
 #include <map>
@@ -13,24 +14,13 @@
 #include "Kernels.hpp"
 #include "Panels.hpp"
 #include "Parallel.hpp"
+#include "Tiles.hpp"
 
 using namespace cmlx;
 
 namespace {
 
 std::atomic<uint64_t> sgemm_calls{0};
-
-dnnl::engine &engine() {
-  static dnnl::engine value(dnnl::engine::kind::cpu, 0);
-  return value;
-}
-
-/// A stream belongs to the thread that runs the products.
-dnnl::stream &stream() {
-  threads();
-  thread_local dnnl::stream value(engine());
-  return value;
-}
 
 }  // namespace
 
@@ -50,10 +40,80 @@ extern "C" void cblas_sgemm(
   }
 }
 
+namespace {
+
+/// Columns of a product that the kernel takes at a time.
+constexpr int64_t wide = 32;
+
+#if defined(__x86_64__)
+/// 16 rows of B, `ldb` apart, as 16 columns.
+CMLX_TILES void turn(const float *b, int64_t ldb, float *to) {
+  __m512i rows[16];
+  for (int i = 0; i < 16; ++i) rows[i] = _mm512_loadu_si512(b + i * ldb);
+  tiles::transpose(rows);
+  for (int i = 0; i < 16; ++i) _mm512_storeu_si512(to + i * wide, rows[i]);
+}
+#endif
+
+/// Columns of op(B) from `first` on as the kernel reads them: row after row, `wide` numbers each.
+void lay_out(
+    const float *b, int64_t ldb, bool transpose_b, int64_t k, int64_t first, int64_t count, float *to) {
+  if (!transpose_b) {
+    for (int64_t l = 0; l < k; ++l) std::copy_n(b + l * ldb + first, count, to + l * wide);
+    return;
+  }
+  // Some rows of the result at a time, so that they stay in the first-level cache.
+  constexpr int64_t some = 16, ahead = 128;
+  b += first * ldb;
+  for (int64_t from = 0; from < k; from += some) {
+    const int64_t end = std::min(from + some, k);
+    int64_t j = 0;
+#if defined(__x86_64__)
+    for (int64_t i = 0; i < count; ++i) __builtin_prefetch(b + i * ldb + from + ahead);
+    if (end - from == some)
+      for (; j + some <= count; j += some) turn(b + j * ldb + from, ldb, to + from * wide + j);
+#endif
+    for (; j < count; ++j)
+      for (int64_t l = from; l < end; ++l) to[l * wide + j] = b[j * ldb + l];
+  }
+}
+
+/// C (+)= A · op(B) with many rows and columns: B is laid out anew, some columns at a time that stay in the
+/// second-level cache while all rows of A pass by, which costs a hundredth of the product.
+void multiply_many(
+    bool transpose_b, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b,
+    int64_t ldb, bool adds, float *c, int64_t ldc) {
+  constexpr int64_t cached = 64 << 10, rows = 8;
+  const int64_t most = std::max<int64_t>(1, cached / (k * wide));
+  parallel((n + wide - 1) / wide, 1, [&](size_t begin, size_t end) {
+    thread_local Aligned<float> panels;
+    grow(panels, size_t(std::min<int64_t>(most, end - begin) * k * wide));
+    for (int64_t strip = begin; strip < int64_t(end); strip += most) {
+      const int64_t count = std::min<int64_t>(most, end - strip);
+      const auto columns = [&](int64_t i) { return std::min(wide, n - (strip + i) * wide); };
+      for (int64_t i = 0; i < count; ++i)
+        lay_out(b, ldb, transpose_b, k, (strip + i) * wide, columns(i), panels.data() + i * k * wide);
+      for (int64_t row = 0; row < m; row += rows)
+        for (int64_t i = 0; i < count; ++i)
+          kernels::multiply(
+              {a + row * lda, panels.data() + i * k * wide, c + row * ldc + (strip + i) * wide,
+               size_t(std::min(rows, m - row)), size_t(k), size_t(columns(i)), size_t(lda), 1, wide,
+               size_t(ldc), adds});
+    }
+  });
+}
+
+}  // namespace
+
 void cmlx::sgemm(
     bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, float alpha,
     const float *a, int64_t lda, const float *b, int64_t ldb, float beta, float *c, int64_t ldc) {
   threads();
+  // oneDNN 2.6 reaches nine tenths of this, and does few rows or columns as well.
+  constexpr int64_t many = 64;
+  if (unit() != Unit::none && !transpose_a && alpha == 1 && (beta == 0 || beta == 1) &&
+      std::min({m, n, k}) >= many)
+    return multiply_many(transpose_b, m, n, k, a, lda, b, ldb, beta == 1, c, ldc);
   const auto status = dnnl_sgemm(
       transpose_a ? 'T' : 'N', transpose_b ? 'T' : 'N', m, n, k, alpha, a, lda, b, ldb, beta, c,
       ldc);
@@ -65,155 +125,7 @@ void cmlx::sgemm(
 
 namespace {
 
-/// One block of packed rows in its two layouts.
-struct Block {
-  using memory = dnnl::memory;
-  int64_t rows, columns;
-  memory forward, backward;
-
-  Block(const uint16_t *bits, int64_t rows, int64_t columns, bool with_backward)
-      : rows(rows), columns(columns) {
-    // W as stored is [rows, columns]; a product with its transpose reads it as [columns, rows].
-    forward = pack(bits, {columns, rows}, {1, columns});
-    if (with_backward) backward = pack(bits, {rows, columns}, {columns, 1});
-  }
-
-  static memory::desc bf16(memory::dims dims, memory::dims strides) {
-    return memory::desc(dims, memory::data_type::bf16, strides);
-  }
-
-  static dnnl::matmul::primitive_desc describe(
-      int64_t m, const memory::desc &weights, bool accumulate) {
-    const auto k = weights.dims()[0], n = weights.dims()[1];
-    dnnl::primitive_attr attributes;
-    attributes.set_scratchpad_mode(dnnl::scratchpad_mode::library);
-    if (accumulate) {
-      dnnl::post_ops add;
-      add.append_sum(1.0f);
-      attributes.set_post_ops(add);
-    }
-    dnnl::matmul::desc desc(
-        bf16({m, k}, {k, 1}), weights,
-        memory::desc({m, n}, memory::data_type::f32, memory::dims{n, 1}));
-    return dnnl::matmul::primitive_desc(desc, attributes, engine());
-  }
-
-  static memory pack(const uint16_t *bits, memory::dims dims, memory::dims strides) {
-    constexpr int64_t typical_tokens = 512;
-    const auto any =
-        memory::desc(dims, memory::data_type::bf16, memory::format_tag::any);
-    const auto layout = describe(typical_tokens, any, false).weights_desc();
-    memory source(bf16(dims, strides), engine(), const_cast<uint16_t *>(bits));
-    memory packed(layout, engine());
-    dnnl::reorder(source, packed).execute(stream(), source, packed);
-    stream().wait();
-    return packed;
-  }
-
-  /// Weights of one shape have one layout, so that layers share what is compiled.
-  static dnnl::matmul &product(int64_t m, const memory::desc &weights, bool isBackward, bool adds) {
-    using Key = std::tuple<int64_t, int64_t, int64_t, bool, bool>;
-    constexpr size_t most = 512;
-    thread_local std::map<Key, dnnl::matmul> known;
-    const Key key{m, weights.dims()[0], weights.dims()[1], isBackward, adds};
-    auto found = known.find(key);
-    if (found == known.end()) {
-      if (known.size() >= most) known.clear();
-      found = known.emplace(key, dnnl::matmul(describe(m, weights, adds))).first;
-    }
-    return found->second;
-  }
-
-  void multiply(
-      const memory &weights, const uint16_t *x, int64_t tokens, float *y, bool accumulate) const {
-    const auto dims = weights.get_desc().dims();
-    const int64_t m = padded(tokens);
-    auto &matmul = product(m, weights.get_desc(), &weights == &backward, accumulate);
-    memory source(bf16({m, dims[0]}, {dims[0], 1}), engine(), const_cast<uint16_t *>(x));
-    memory destination(
-        memory::desc({m, dims[1]}, memory::data_type::f32, memory::dims{dims[1], 1}), engine(), y);
-    matmul.execute(
-        stream(),
-        {{DNNL_ARG_SRC, source}, {DNNL_ARG_WEIGHTS, weights}, {DNNL_ARG_DST, destination}});
-    stream().wait();
-  }
-};
-
-/// Weights in bf16 that oneDNN lays out, block by block.
-class BlockedWeight : public PackedWeight {
- public:
-  BlockedWeight(const RowSource &source, int64_t rows, int64_t columns, bool backward)
-      : PackedWeight(rows, columns) {
-    std::vector<uint16_t> bits;
-    Aligned<float> weight(std::min(packed_rows, rows) * columns);
-    for (int64_t begin = 0; begin < rows; begin += packed_rows) {
-      const int64_t count = std::min(packed_rows, rows - begin);
-      bits.resize(count * columns);
-      source(begin, count, weight.data());
-      kernels::to_bfloat16(weight.data(), bits.data(), bits.size());
-      blocks_.push_back(std::make_unique<Block>(bits.data(), count, columns, backward));
-    }
-  }
-
-  /// Packs a block, which throws where oneDNN has no products in bf16.
-  static void probe(const uint16_t *weights) { Block(weights, 16, 16, true); }
-
-  bool has_backward() const override { return bool(blocks_[0]->backward); }
-
-  bool divides() const override { return false; }
-
-  int form(int64_t) const override { return 0; }
-
-  void prepare(int64_t m, int64_t k, Rounded &rounded, bool) const override {
-    rounded.rows = m;
-    grow(rounded.bits, size_t(padded(m) * k));
-  }
-
-  /// Row after row; those that fill the last tile are zero.
-  void round_rows(
-      const float *x, int64_t k, int64_t begin, int64_t end, Rounded &rounded,
-      bool) const override {
-    const int64_t from = begin * 16 * k, to = std::min(end * 16, rounded.rows) * k;
-    kernels::to_bfloat16(x + from, rounded.bits.data() + from, to - from);
-    std::fill(rounded.bits.data() + to, rounded.bits.data() + end * 16 * k, uint16_t(0));
-  }
-
-  void multiply(
-      const Rounded &, int64_t, int64_t, float *, int64_t, bool) const override {
-    throw std::logic_error("oneDNN shares its products out itself");
-  }
-
-  /// oneDNN 2.6 falls back to its reference loops, a thousand times slower, when the rows of y lie
-  /// further apart: such products go through a dense one.
-  void forward(
-      const Rounded &x, int64_t begin, int64_t end, float *y, int64_t stride) const override {
-    Aligned<float> part;
-    for (int64_t row = begin; row < end; row += packed_rows) {
-      const Block &block = *blocks_[row / packed_rows];
-      if (block.rows == stride) {
-        block.multiply(block.forward, x.bits.data(), x.rows, y, false);
-        continue;
-      }
-      part.resize(padded(x.rows) * block.rows);
-      block.multiply(block.forward, x.bits.data(), x.rows, part.data(), false);
-      for (int64_t i = 0; i < x.rows; ++i)
-        std::copy_n(part.data() + i * block.rows, block.rows, y + i * stride + row - begin);
-    }
-  }
-
-  void backward(
-      const Rounded &dy, int64_t begin, int64_t end, float *dx, bool accumulate) const override {
-    if (end - begin > packed_rows)
-      throw std::invalid_argument("backward takes one block of packed rows at a time");
-    const Block &block = *blocks_[begin / packed_rows];
-    block.multiply(block.backward, dy.bits.data(), dy.rows, dx, accumulate);
-  }
-
- private:
-  std::vector<std::unique_ptr<Block>> blocks_;
-};
-
-/// Blocks of a GGUF file, on a processor without AMX: forward only.
+/// Blocks of a GGUF file, on a processor without products in bf16: forward only.
 class BlocksWeight : public PackedWeight {
  public:
   explicit BlocksWeight(std::unique_ptr<Panels> panels)
@@ -268,20 +180,31 @@ std::shared_ptr<const PackedWeight> PackedWeight::make(
     BlockType type, const uint8_t *blocks, int64_t rows, int64_t columns,
     const int *order) {
   auto panels = std::make_unique<Panels>(type, blocks, rows, columns, order);
-  if (packs_in_parts()) return make_tiled(std::move(panels));
+  if (unit() != Unit::none) return make_tiled(std::move(panels));
   return std::make_shared<BlocksWeight>(std::move(panels));
 }
 
 std::shared_ptr<const PackedWeight> PackedWeight::make(
-    const RowSource &source, int64_t rows, int64_t columns, int parts, bool backward) {
-  if (packs_in_parts()) return make_tiled(source, rows, columns, parts);
-  if (parts != 1)
+    const RowSource &source, int64_t rows, int64_t columns, int parts) {
+  if (unit() == Unit::none)
+    throw std::invalid_argument("pack: this processor has no products in bf16");
+  if (parts == 2 && unit() != Unit::tiles)
     throw std::invalid_argument("pack: this processor multiplies weights in one part only");
-  return std::make_shared<BlockedWeight>(source, rows, columns, backward);
+  return make_tiled(source, rows, columns, parts);
 }
 
+const Unit cmlx::found_unit = [] {
+  switch (dnnl::get_effective_cpu_isa()) {
+    case dnnl::cpu_isa::avx512_core_amx: return Unit::tiles;
+    case dnnl::cpu_isa::avx512_core_bf16: return Unit::pairs;
+    case dnnl::cpu_isa::avx512_core_vnni:
+    case dnnl::cpu_isa::avx512_core: return Unit::widened;
+    default: return Unit::none;
+  }
+}();
+
 bool cmlx::packs_in_parts() {
-  return !graph::is_used() && dnnl::get_effective_cpu_isa() == dnnl::cpu_isa::avx512_core_amx;
+  return !graph::is_used() && unit() == Unit::tiles;
 }
 
 extern "C" {
@@ -290,25 +213,10 @@ uint64_t cmlx_sgemm_calls(void) { return sgemm_calls.load(); }
 
 bool cmlx_packs_in_parts(void) { return packs_in_parts(); }
 
-bool cmlx_packs_bf16(void) {
-  if (graph::is_used()) return true;
-  // What oneDNN can do where is not written down; preparing a product says.
-  static const bool can = [] {
-    try {
-      const uint16_t weights[16 * 16] = {};
-      BlockedWeight::probe(weights);
-      return true;
-    } catch (const std::exception &) {
-      return false;
-    }
-  }();
-  return can;
-}
+bool cmlx_packs_bf16(void) { return graph::is_used() || unit() != Unit::none; }
 
 bool cmlx_has_native_bf16(void) {
-  if (graph::is_used()) return true;
-  const auto isa = dnnl::get_effective_cpu_isa();
-  return isa == dnnl::cpu_isa::avx512_core_bf16 || isa == dnnl::cpu_isa::avx512_core_amx;
+  return graph::is_used() || unit() == Unit::tiles || unit() == Unit::pairs;
 }
 
 const char *cmlx_gemm_target(void) {

@@ -25,9 +25,12 @@ constexpr int64_t packed_rows = 4096;
 /// Rows of x up to which weights in blocks are multiplied as integers.
 constexpr int64_t integer_rows = 8;
 
-/// Rows of a product with packed weights, rounded up to those of a tile. A product is compiled for
-/// each number of rows, which takes megabytes and milliseconds: so there must be few.
-constexpr int64_t padded(int64_t rows) { return (rows + 15) / 16 * 16; }
+/// What bf16 is multiplied with here: tiles (AMX), AVX-512's products of pairs, its products in fp32 of
+/// what was bf16, or nothing.
+enum class Unit { tiles, pairs, widened, none };
+extern const Unit found_unit;
+/// No call, before which each register would have to be put away.
+inline Unit unit() { return found_unit; }
 
 /// Rows of activations as products with packed weights take them.
 struct Rounded {
@@ -54,9 +57,9 @@ using RowSource = std::function<void(int64_t first, int64_t count, float *rows)>
 class PackedWeight {
  public:
   /// Rows are asked for in their order, `packed_rows` or fewer at a time, so that W need not exist as
-  /// fp32. Throws where two parts are asked for and `packs_in_parts()` is false.
+  /// fp32. Throws without a unit, and where two parts are asked for and `packs_in_parts()` is false.
   static std::shared_ptr<const PackedWeight> make(
-      const RowSource &source, int64_t rows, int64_t columns, int parts, bool backward);
+      const RowSource &source, int64_t rows, int64_t columns, int parts);
   /// Row i is made of the blocks of row `order[i]`, or i without an order.
   static std::shared_ptr<const PackedWeight> make(
       BlockType type, const uint8_t *blocks, int64_t rows, int64_t columns,
@@ -69,18 +72,16 @@ class PackedWeight {
   /// Rounds x `[m, k]` for `forward` (k = columns), or `backward` where `turned` (k = rows of a block or
   /// fewer).
   void round(const float *x, int64_t m, int64_t k, Rounded &rounded, bool turned = false) const;
-  /// y `[m, end - begin]` = x · W[begin ..< end]ᵀ, the rows of y `stride` apart, with room for
-  /// `padded(m)` rows. `begin` is a multiple of `packed_rows`, and `end` too or all.
-  virtual void forward(
+  /// y `[m, end - begin]` = x · W[begin ..< end]ᵀ, the rows of y `stride` apart. `begin` is a multiple of
+  /// `packed_rows`, and `end` too or all.
+  void forward(
       const Rounded &x, int64_t begin, int64_t end, float *y, int64_t stride) const;
-  /// dx `[m, columns]` (+)= dy · W[begin ..< end], with room for `padded(m)` rows.
+  /// dx `[m, columns]` (+)= dy · W[begin ..< end].
   virtual void backward(
       const Rounded &dy, int64_t begin, int64_t end, float *dx, bool accumulate) const = 0;
 
   // What `round` and `forward` do, for callers who share the work out themselves.
 
-  /// Whether `multiply` can be called.
-  virtual bool divides() const { return true; }
   /// How x is rounded: weights with one number share what `round_rows` makes.
   virtual int form(int64_t m) const = 0;
   /// Makes room for x `[m, k]`.
@@ -101,7 +102,7 @@ class PackedWeight {
 /// Whether this processor multiplies tiles of bf16 (AMX), by which weights in two parts pay.
 bool packs_in_parts();
 
-/// Weights for AMX.
+/// Weights in tiles.
 std::shared_ptr<const PackedWeight> make_tiled(
     const RowSource &source, int64_t rows, int64_t columns, int parts);
 std::shared_ptr<const PackedWeight> make_tiled(std::unique_ptr<Panels> panels);

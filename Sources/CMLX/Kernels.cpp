@@ -539,7 +539,10 @@ HWY_INLINE void MultiplyRows(const SmallProduct &p, size_t row) {
 }
 
 void Multiply(const SmallProduct &p) {
+  // As many rows as have their sums in registers, of which AVX2 and older have half.
+  constexpr size_t most = HWY_ARCH_X86 && HWY_TARGET > HWY_AVX3 ? 4 : 8;
   size_t row = 0;
+  for (; row + most <= p.rows; row += most) MultiplyRows<most>(p, row);
   for (; row + 4 <= p.rows; row += 4) MultiplyRows<4>(p, row);
   for (; row < p.rows; ++row) MultiplyRows<1>(p, row);
 }

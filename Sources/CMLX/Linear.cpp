@@ -8,11 +8,6 @@ using namespace cmlx;
 
 namespace {
 
-/// Bytes behind `rows` rows of floats that products with packed weights write to.
-size_t padding(int64_t rows, int64_t columns) {
-  return size_t(padded(rows) - rows) * columns * sizeof(float);
-}
-
 // MARK: - Linear with an optional low-rank adapter
 
 using Packed = std::shared_ptr<const PackedWeight>;
@@ -85,7 +80,7 @@ class LinearGrad : public Fused {
       sgemm(false, false, m, k, r, 1, u.data(), r, a, k, 1, dx, k);
       sgemm(true, false, r, k, m, 1, u.data(), r, x, k, 0, out(out_[1]), k);
       sgemm(true, false, n, r, m, s, dy, n, t, r, 0, out(out_[2]), r);
-    }, padding(inputs[1].shape(0), inputs[1].shape(1)));
+    });
   }
 
  private:
@@ -109,7 +104,7 @@ class Linear : public Fused {
       const int64_t r = in_[1].shape(0);
       sgemm(false, true, m, r, k, 1, in(in_[0]), k, in(in_[1]), k, 0, out(out_[1]), r);
       sgemm(false, true, m, n, r, s, out(out_[1]), r, in(in_[2]), r, 1, out(out_[0]), n);
-    }, padding(outputs[0].shape(0), outputs[0].shape(1)));
+    });
   }
 
   Arrays vjp(
@@ -192,7 +187,7 @@ class CrossEntropy : public Fused {
       const Head &head, int64_t m, const float *h, const float *rows, const int *targets,
       float *loss, float *dh) {
     const auto &[packed, u, vocabulary, d] = head;
-    Aligned<float> logits(padded(m) * packed_rows), sums(dh ? padded(m) * d : 0);
+    Aligned<float> logits(m * packed_rows), sums(dh ? m * d : 0);
     std::vector<float> top(m, -INFINITY), sum(m, 0), target(m, 0);
     Rounded h_bits;
     if (packed) packed->round(h, m, d, h_bits);
@@ -280,7 +275,7 @@ mx::array rounded_rows(int rows, int columns, cmlx_row_source source, void *cont
 extern "C" {
 
 cmlx_packed *cmlx_pack(
-    int rows, int columns, int parts, bool backward, cmlx_row_source source, void *context) {
+    int rows, int columns, int parts, cmlx_row_source source, void *context) {
   return guarded<cmlx_packed *>(nullptr, [&] {
     if (rows < 1 || columns < 1) throw std::invalid_argument("pack: expected a matrix");
     if (graph::is_used()) {
@@ -291,7 +286,7 @@ cmlx_packed *cmlx_pack(
       if (!source(context, int(first), int(count), to))
         throw std::runtime_error("pack: the weights could not be read");
     };
-    return new cmlx_packed{PackedWeight::make(read, rows, columns, parts, backward), {}};
+    return new cmlx_packed{PackedWeight::make(read, rows, columns, parts), {}};
   });
 }
 
@@ -313,10 +308,6 @@ void cmlx_packed_free(cmlx_packed *packed) { delete packed; }
 
 bool cmlx_packed_is_complete(const cmlx_packed *packed) {
   return packed->plain || suffices(packed->value);
-}
-
-bool cmlx_packed_divides(const cmlx_packed *packed) {
-  return packed->value && packed->value->divides();
 }
 
 cmlx_array *cmlx_linear(

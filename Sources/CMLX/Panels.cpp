@@ -5,12 +5,12 @@
 #include <cstring>
 
 #include "Parallel.hpp"
+#include "Tiles.hpp"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
 #define CMLX_DOTS __attribute__((target("avx512f,avx512bw,avx512vl,avx512vnni")))
 #define CMLX_READS __attribute__((target("avx512f,avx512bw,avx512vl")))
-#define CMLX_WIDENS __attribute__((target("avx512f,avx512bw,avx512vl,avx512bf16")))
 #endif
 
 using namespace cmlx;
@@ -191,7 +191,7 @@ CMLX_DOTS void dot_rows(
 /// The weights in some bits of a dword: those bits become the upper ones of the fraction of a number from
 /// 16 to 32 (256 to 512 for bytes), which takes no conversion. `least` is that of the fraction's zero.
 template <bool nibbles>
-CMLX_WIDENS inline __m512 numbers(__m512i q, int shift, __m512 scale, __m512 least) {
+CMLX_TILES inline __m512 numbers(__m512i q, int shift, __m512 scale, __m512 least) {
   constexpr int place = nibbles ? 19 : 15, base = nibbles ? 0x41800000 : 0x43800000;
   const __m512i moved = shift < place ? _mm512_slli_epi32(q, place - shift)
                                       : _mm512_srli_epi32(q, shift - place);
@@ -202,17 +202,16 @@ CMLX_WIDENS inline __m512 numbers(__m512i q, int shift, __m512 scale, __m512 lea
 }
 
 /// Two columns of 16 rows, rounded, those of a row side by side.
-CMLX_WIDENS inline void store_pair(__m512 even, __m512 odd, uint16_t *to) {
+CMLX_TILES inline void store_pair(__m512 even, __m512 odd, uint16_t *to) {
   const __m512i order = _mm512_or_si512(
       _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0),
       _mm512_slli_epi32(
           _mm512_set_epi32(31, 30, 29, 28, 27, 26, 25, 24, 23, 22, 21, 20, 19, 18, 17, 16), 16));
-  const __m512i both = (__m512i)_mm512_cvtne2ps_pbh(odd, even);
-  _mm512_storeu_si512(to, _mm512_permutexvar_epi16(order, both));
+  _mm512_storeu_si512(to, _mm512_permutexvar_epi16(order, tiles::round(odd, even)));
 }
 
 template <PanelType type>
-CMLX_WIDENS void widen_block(const uint8_t *from, int zero, uint16_t *tile) {
+CMLX_TILES void widen_block(const uint8_t *from, int zero, uint16_t *tile) {
   constexpr bool nibbles = has_nibbles(type);
   const __m512 base = _mm512_set1_ps(nibbles ? -16 : -256);
   Affine parts[2];
@@ -222,7 +221,7 @@ CMLX_WIDENS void widen_block(const uint8_t *from, int zero, uint16_t *tile) {
       parts[half].least = _mm512_fmadd_ps(parts[half].scale, base, parts[half].least);
   }
   const auto number = [&](__m512i q, int shift, int half) __attribute__((
-                          target("avx512f,avx512bw,avx512vl,avx512bf16"), always_inline)) {
+                          target("avx512f,avx512bw,avx512vl"), always_inline)) {
     return numbers<nibbles>(q, shift, parts[half].scale, parts[half].least);
   };
   for (size_t i = 0; i < panel_block_bytes(type); i += 64)

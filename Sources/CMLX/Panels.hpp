@@ -31,7 +31,7 @@ class Panels {
   void multiply(
       const Rounded &x, int64_t first, int64_t last, float *y, int64_t stride, bool adds) const;
   /// The weights of one panel and block in bf16, two columns of a row side by side, 16 rows next to
-  /// each other. Needs AVX-512 with bf16.
+  /// each other. Needs AVX-512.
   void widen(int64_t panel, int64_t step, uint16_t *tile) const;
 
  private:

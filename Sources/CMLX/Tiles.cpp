@@ -1,4 +1,4 @@
-// Packed weights on AMX.
+// Packed weights as tiles.
 #include "Panels.hpp"
 #include "Parallel.hpp"
 #include "Tiles.hpp"
@@ -169,8 +169,9 @@ class BlockTiles : public TiledWeight {
       const Rounded &x, int64_t first, int64_t last, float *y, int64_t stride,
       bool adds) const override {
     if (is_few(x.rows)) return panels_->multiply(x, first, last, y, stride, adds);
-    if (x.rows <= pair) return multiply_pair(x, first, last, y, stride, adds);
-    TiledWeight::multiply(x, first, last, y, stride, adds);
+    if (x.rows > pair) return TiledWeight::multiply(x, first, last, y, stride, adds);
+    unit() == Unit::tiles ? multiply_pair(x, first, last, y, stride, adds)
+                          : multiply_few(x, first, last, y, stride, adds);
   }
 
  protected:
@@ -212,6 +213,14 @@ class BlockTiles : public TiledWeight {
     }
   }
 
+  /// The same without AMX: a strip at a time, which stays in the first caches.
+  void multiply_few(
+      const Rounded &x, int64_t begin, int64_t end, float *y, int64_t stride, bool adds) const {
+    for (int64_t p = begin / pair; p < steps(end); ++p)
+      strips<1>(
+          {x, steps_, strips_at(p, 1), steps_}, 1, y + p * pair - begin, stride, end - p * pair, adds);
+  }
+
   void widen(int64_t strip, int64_t step, uint16_t *tiles) const {
     for (int64_t t = 0; t < 2; ++t) {
       const int64_t panel = 2 * strip + t;
@@ -227,6 +236,7 @@ class BlockTiles : public TiledWeight {
 }  // namespace
 
 void cmlx::tiles::require() {
+  if (unit() != Unit::tiles) return;
   static const bool granted = request_tiles();
   if (!granted) throw std::runtime_error("the system does not let this program use AMX");
 }
@@ -247,11 +257,11 @@ std::shared_ptr<const PackedWeight> cmlx::make_tiled(std::unique_ptr<Panels> pan
 
 std::shared_ptr<const cmlx::PackedWeight> cmlx::make_tiled(
     const RowSource &, int64_t, int64_t, int) {
-  throw std::runtime_error("this processor has no AMX");
+  throw std::runtime_error("this processor has no AVX-512");
 }
 
 std::shared_ptr<const cmlx::PackedWeight> cmlx::make_tiled(std::unique_ptr<Panels>) {
-  throw std::runtime_error("this processor has no AMX");
+  throw std::runtime_error("this processor has no AVX-512");
 }
 
 #endif

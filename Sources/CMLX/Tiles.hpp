@@ -1,6 +1,7 @@
-// Products on AMX: tiles of 16 rows of 64 bytes, multiplied as bf16 and summed in fp32. oneDNN has these
-// too, for numbers of one part only; these take two, share one packed form between a product and its
-// gradient, and add in an order that does not depend on the other rows.
+// Products of tiles, 16 rows of 64 bytes, as bf16 and summed in fp32: on AMX, with AVX-512's products of
+// pairs, or widened to fp32. oneDNN has these too, for numbers of one part only; these take two, share one
+// packed form between a product and its gradient, and add in an order that does not depend on the other
+// rows.
 #pragma once
 
 #include "Gemm.hpp"
@@ -24,13 +25,14 @@ constexpr int64_t cached_bytes = 512 << 10;
 
 constexpr int64_t steps(int64_t n) { return (n + depth - 1) / depth; }
 
-/// Asks the system for the tiles, once; throws where it refuses.
+/// Asks the system for AMX's tiles where they are used, once; throws where it refuses.
 void require();
 
-/// All eight tiles at full size, for as long as a thread multiplies.
+/// All eight of AMX's tiles at full size, for as long as a thread multiplies.
 class TileScope {
  public:
   CMLX_TILES TileScope() {
+    if (unit() != Unit::tiles) return;
     struct alignas(64) {
       uint8_t palette = 1, start = 0, reserved[14] = {};
       uint16_t bytes[16] = {};
@@ -42,7 +44,9 @@ class TileScope {
     }
     _tile_loadconfig(&shape);
   }
-  CMLX_TILES ~TileScope() { _tile_release(); }
+  CMLX_TILES ~TileScope() {
+    if (unit() == Unit::tiles) _tile_release();
+  }
 };
 
 inline float widened(uint16_t bits) {
@@ -62,17 +66,33 @@ inline __mmask16 first(int64_t n) {
   return n >= 16 ? __mmask16(0xffff) : n <= 0 ? __mmask16(0) : __mmask16((1u << n) - 1);
 }
 
+/// 32 numbers rounded to bf16, to the nearest and of two as near to the even one.
+CMLX_TILES inline __m512i round(__m512 second, __m512 first) {
+  if (unit() != Unit::widened) return (__m512i)_mm512_cvtne2ps_pbh(second, first);
+  const auto rounded = [](__m512 x) __attribute__((
+                           target("avx512f,avx512bw,avx512vl,avx512dq"), always_inline)) {
+    const __m512i bits = _mm512_castps_si512(x), one = _mm512_set1_epi32(1);
+    const __m512i even = _mm512_and_si512(_mm512_srli_epi32(bits, 16), one);
+    const __m512i up = _mm512_add_epi32(
+        bits, _mm512_add_epi32(even, _mm512_set1_epi32(0x7fff)));
+    // What is no number stays none: rounded up, it could become one.
+    const __mmask16 none = _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q);
+    return _mm512_cvtepi32_epi16(_mm512_srli_epi32(
+        _mm512_mask_or_epi32(up, none, bits, _mm512_set1_epi32(0x400000)), 16));
+  };
+  return _mm512_inserti64x4(_mm512_castsi256_si512(rounded(first)), rounded(second), 1);
+}
+
 /// 32 numbers as bf16 into `high`, and what that leaves, as bf16 again, into `low` where it is asked
 /// for. Numbers from `count` on are zero.
 CMLX_TILES inline void split(const float *x, int64_t count, uint16_t *high, uint16_t *low) {
   const __m512 a = _mm512_maskz_loadu_ps(first(count), x);
   const __m512 b = count > 16 ? _mm512_maskz_loadu_ps(first(count - 16), x + 16) : _mm512_setzero_ps();
-  const __m512i h = (__m512i)_mm512_cvtne2ps_pbh(b, a);
+  const __m512i h = round(b, a);
   _mm512_store_si512(high, h);
   if (!low) return;
   _mm512_store_si512(
-      low, (__m512i)_mm512_cvtne2ps_pbh(
-               _mm512_sub_ps(b, widen(h, 1)), _mm512_sub_ps(a, widen(h, 0))));
+      low, round(_mm512_sub_ps(b, widen(h, 1)), _mm512_sub_ps(a, widen(h, 0))));
 }
 
 /// Rows of x `[m, k]`, `stride` apart, as tiles: for 16 rows after the other and each step of k, one tile
@@ -364,10 +384,85 @@ CMLX_TILES void row_of_strip(
 /// Rows up to which that is the faster way.
 constexpr int64_t few_rows = 4;
 
+/// Rows of a result whose sums fit into registers, 32 columns of each.
+constexpr int64_t rows_at_once = 8;
+
+/// Adds the products of a pair of numbers of `rows` rows of x with those of 32 columns of weights.
+template <bool widens, int rows>
+CMLX_TILES inline void add_pair(
+    const uint16_t *x, const uint16_t *weights, __m512 sums[rows][2]) {
+  const __m512i upper = _mm512_set1_epi32(int(0xffff0000));
+  const __m512i w[2] = {_mm512_load_si512(weights), _mm512_load_si512(weights + tile)};
+  for (int r = 0; r < rows; ++r) {
+    int32_t two;
+    std::memcpy(&two, x + r * depth, 4);
+    const __m512i pair = _mm512_set1_epi32(two);
+    for (int t = 0; t < 2; ++t) {
+      if constexpr (widens) {
+        sums[r][t] = _mm512_fmadd_ps(
+            (__m512)_mm512_slli_epi32(w[t], 16), (__m512)_mm512_slli_epi32(pair, 16), sums[r][t]);
+        sums[r][t] = _mm512_fmadd_ps(
+            (__m512)_mm512_and_si512(w[t], upper), (__m512)_mm512_and_si512(pair, upper), sums[r][t]);
+      } else {
+        sums[r][t] = _mm512_dpbf16_ps(sums[r][t], (__m512bh)pair, (__m512bh)w[t]);
+      }
+    }
+  }
+}
+
+/// Some rows of a result, 32 columns of them, without AMX.
+template <bool widens, int rows>
+CMLX_TILES void rows_of_strip(
+    const uint16_t *x, const uint16_t *weights, int64_t count, float *y, int64_t stride,
+    int64_t columns, bool adds) {
+  const __mmask16 kept[2] = {first(columns), first(columns - side)};
+  __m512 sums[rows][2];
+  for (int r = 0; r < rows; ++r)
+    for (int t = 0; t < 2; ++t)
+      sums[r][t] = adds ? _mm512_maskz_loadu_ps(kept[t], y + r * stride + t * side)
+                        : _mm512_setzero_ps();
+  for (int64_t i = 0; i < count; ++i, x += tile, weights += 2 * tile)
+    for (int q = 0; q < side; ++q)
+      add_pair<widens, rows>(x + 2 * q, weights + q * depth, sums);
+  for (int r = 0; r < rows; ++r)
+    for (int t = 0; t < 2; ++t)
+      _mm512_mask_storeu_ps(y + r * stride + t * side, kept[t], sums[r][t]);
+}
+
+/// The same for as many rows as there are, `rows` at most.
+template <bool widens, int rows = rows_at_once>
+CMLX_TILES void rows_left(
+    int64_t left, const uint16_t *x, const uint16_t *weights, int64_t count, float *y,
+    int64_t stride, int64_t columns, bool adds) {
+  if constexpr (rows > 1) {
+    if (left < rows)
+      return rows_left<widens, rows - 1>(left, x, weights, count, y, stride, columns, adds);
+  }
+  rows_of_strip<widens, rows>(x, weights, count, y, stride, columns, adds);
+}
+
+template <bool widens>
+CMLX_TILES void strips_by_rows(
+    const Operands &operands, int64_t strips, float *y, int64_t stride, int64_t columns, bool adds) {
+  const int64_t rows = operands.x.rows, length = operands.count * tile;
+  for (int64_t row = 0; row < rows; row += rows_at_once)
+    for (int64_t i = 0; i < strips; ++i)
+      rows_left<widens>(
+          rows - row, operands.x.bits.data() + row / side * length + row % side * depth,
+          operands.weights + i * operands.pitch * 2 * tile, operands.count,
+          y + row * stride + i * pair, stride, columns - i * pair, adds);
+}
+
 /// `strips` times 32 columns of a result, as many as have their weights in the cache: all rows pass by.
 template <int parts>
 CMLX_TILES void strips(
     const Operands &operands, int64_t strips, float *y, int64_t stride, int64_t columns, bool adds) {
+  if constexpr (parts == 1) {
+    if (unit() == Unit::pairs)
+      return strips_by_rows<false>(operands, strips, y, stride, columns, adds);
+    if (unit() == Unit::widened)
+      return strips_by_rows<true>(operands, strips, y, stride, columns, adds);
+  }
   const int64_t rows = operands.x.rows;
   if (rows <= few_rows) {
     for (int64_t i = 0; i < strips; ++i)

@@ -60,18 +60,14 @@ package final class Decoder {
         pointer, from.index, to.index, weight.pointer, bias?.pointer, epsilon), "norm")
   }
 
-  /// to (+)= scale · from Wᵀ + bias.
-  ///
-  /// - Returns: Whether this processor can: a scale and weights packed by oneDNN are not for it.
+  /// to (+)= scale · from Wᵀ + bias, the scale 1 where the weight is packed.
   package func linear(
     from: Register, to: Register, _ weight: Weight, bias: Tensor? = nil, scale: Float = 1,
     adds: Bool = false
-  ) throws(TensorError) -> Bool {
+  ) throws(TensorError) {
     var (packed, plain): (OpaquePointer?, OpaquePointer?)
     switch weight {
-    case .packed(let weight):
-      if !weight.divides { return false }
-      packed = weight.pointer
+    case .packed(let weight): packed = weight.pointer
     case .plain(let weight): plain = weight.pointer
     }
     try withExtendedLifetime((weight, bias)) { () throws(TensorError) in
@@ -79,7 +75,6 @@ package final class Decoder {
         cmlx_decoder_linear(
           pointer, from.index, to.index, packed, plain, bias?.pointer, scale, adds), "linear")
     }
-    return true
   }
 
   /// to = attention of q, with k and v added to the layer's caches; queries and keys are turned first.

@@ -7,13 +7,12 @@ package final class PackedWeight {
   let pointer: OpaquePointer
 
   /// Packs a weight of `shape`, whose rows `read` writes in their order, some at a time: it need never
-  /// exist whole in fp32. `backward` also keeps the layout that gradients with respect to the input
-  /// need.
+  /// exist whole in fp32.
   ///
   /// - Throws: What `read` throws; ``TensorError`` when memory runs out, or two parts are asked for
   ///   where ``Processor/packsInParts`` is false.
   package init(
-    shape: [Int], parts: Int = 1, backward: Bool,
+    shape: [Int], parts: Int = 1,
     _ read: (Range<Int>, UnsafeMutableBufferPointer<Float>) throws -> Void
   ) throws {
     require(shape.count == 2, "PackedWeight: \(shape) is no matrix")
@@ -30,7 +29,7 @@ package final class PackedWeight {
       )
       let made = withUnsafeMutablePointer(to: &reader) { reader in
         cmlx_pack(
-          Int32(shape[0]), Int32(shape[1]), Int32(parts), backward,
+          Int32(shape[0]), Int32(shape[1]), Int32(parts),
           { context, first, count, to in
             guard let reader = context?.assumingMemoryBound(to: Reader.self), let to else {
               return false
@@ -56,9 +55,9 @@ package final class PackedWeight {
   /// Packs a weight that is at hand.
   ///
   /// - Throws: ``TensorError`` as above, and where the weight cannot be computed.
-  package convenience init(_ weight: Tensor, parts: Int = 1, backward: Bool) throws {
+  package convenience init(_ weight: Tensor, parts: Int = 1) throws {
     let (floats, width) = (try weight.floats(), weight.shape.last ?? 0)
-    try self.init(shape: weight.shape, parts: parts, backward: backward) { rows, to in
+    try self.init(shape: weight.shape, parts: parts) { rows, to in
       for (place, value) in floats[rows.lowerBound * width..<rows.upperBound * width].enumerated() {
         to[place] = value
       }
@@ -105,9 +104,6 @@ package final class PackedWeight {
 
   /// Whether it does for both directions without the fp32 weight beside it.
   package var isComplete: Bool { cmlx_packed_is_complete(pointer) }
-
-  /// Whether products with it can be shared out among threads that do other things too.
-  var divides: Bool { cmlx_packed_divides(pointer) }
 
   deinit { cmlx_packed_free(pointer) }
 }

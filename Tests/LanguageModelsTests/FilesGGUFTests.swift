@@ -76,10 +76,10 @@ import Testing
   }
 
   /// Relative to the sum of the terms' sizes. Integers of 22 bits for x are off by 2⁻²² of a block's largest
-  /// and fp32 sums add about as much. With AMX more than 8 tokens go through bf16, where both factors are
+  /// and fp32 sums add about as much. With AVX-512 more than 8 tokens go through bf16, where both factors are
   /// off by at most 2⁻⁸.
   private static func bound(_ tokens: Int) -> Double {
-    tokens <= 8 || !Processor.packsInParts ? 1e-6 : 0x1p-7 + 0x1p-16
+    tokens <= 8 || !Processor.packsBFloat16 ? 1e-6 : 0x1p-7 + 0x1p-16
   }
 
   /// The file's blocks, three a row, and rows in an order of their own.

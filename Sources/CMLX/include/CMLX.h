@@ -122,7 +122,7 @@ void cmlx_clear_cache(void);
 // Processor.
 /// Calls of our own `cblas_sgemm` so far: the proof that libmlx found it and not the wheel's.
 uint64_t cmlx_sgemm_calls(void);
-/// Whether oneDNN multiplies bf16 natively here (AVX-512 BF16 or AMX).
+/// Whether there are instructions for products in bf16 (AVX-512 BF16 or AMX).
 bool cmlx_has_native_bf16(void);
 /// Whether the processor multiplies tiles of bf16 (AMX), by which two parts are faster than fp32.
 bool cmlx_packs_in_parts(void);
@@ -151,11 +151,10 @@ bool cmlx_uses_graph(void);
 // Fused operations with derivatives of their own.
 /// Writes rows `first` ..< `first + count` of a matrix, or returns false.
 typedef bool (*cmlx_row_source)(void *context, int first, int count, float *rows);
-/// Frozen weights `[rows, columns]`, packed once for products with W and, with `backward`, its transpose:
-/// in bf16 (one part), or as the sum of two such numbers (where `cmlx_packs_in_parts`). Rows are asked
+/// Frozen weights `[rows, columns]`, packed once for products with W and its transpose: in bf16 (one part), or as the sum of two such numbers (where `cmlx_packs_in_parts`). Rows are asked
 /// for in their order.
 cmlx_packed *cmlx_pack(
-    int rows, int columns, int parts, bool backward, cmlx_row_source source, void *context);
+    int rows, int columns, int parts, cmlx_row_source source, void *context);
 /// Weights `[rows, columns]` in blocks along each row, as a GGUF file holds them; row i is made of the
 /// blocks of row `order[i]`, or i without an order. Products of up to 8 rows are taken with them as
 /// integers, x rounded to 22 bits for every 32 columns, and others as with one part.
@@ -178,8 +177,6 @@ cmlx_packed *cmlx_pack_blocks(
 void cmlx_packed_free(cmlx_packed *packed);
 /// Whether it does for both directions without the fp32 weight beside it.
 bool cmlx_packed_is_complete(const cmlx_packed *packed);
-/// Whether a decoder can use it.
-bool cmlx_packed_divides(const cmlx_packed *packed);
 /// `x Wᵀ`, plus `scale · (x Aᵀ) Bᵀ` where an adapter is given. x `[tokens, in]`, A `[rank, in]`,
 /// B `[out, rank]`. The weight is frozen: it receives no gradient. With `packed` the base product
 /// is taken with its parts and fp32 accumulation; `weight` may be null where that is complete.
@@ -231,7 +228,7 @@ int cmlx_decoder_register(cmlx_decoder *decoder, int width);
 bool cmlx_decoder_norm(
     cmlx_decoder *decoder, int from, int to, const cmlx_array *weight, const cmlx_array *bias,
     float epsilon);
-/// to (+)= scale · from Wᵀ + bias, with W packed (`cmlx_packed_divides`, and the scale 1) or `[out, in]` in
+/// to (+)= scale · from Wᵀ + bias, with W packed (and the scale 1) or `[out, in]` in
 /// fp32.
 bool cmlx_decoder_linear(
     cmlx_decoder *decoder, int from, int to, const cmlx_packed *packed, const cmlx_array *weight,

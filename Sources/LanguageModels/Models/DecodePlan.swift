@@ -81,9 +81,10 @@ private struct Builder {
     }
     if let norm = model.weights.finalNorm { try apply(norm, r.resid, r.normed) }
     guard let unembed = model.weights.unembed else { return false }
-    return try unembed.decode(
+    try unembed.decode(
       decoder, from: model.weights.finalNorm == nil ? r.resid : r.normed,
       to: decoder.register(c.dVocab), adds: false, adapter: nil)
+    return true
   }
 
   private func attention(_ i: Int, _ r: Registers) throws -> Bool {
@@ -132,9 +133,10 @@ private struct Builder {
     adds: Bool = false
   ) throws -> Bool {
     guard let layer = model.weights.blocks[i].linear[module] else { return false }
-    return try layer.decode(
+    try layer.decode(
       decoder, from: from, to: to, adds: adds,
       adapter: adapter?.lowRank(block: i, module, of: c.family))
+    return true
   }
 
   private func apply(

@@ -25,7 +25,7 @@ package enum Precision: String, Sendable, Codable, CaseIterable {
   func cachesHalf(sequences: Int) -> Bool {
     switch self {
     case .bfloat16: parts == 1
-    case .quantized: sequences > DecodePlan.fewSequences && Processor.packsInParts
+    case .quantized: sequences > DecodePlan.fewSequences && parts == 1
     case .float32, .bfloat16x3: false
     }
   }
@@ -59,21 +59,19 @@ final class FrozenLinear {
     return try bias.map { y + (try $0.tensor()) } ?? y
   }
 
-  /// The same as a step of a decoder; false where the decoder cannot take it.
+  /// The same as a step of a decoder.
   func decode(
     _ decoder: Decoder, from: Decoder.Register, to: Decoder.Register, adds: Bool,
     adapter: LowRank?
-  ) throws -> Bool {
+  ) throws {
     let (weight, packed) = try operands()
-    guard
-      try decoder.linear(
-        from: from, to: to, packed.map { .packed($0) } ?? .plain(weight ?? stored.tensor()),
-        bias: bias?.tensor(), adds: adds)
-    else { return false }
-    guard let low = adapter else { return true }
+    try decoder.linear(
+      from: from, to: to, packed.map { .packed($0) } ?? .plain(weight ?? stored.tensor()),
+      bias: bias?.tensor(), adds: adds)
+    guard let low = adapter else { return }
     let between = decoder.register(low.a.shape[0])
-    _ = try decoder.linear(from: from, to: between, .plain(low.a))
-    return try decoder.linear(from: between, to: to, .plain(low.b), scale: low.scale, adds: true)
+    try decoder.linear(from: from, to: between, .plain(low.a))
+    try decoder.linear(from: between, to: to, .plain(low.b), scale: low.scale, adds: true)
   }
 
   /// −log p of each target under the softmax of `x Wᵀ`; see ``Fused/crossEntropy``.

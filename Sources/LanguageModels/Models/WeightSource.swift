@@ -122,10 +122,10 @@ final class StoredWeight {
   /// The weight packed in bf16 or two parts of it, without an fp32 copy of the whole.
   func packed(parts: Int) throws -> PackedWeight {
     guard loaded == nil, layout == .asUsed || layout == .interleavedHalves else {
-      return try PackedWeight(try tensor(), parts: parts, backward: true)
+      return try PackedWeight(try tensor(), parts: parts)
     }
     defer { try? source.release(name) }
-    return try PackedWeight(shape: shape, parts: parts, backward: true) { try fill($0, $1) }
+    return try PackedWeight(shape: shape, parts: parts) { try fill($0, $1) }
   }
 
   /// The weight packed as its file holds it, where products can be taken with that.
