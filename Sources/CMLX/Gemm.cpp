@@ -84,6 +84,9 @@ void multiply_many(
     bool transpose_b, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b,
     int64_t ldb, bool adds, float *c, int64_t ldc) {
   constexpr int64_t cached = 64 << 10, rows = 8;
+  // Terms are summed in even parts before these are added up, which is rounded less than one long sum.
+  constexpr int64_t most_terms = 384;
+  const int64_t parts = (k + most_terms - 1) / most_terms, together = (k + parts - 1) / parts;
   const int64_t most = std::max<int64_t>(1, cached / (k * wide));
   parallel((n + wide - 1) / wide, 1, [&](size_t begin, size_t end) {
     thread_local Aligned<float> panels;
@@ -95,10 +98,12 @@ void multiply_many(
         lay_out(b, ldb, transpose_b, k, (strip + i) * wide, columns(i), panels.data() + i * k * wide);
       for (int64_t row = 0; row < m; row += rows)
         for (int64_t i = 0; i < count; ++i)
-          kernels::multiply(
-              {a + row * lda, panels.data() + i * k * wide, c + row * ldc + (strip + i) * wide,
-               size_t(std::min(rows, m - row)), size_t(k), size_t(columns(i)), size_t(lda), 1, wide,
-               size_t(ldc), adds});
+          for (int64_t l = 0; l < k; l += together)
+            kernels::multiply(
+                {a + row * lda + l, panels.data() + (i * k + l) * wide,
+                 c + row * ldc + (strip + i) * wide, size_t(std::min(rows, m - row)),
+                 size_t(std::min(together, k - l)), size_t(columns(i)), size_t(lda), 1, wide,
+                 size_t(ldc), adds || l > 0});
     }
   });
 }

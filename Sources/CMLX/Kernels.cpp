@@ -505,10 +505,11 @@ HWY_INLINE void MultiplyRows(const SmallProduct &p, size_t row) {
   float *c = p.c + row * p.c_row;
   size_t j = 0;
   for (; j + 2 * lanes <= p.columns; j += 2 * lanes) {
+    // What is there already is added last: a sum of parts is rounded less than one long sum.
     V low[rows], high[rows];
     for (size_t i = 0; i < rows; ++i) {
-      low[i] = p.adds ? hn::LoadU(d, c + i * p.c_row + j) : hn::Zero(d);
-      high[i] = p.adds ? hn::LoadU(d, c + i * p.c_row + j + lanes) : hn::Zero(d);
+      low[i] = hn::Zero(d);
+      high[i] = hn::Zero(d);
     }
     for (size_t l = 0; l < p.inner; ++l) {
       const V first = hn::LoadU(d, p.b + l * p.b_row + j);
@@ -520,21 +521,28 @@ HWY_INLINE void MultiplyRows(const SmallProduct &p, size_t row) {
       }
     }
     for (size_t i = 0; i < rows; ++i) {
-      hn::StoreU(low[i], d, c + i * p.c_row + j);
-      hn::StoreU(high[i], d, c + i * p.c_row + j + lanes);
+      float *to = c + i * p.c_row + j;
+      if (p.adds) {
+        low[i] = hn::Add(low[i], hn::LoadU(d, to));
+        high[i] = hn::Add(high[i], hn::LoadU(d, to + lanes));
+      }
+      hn::StoreU(low[i], d, to);
+      hn::StoreU(high[i], d, to + lanes);
     }
   }
   for (; j < p.columns; j += lanes) {
     const size_t left = std::min(lanes, p.columns - j);
     V sum[rows];
-    for (size_t i = 0; i < rows; ++i)
-      sum[i] = p.adds ? LoadPart(c + i * p.c_row + j, left) : hn::Zero(d);
+    for (size_t i = 0; i < rows; ++i) sum[i] = hn::Zero(d);
     for (size_t l = 0; l < p.inner; ++l) {
       const V only = LoadPart(p.b + l * p.b_row + j, left);
       for (size_t i = 0; i < rows; ++i)
         sum[i] = hn::MulAdd(hn::Set(d, a[i * p.a_row + l * p.a_column]), only, sum[i]);
     }
-    for (size_t i = 0; i < rows; ++i) StorePart(sum[i], c + i * p.c_row + j, left);
+    for (size_t i = 0; i < rows; ++i) {
+      float *to = c + i * p.c_row + j;
+      StorePart(p.adds ? hn::Add(sum[i], LoadPart(to, left)) : sum[i], to, left);
+    }
   }
 }
 

@@ -23,6 +23,48 @@ private func layer(
     }
   }
 
+  /// From 64 of each on, products take a way of their own, and MLX's `matmul` with them: no reference here.
+  @Test(arguments: [(64, 64, 64), (65, 97, 130), (71, 1536, 99)]) @TensorActor
+  func `a product of many rows and its gradient are those in doubles`(
+    tokens: Int, input: Int, output: Int
+  ) throws {
+    let l = layer(tokens: tokens, input: input, output: output, rank: 1)
+    var key = RandomKey(seed: 16)
+    let upstream = key.normal([tokens, output])
+    let (x, w, u) = (try l.x.floats(), try l.weight.floats(), try upstream.floats())
+    var (y, dx) = ([Double](repeating: 0, count: u.count), [Double](repeating: 0, count: x.count))
+    for t in 0..<tokens {
+      for o in 0..<output {
+        for i in 0..<input {
+          let weight = Double(w[o * input + i])
+          y[t * output + o] += Double(x[t * input + i]) * weight
+          dx[t * input + i] += Double(u[t * output + o]) * weight
+        }
+      }
+    }
+    let name = "\(tokens)x\(input)x\(output)"
+    expectError(
+      relativeError(try Fused.linear(l.x, l.weight).floats(), y.map { Float($0) }), within: 1e-6,
+      "many rows \(name)")
+    let (_, gradients) = try valueAndGrad(ParameterTree([("x", l.x)])) {
+      (Fused.linear($0["x"], l.weight) * upstream).sum()
+    }
+    expectError(
+      relativeError(try gradients["x"].floats(), dx.map { Float($0) }), within: 1e-6,
+      "many rows' gradient \(name)")
+  }
+
+  @Test(.enabled(if: Processor.packsBFloat16)) @TensorActor
+  func `what is no number stays none in bf16`() throws {
+    let l = layer(tokens: 3, input: 40, output: 33, rank: 1)
+    var x = try l.x.floats()
+    // Every bit of its fraction is set: rounded up, it would become a zero.
+    x[47] = Float(bitPattern: 0x7fff_ffff)
+    let packed = try PackedWeight(l.weight)
+    let y = try Fused.linear(Tensor(x, shape: [3, 40]), nil, packed: packed).floats()
+    #expect(y.enumerated().filter { $1.isNaN }.map(\.offset) == Array(33..<66))
+  }
+
   @Test(arguments: [(7, 13, 5, 3), (33, 65, 31, 16), (1, 9, 2, 1)]) @TensorActor
   func `an adapter adds scale times x A transposed B transposed`(
     tokens: Int, input: Int, output: Int, rank: Int
@@ -96,13 +138,13 @@ private func layer(
   }
 
   /// Up to 8 tokens are multiplied almost as in fp32, more of them as in bf16.
-  @Test(arguments: [PackedWeight.Blocks.q40, .q41, .q80], [1, 2, 3, 7, 8, 9, 33]) @TensorActor
+  @Test(arguments: [PackedWeight.Blocks.q40, .q41, .q80], [1, 2, 3, 7, 8, 9, 30, 33]) @TensorActor
   func `a product with quantised weights is that with the numbers that they stand for`(
     _ kind: PackedWeight.Blocks, _ tokens: Int
   ) throws {
-    let (rows, columns) = (67, 96)
+    let (rows, columns) = (323, 96)
     let (bytes, weights) = Self.blocks(kind, rows * columns / 32)
-    // Row i is row 5 i of the file: 5 and 67 have no common factor.
+    // Row i is row 5 i of the file: 5 and 323 have no common factor.
     let order = (0..<rows).map { Int32(5 * $0 % rows) }
     let packed = try bytes.withUnsafeBytes {
       try PackedWeight(kind, bytes: $0, shape: [rows, columns], order: order)
