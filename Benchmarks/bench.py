@@ -80,7 +80,7 @@ import intervals
 import report
 from session import Session, clock
 from workers import Team, Trouble, environment
-from works import BF16, FILE, FP32, WORKS
+from works import BF16, BF16_FLAGS, FILE, FP32, WORKS
 
 ROOT = Path(__file__).resolve().parents[1]
 PEERS = {"pytorch": "pytorch_peer.py", "lens": "lens_peer.py", "llama": "llama_peer.py"}
@@ -88,7 +88,7 @@ MODEL = ROOT / ".deps/models/SmolLM2-135M-Instruct.Q4_1.gguf"
 PROGRAM = ROOT / ".build/release/plumbline"
 
 
-def parse(judges_bf16: bool):
+def parse(flags: set[str]):
     parser = argparse.ArgumentParser(
         description="Runs Plumbline and its peers alternately on the same weights.",
         epilog=f"Works: {', '.join(WORKS)}.",
@@ -101,7 +101,7 @@ def parse(judges_bf16: bool):
     add("--pairs", type=int, default=7, help="rounds of each comparison (default: 7)")
     add("--only", action="append", choices=WORKS, metavar="WORK", help="may be repeated")
     add("--seed", type=int, default=int(time.time()), help="of the order within the rounds")
-    default = FILE if judges_bf16 else FP32
+    default = FILE if BF16_FLAGS <= flags else FP32
     add("--file-precision", choices=[FP32, BF16, FILE], default=default, metavar="PRECISION",
         help=f"of our products in decode and prefill (default here: {default})")  # fmt: skip
     add("--json", type=Path, metavar="FILE", help="every single time, for another program")
@@ -164,13 +164,13 @@ def alone():
         yield
 
 
-def measured(options, judges_bf16: bool) -> Session:
+def measured(options, flags: set[str]) -> Session:
     data = prepared(options)
     team = Team(commands(options), options.threads)
     try:
         # Beside the weights, for room: the logits of one comparison are 200 MB.
         with tempfile.TemporaryDirectory(dir=data) as scratch:
-            session = Session(team, data, Path(scratch), options, judges_bf16)
+            session = Session(team, data, Path(scratch), options, flags)
             try:
                 session.run()
             except Exception as trouble:  # what was measured before is not to be lost
@@ -183,8 +183,8 @@ def measured(options, judges_bf16: bool) -> Session:
 
 
 def main() -> int:
-    judges_bf16 = {"avx512f", "avx512_bf16"} <= set(report.cpu_flags())
-    options = parse(judges_bf16)
+    flags = set(report.cpu_flags())
+    options = parse(flags)
     if options.self_test:
         intervals.self_test()
         checks.self_test()
@@ -194,7 +194,7 @@ def main() -> int:
     try:
         complete(options)
         with alone():
-            session = measured(options, judges_bf16)
+            session = measured(options, flags)
     except Trouble as trouble:
         print(f"bench: {trouble}", file=sys.stderr)
         return 2

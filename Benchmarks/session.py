@@ -15,16 +15,17 @@ import works
 from checks import Check
 from intervals import Ratio, ratio
 from workers import Team
-from works import BF16X3, FP32, SHORT, Bar, Group, Run
+from works import BF16_FLAGS, BF16X3, FP32, SHORT, Bar, Group, Run
 
 COMPARED = ["forward", "capture", "prefill"]  # works whose output is written in the warm-up
 OTHER_SECONDS = {"error": 40, "logprobs": 75, "length": 60, "start": 35}  # on two slow cores
 
 
 class Session:
-    def __init__(self, team: Team, data: Path, scratch: Path, options, judges_bf16: bool):
+    def __init__(self, team: Team, data: Path, scratch: Path, options, flags: set[str]):
         self.team, self.data, self.scratch, self.options = team, data, scratch, options
-        self.judges_bf16 = judges_bf16
+        self.judges_bf16 = BF16_FLAGS <= flags
+        self.has_amx = "amx_bf16" in flags
         self.described = json.loads((data / "described.json").read_text())
         self.random = random.Random(options.seed)
         self.rows, self.checks, self.bars = [], [], []
@@ -33,7 +34,8 @@ class Session:
         self.trouble: Exception | None = None
         self.versions: dict = {}
         self.began, self.nominal_done = time.perf_counter(), 0.0
-        self.groups = [g for g in works.groups(options.file_precision) if g.name in options.only]
+        every = works.groups(options.file_precision, self.has_amx)
+        self.groups = [g for g in every if g.name in options.only]
         self.others = [name for name in OTHER_SECONDS if name in options.only]
         rounds = options.pairs + 1.5  # the warm-up, and the comparison of the answers
         self.nominal = {g.title: g.seconds * rounds for g in self.groups}
@@ -154,12 +156,11 @@ class Session:
     def agree_forward(self, group: Group, arrays: dict) -> list[Check]:
         if group.runs["ours"].precision == FP32:
             theirs = arrays["theirs"]
-            return [
-                checks.same_logits("forward fp32: PyTorch", arrays["ours"], theirs),
-                checks.near_logits(
-                    f"forward {SHORT[BF16X3]}: PyTorch fp32", arrays["x3"], theirs
-                ),
-            ]
+            found = [checks.same_logits("forward fp32: PyTorch", arrays["ours"], theirs)]
+            if "x3" in arrays:
+                title = f"forward {SHORT[BF16X3]}: PyTorch fp32"
+                found.append(checks.near_logits(title, arrays["x3"], theirs))
+            return found
         title = "forward bf16: error against PyTorch fp32"
         expected = self.reference("forward", "forward")
         ours, theirs = arrays["ours"], arrays["theirs"]

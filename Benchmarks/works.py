@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 FP32, BF16, FILE = "float32", "bfloat16", "quantized"
-# Ours alone: fp32's products as three in bf16, 16 of 24 bits. Shown beside the peers' fp32; since it is
-# not fp32, no bar is judged by it.
+# Ours alone, where there is AMX: fp32's products as three in bf16, 16 of 24 bits. Shown beside the peers'
+# fp32; since it is not fp32, no bar is judged by it.
 BF16X3 = "bfloat16x3"
+# Processors on which the bars of bf16 are judged.
+BF16_FLAGS = {"avx512f", "avx512_bf16"}
 SHORT = {FP32: "fp32", BF16: "bf16", FILE: "the file's weights", BF16X3: "bfloat16x3"}
 
 
@@ -50,7 +52,7 @@ class Group:
     seconds: float  # of one round on two slow cores, for the time that is left
 
 
-def forward(precision: str, least: float) -> Group:
+def forward(precision: str, least: float, has_amx: bool = False) -> Group:
     short, bf16 = SHORT[precision], precision == BF16
     whole = f"forward with logits, 4×256, {short}"
     runs = {
@@ -59,7 +61,7 @@ def forward(precision: str, least: float) -> Group:
         "our matmuls": Run("ours", "matmul", precision, fields={"rows": 1024}),
         "their matmuls": Run("pytorch", "matmul", precision, fields={"rows": 1024}),
     }
-    if not bf16:
+    if has_amx:
         runs["x3"] = Run("ours", "forward", BF16X3, "forward")
     return Group(
         "forward",
@@ -104,14 +106,14 @@ def capture() -> Group:
     )
 
 
-def lora_step(precision: str, least: float) -> Group:
+def lora_step(precision: str, least: float, has_amx: bool = False) -> Group:
     short, bf16 = SHORT[precision], precision == BF16
     title = f"LoRA step, r=16, 4×256, {short}: PEFT"
     runs = {
         "ours": Run("ours", "lora_step", precision, "forward"),
         "theirs": Run("pytorch", "lora_step", precision, "forward"),
     }
-    if not bf16:
+    if has_amx:
         runs["x3"] = Run("ours", "lora_step", BF16X3, "forward")
     return Group(
         "lora_step",
@@ -155,13 +157,13 @@ def prefill(precision: str) -> Group:
     )
 
 
-def groups(file_precision: str) -> list[Group]:
+def groups(file_precision: str, has_amx: bool) -> list[Group]:
     """All comparisons of speed. `file_precision`: of our products with the weights of the file."""
     return [
-        forward(FP32, 1.8),
+        forward(FP32, 1.8, has_amx),
         forward(BF16, 1.25),
         capture(),
-        lora_step(FP32, 2.0),
+        lora_step(FP32, 2.0, has_amx),
         lora_step(BF16, 1.3),
         decode(1, file_precision),
         decode(32, file_precision),
