@@ -1,3 +1,4 @@
+import Foundation
 import LanguageModels
 import Testing
 
@@ -68,12 +69,82 @@ import Testing
       await expectRemoteError(variable) {
         try model("openai:m@http://localhost/v1", [variable: "http://example.org:3128"])
       }
-      for exempt in ["localhost", "*", "example.org, localhost"] {
+      for exempt in ["localhost", "*", "example.org, localhost", ".LOCALHOST", "localhost."] {
         _ = try model(
           "openai:m@http://localhost/v1", [variable: "http://example.org", "no_proxy": exempt])
       }
       _ = try model("openai:m@https://example.org/v1", [variable: "http://example.org:3128"])
     }
+  }
+
+  /// As libcurl 7.88 and 8 decide it, where both agree.
+  @Test(
+    arguments: [
+      ("http://api.example.org/v1", "example.org", true),
+      ("http://api.example.org/v1", ".example.org.", true),
+      ("http://api.example.org./v1", "example.org", true),
+      ("http://api.example.org/v1", "ample.org", false),
+      ("http://api.example.org/v1", "localhost,*", false),
+      ("http://api.example.org/v1", ". ,", false),
+      ("http://127.0.0.1/v1", "10.0.0.1\t127.0.0.1", true),
+      ("http://127.0.0.1/v1", "0.0.1", false),
+      ("http://127.0.0.1/v1", "1", false),
+      ("http://[::1]/v1", "::1", true),
+    ])
+  func `exceptions to a proxy are libcurl's`(url: String, list: String, isExempt: Bool) async throws
+  {
+    let proxy = ["http_proxy": "http://example.org:3128"]
+    for environment in [
+      ["no_proxy": list], ["NO_PROXY": list],
+      // Set to nothing is not set.
+      ["no_proxy": "", "NO_PROXY": list],
+    ].map({ proxy.merging($0) { _, new in new } }) {
+      guard !isExempt else {
+        _ = try model("openai:m@\(url)", environment, allowsPlainHTTP: true)
+        continue
+      }
+      await expectRemoteError("http_proxy") {
+        try model("openai:m@\(url)", environment, allowsPlainHTTP: true)
+      }
+    }
+  }
+
+  @Test(.enabled(if: FileManager.default.isExecutableFile(atPath: openssl), "no openssl"))
+  func `a certificate that is not trusted is named, and not tried again`() async throws {
+    let folder = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let (key, certificate) = (folder.path + "/key.pem", folder.path + "/certificate.pem")
+    let making = try started(
+      "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost", "-days", "2",
+      "-keyout", key, "-out", certificate)
+    making.process.waitUntilExit()
+    let server = try started(
+      "s_server", "-accept", "127.0.0.1:0", "-key", key, "-cert", certificate, "-www")
+    defer { server.process.terminate() }
+    var said = ""
+    while !said.contains("ACCEPT"), case let data = server.output.availableData, !data.isEmpty {
+      said += String(decoding: data, as: UTF8.self)
+    }
+    let port = try #require(
+      said.split(separator: "ACCEPT 127.0.0.1:").last?.split { !$0.isNumber }.first)
+    let remote = try model("openai:m@https://localhost:\(port)/v1")
+    await expectRemoteError("certificate", "1 try") {
+      _ = try await remote.completion(of: "a")
+    }
+  }
+
+  private static let openssl = "/usr/bin/openssl"
+
+  private func started(_ arguments: String...) throws -> (process: Process, output: FileHandle) {
+    let (process, output) = (Process(), Pipe())
+    process.executableURL = URL(fileURLWithPath: Self.openssl)
+    process.arguments = arguments
+    process.standardOutput = output
+    process.standardError = FileHandle.nullDevice
+    process.standardInput = FileHandle.nullDevice
+    try process.run()
+    return (process, output.fileHandleForReading)
   }
 
   @Test func `a key with characters that no header holds is refused and not repeated`() async {

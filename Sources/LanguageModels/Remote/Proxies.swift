@@ -5,15 +5,25 @@ enum Proxies {
   static func variable(
     for endpoint: RemoteEndpoint, in environment: [String: String]
   ) -> String? {
-    let names = ["http_proxy", "all_proxy", "ALL_PROXY"]
-    guard let name = names.first(where: { environment[$0].map { !$0.isEmpty } ?? false }) else {
+    let isSet = { (name: String) in environment[name].map { !$0.isEmpty } ?? false }
+    guard let name = ["http_proxy", "all_proxy", "ALL_PROXY"].first(where: isSet) else {
       return nil
     }
-    let exempt = (environment["no_proxy"] ?? environment["NO_PROXY"] ?? "").lowercased()
-    let isExempt = exempt.split(whereSeparator: { $0 == "," || $0 == " " }).contains { entry in
-      entry == "*" || endpoint.host == entry
-        || endpoint.host.hasSuffix(entry.hasPrefix(".") ? String(entry) : ".\(entry)")
+    let exempt = ["no_proxy", "NO_PROXY"].first(where: isSet).flatMap { environment[$0] } ?? ""
+    return isExempt(endpoint, by: exempt) ? nil : name
+  }
+
+  /// Read as libcurl does: a star counts alone, a name for all that is below it, with or without dots at its
+  /// ends, and a number for itself only. Its newer versions also know networks (`10.0.0.0/8`): which one
+  /// runs is not known here, so these count for nothing.
+  private static func isExempt(_ endpoint: RemoteEndpoint, by list: String) -> Bool {
+    if list == "*" { return true }
+    let undotted = { (name: String) in name.hasSuffix(".") ? String(name.dropLast()) : name }
+    let host = undotted(endpoint.host)
+    return list.lowercased().split { [",", " ", "\t"].contains($0) }.contains { entry in
+      let name = undotted(entry.hasPrefix(".") ? String(entry.dropFirst()) : String(entry))
+      guard !name.isEmpty else { return false }
+      return host == name || (!endpoint.isNumber && host.hasSuffix(".\(name)"))
     }
-    return isExempt ? nil : name
   }
 }

@@ -16,6 +16,12 @@ package struct RemoteEndpoint: Sendable, Equatable {
       .trimmingCharacters(in: CharacterSet(charactersIn: "[]"))
   }
 
+  /// Whether the host is an address of IP and no name.
+  var isNumber: Bool {
+    var (four, six) = (in_addr(), in6_addr())
+    return inet_pton(AF_INET, host, &four) == 1 || inet_pton(AF_INET6, host, &six) == 1
+  }
+
   /// Whether `model` means a remote model, however badly written.
   package static func isMeant(by model: String) -> Bool { model.hasPrefix(prefix) }
 
