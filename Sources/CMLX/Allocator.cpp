@@ -25,11 +25,6 @@
 
 namespace {
 
-#ifndef CMLX_GPU
-/// Room behind the next block, which is asked for through MLX and not told to it.
-thread_local size_t next_spare = 0;
-#endif
-
 constexpr size_t line = cmlx::alignment, huge_page = size_t(2) << 20;
 
 /// Rounded up to whole pages, of whatever size the system's are.
@@ -75,7 +70,7 @@ class Pool : public mlx::core::allocator::Allocator {
   using Buffer = mlx::core::allocator::Buffer;
 
   Buffer malloc(size_t size) override {
-    const size_t bytes = rounded(size + std::exchange(next_spare, 0) + line);
+    const size_t bytes = rounded(size + line);
     auto *block = take(bytes);
     *reinterpret_cast<size_t *>(block) = bytes;
     auto *header = reinterpret_cast<size_t *>(block + line) - 1;
@@ -233,15 +228,6 @@ void *cmlx::aligned_memory(size_t bytes) {
 }
 
 void cmlx::free_aligned_memory(void *block, size_t bytes) { give_back(block, bytes); }
-
-mlx::core::allocator::Data cmlx::allocate(size_t bytes, size_t spare) {
-#ifdef CMLX_GPU
-  return mlx::core::allocator::malloc(bytes + spare);
-#else
-  next_spare = spare;
-  return mlx::core::allocator::malloc(bytes);
-#endif
-}
 
 extern "C" {
 

@@ -397,7 +397,9 @@ bool cmlx_decoder_linear(
   return guarded(false, [&] {
     Weight w{packed ? packed->value : nullptr, {}, {}, scale, adds};
     if (w.packed && scale != 1)
-      throw std::invalid_argument("decoder linear: these packed weights are not for it");
+      throw std::invalid_argument("decoder linear: packed weights take no scale");
+    if (!w.packed && !weight)
+      throw std::invalid_argument("decoder linear: these weights were packed for a graph");
     if (!w.packed) w.plain = evaluated("decoder linear", weight->value);
     if (bias) w.bias = evaluated("decoder linear", bias->value);
     if (int(w.columns()) != decoder->width(from) || int(w.rows()) != decoder->width(to) ||
@@ -522,7 +524,7 @@ cmlx_array *cmlx_decoder_run(
     std::copy_n(input.data<float>(), input.size(), decoder->registers[0].data());
     decoder->run(step);
     const int last = int(decoder->widths.size()) - 1;
-    mx::array output(allocate(tokens * decoder->width(last) * sizeof(float), 0),
+    mx::array output(mx::allocator::malloc(tokens * decoder->width(last) * sizeof(float)),
                      {int(tokens), decoder->width(last)}, mx::float32);
     std::copy_n(decoder->registers[last].data(), output.size(), output.data<float>());
     return output;

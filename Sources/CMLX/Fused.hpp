@@ -61,12 +61,10 @@ class Fused : public mx::Primitive {
   }
 
  protected:
-  /// Allocates the outputs, the first with room for so many more bytes, then runs
-  /// `kernel(inputs, outputs)` in the stream's turn. Where it `replaces`, the first output takes the
+  /// Allocates the outputs, then runs `kernel(inputs, outputs)` in the stream's turn. Where it `replaces`, the first output takes the
   /// first input's memory if nobody else needs that.
   template <typename Kernel>
-  void dispatch(const Arrays &inputs, Arrays &outputs, Kernel kernel, size_t spare = 0,
-                bool replaces = false) {
+  void dispatch(const Arrays &inputs, Arrays &outputs, Kernel kernel, bool replaces = false) {
     // MLX prepares several operations ahead of the one that runs, and each takes its memory when it is
     // prepared: large ones wait, so that what their forerunners leave is free for them.
     constexpr size_t large = size_t(8) << 20;
@@ -77,10 +75,9 @@ class Fused : public mx::Primitive {
       if (replaces && inputs[0].is_donatable() && inputs[0].nbytes() == output.nbytes()) {
         output.copy_shared_buffer(inputs[0]);
       } else {
-        output.set_data(allocate(output.nbytes(), spare));
+        output.set_data(mx::allocator::malloc(output.nbytes()));
       }
       replaces = false;
-      spare = 0;
     }
     auto weak = [](const Arrays &arrays) {
       Arrays copies;

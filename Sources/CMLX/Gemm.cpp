@@ -3,11 +3,8 @@
 #include <algorithm>
 #include <atomic>
 #include <dnnl.hpp>
-#include <map>
-#include <mutex>
 #include <stdexcept>
 #include <string>
-#include <tuple>
 
 #include "Graph.hpp"
 #include "Handle.hpp"
@@ -63,12 +60,13 @@ void lay_out(
     return;
   }
   // Some rows of the result at a time, so that they stay in the first-level cache.
-  constexpr int64_t some = 16, ahead = 128;
+  constexpr int64_t some = 16;
   b += first * ldb;
   for (int64_t from = 0; from < k; from += some) {
     const int64_t end = std::min(from + some, k);
     int64_t j = 0;
 #if defined(__x86_64__)
+    constexpr int64_t ahead = 128;
     for (int64_t i = 0; i < count; ++i) __builtin_prefetch(b + i * ldb + from + ahead);
     if (end - from == some)
       for (; j + some <= count; j += some) turn(b + j * ldb + from, ldb, to + from * wide + j);
@@ -78,32 +76,30 @@ void lay_out(
   }
 }
 
-/// C (+)= A · op(B) with many rows and columns: B is laid out anew, some columns at a time that stay in the
-/// second-level cache while all rows of A pass by, which costs a hundredth of the product.
+/// C (+)= A · op(B) with many rows and columns. A part of some columns of B is laid out anew and stays in
+/// the second-level cache while the rows of A pass by, which costs a few hundredths of the product.
 void multiply_many(
     bool transpose_b, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b,
     int64_t ldb, bool adds, float *c, int64_t ldc) {
-  constexpr int64_t cached = 64 << 10, rows = 8;
   // Terms are summed in even parts before these are added up, which is rounded less than one long sum.
-  constexpr int64_t most_terms = 384;
-  const int64_t parts = (k + most_terms - 1) / most_terms, together = (k + parts - 1) / parts;
-  const int64_t most = std::max<int64_t>(1, cached / (k * wide));
-  parallel((n + wide - 1) / wide, 1, [&](size_t begin, size_t end) {
-    thread_local Aligned<float> panels;
-    grow(panels, size_t(std::min<int64_t>(most, end - begin) * k * wide));
-    for (int64_t strip = begin; strip < int64_t(end); strip += most) {
-      const int64_t count = std::min<int64_t>(most, end - strip);
-      const auto columns = [&](int64_t i) { return std::min(wide, n - (strip + i) * wide); };
-      for (int64_t i = 0; i < count; ++i)
-        lay_out(b, ldb, transpose_b, k, (strip + i) * wide, columns(i), panels.data() + i * k * wide);
-      for (int64_t row = 0; row < m; row += rows)
-        for (int64_t i = 0; i < count; ++i)
-          for (int64_t l = 0; l < k; l += together)
-            kernels::multiply(
-                {a + row * lda + l, panels.data() + (i * k + l) * wide,
-                 c + row * ldc + (strip + i) * wide, size_t(std::min(rows, m - row)),
-                 size_t(std::min(together, k - l)), size_t(columns(i)), size_t(lda), 1, wide,
-                 size_t(ldc), adds || l > 0});
+  constexpr int64_t most_terms = 384, block = 256;
+  const int64_t parts = (k + most_terms - 1) / most_terms, terms = (k + parts - 1) / parts;
+  // Where there are few columns for the threads, rows are shared out too.
+  const int64_t strips = (n + wide - 1) / wide, shares = 4 * threads();
+  const int64_t blocks = std::clamp<int64_t>(shares / strips, 1, (m + block - 1) / block);
+  const int64_t rows = (m + blocks - 1) / blocks;
+  parallel(strips * blocks, 1, [&](size_t begin, size_t end) {
+    alignas(alignment) float panel[most_terms * wide];
+    for (int64_t piece = begin; piece < int64_t(end); ++piece) {
+      const int64_t column = piece / blocks * wide, count = std::min(wide, n - column);
+      const int64_t row = piece % blocks * rows, some = std::min(rows, m - row);
+      for (int64_t l = 0; l < k && some > 0; l += terms) {
+        const int64_t inner = std::min(terms, k - l);
+        lay_out(b + l * (transpose_b ? 1 : ldb), ldb, transpose_b, inner, column, count, panel);
+        kernels::multiply(
+            {a + row * lda + l, panel, c + row * ldc + column, size_t(some), size_t(inner),
+             size_t(count), size_t(lda), 1, wide, size_t(ldc), adds || l > 0});
+      }
     }
   });
 }
@@ -114,10 +110,9 @@ void cmlx::sgemm(
     bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, float alpha,
     const float *a, int64_t lda, const float *b, int64_t ldb, float beta, float *c, int64_t ldc) {
   threads();
-  // oneDNN 2.6 reaches nine tenths of this, and does few rows or columns as well.
-  constexpr int64_t many = 64;
+  // On Zen 4 oneDNN 2.6 reaches nine tenths of this; few rows or columns it does as well.
   if (unit() != Unit::none && !transpose_a && alpha == 1 && (beta == 0 || beta == 1) &&
-      std::min({m, n, k}) >= many)
+      std::min({m, n, k}) >= many_rows)
     return multiply_many(transpose_b, m, n, k, a, lda, b, ldb, beta == 1, c, ldc);
   const auto status = dnnl_sgemm(
       transpose_a ? 'T' : 'N', transpose_b ? 'T' : 'N', m, n, k, alpha, a, lda, b, ldb, beta, c,

@@ -1,4 +1,4 @@
-// Matrix products through oneDNN.
+// Matrix products: with packed weights, and in fp32 our own or through oneDNN.
 #pragma once
 
 #include <cstdint>
@@ -19,15 +19,18 @@ void sgemm(
     bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, float alpha,
     const float *a, int64_t lda, const float *b, int64_t ldb, float beta, float *c, int64_t ldc);
 
+/// Rows (and columns, and terms) from which fp32 products are our own where there is AVX-512.
+constexpr int64_t many_rows = 64;
+
 /// Rows of W in one packed block: as many as the cross-entropy takes at a time.
 constexpr int64_t packed_rows = 4096;
 
 /// Rows of x up to which weights in blocks are multiplied as integers.
 constexpr int64_t integer_rows = 8;
 
-/// What bf16 is multiplied with here: tiles (AMX), AVX-512's products of pairs, its products in fp32 of
-/// what was bf16, or nothing.
-enum class Unit { tiles, pairs, widened, none };
+/// What bf16 is multiplied with here: nothing, AVX-512's products in fp32 of what was bf16, its products of
+/// pairs, or tiles (AMX).
+enum class Unit { none, widened, pairs, tiles };
 extern const Unit found_unit;
 /// No call, before which each register would have to be put away.
 inline Unit unit() { return found_unit; }

@@ -46,9 +46,6 @@ void grow(Memory &memory, size_t size) {
   if (memory.size() < size) memory.resize(size);
 }
 
-/// Memory for an array of `bytes`, with room for `spare` more behind it.
-mx::allocator::Data allocate(size_t bytes, size_t spare);
-
 void set_error(const char *message);
 mx::Dtype dtype_from(cmlx_dtype dtype);
 

@@ -496,7 +496,7 @@ void AttendGrad(const Attended &a, const float *dz, float *dk, float *dv) {
   GroupMix<1, float>(a, a.k, slopes, a.out);
 }
 
-/// Four rows of c by up to two vectors of columns: eight sums stay in registers.
+/// Some rows of c, two vectors of columns at a time: as many sums as stay in registers.
 template <size_t rows>
 HWY_INLINE void MultiplyRows(const SmallProduct &p, size_t row) {
   const D d;
@@ -708,7 +708,9 @@ void ToBfloat16(const float *x, uint16_t *out, size_t n) {
   for (size_t i = 0; i < n; ++i) {
     uint32_t bits;
     __builtin_memcpy(&bits, x + i, 4);
-    out[i] = uint16_t((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16);
+    const bool none = (bits & 0x7fffffffu) > 0x7f800000u;
+    // Rounded up, what is no number could become one.
+    out[i] = uint16_t((none ? bits | 0x400000u : bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16);
   }
 }
 

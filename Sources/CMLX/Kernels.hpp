@@ -80,8 +80,9 @@ void share(float *scores, size_t n);
 /// Slopes along shares become slopes along what `share`, and `soft_cap` with the slopes `capped` unless
 /// that is null, and a scale before both were given.
 void softmax_grad(const float *shares, const float *capped, float scale, float *slopes, size_t n);
-/// c[i, j] (+)= Σ_l a[i, l] b[l, j] for small matrices: the elements of a lie `a_row` and `a_column` apart,
-/// so that it may be transposed, and rows of b and c `b_row` and `c_row`.
+/// c[i, j] (+)= Σ_l a[i, l] b[l, j], what is there added last, for small matrices or parts of large ones: the
+/// elements of a lie `a_row` and `a_column` apart, so that it may be transposed, and rows of b and c
+/// `b_row` and `c_row`.
 struct SmallProduct {
   const float *a, *b;
   float *c;

@@ -23,11 +23,10 @@ const Rounded &rounded(
 /// Whether packed weights do for both directions, so that no fp32 copy has to be at hand.
 bool suffices(const Packed &packed) { return packed && packed->has_backward(); }
 
-/// How many of so many rows to take at a time. No part is small, since weights in blocks treat few rows
-/// in another way, and a row's result must not depend on where it stands.
+/// How many of so many rows to take at a time. No part is small, since few rows are multiplied in another
+/// way, and a row's result must not depend on where it stands.
 int64_t rows_of_part(int64_t rows, int64_t usual) {
-  constexpr int64_t small = 16;
-  return rows < usual + small ? rows : usual;
+  return rows < usual + many_rows ? rows : usual;
 }
 
 /// y = x Wᵀ

@@ -44,7 +44,7 @@ class Gated : public Fused {
         kernels::gated(
             act, in(in_[0]) + begin, up ? up + begin : nullptr, out(out_[0]) + begin, end - begin);
       });
-    }, 0, true);
+    }, true);
   }
   Arrays vjp(
       const Arrays &primals, const Arrays &cotangents, const std::vector<int> &argnums,

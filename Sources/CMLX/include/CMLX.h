@@ -151,8 +151,8 @@ bool cmlx_uses_graph(void);
 // Fused operations with derivatives of their own.
 /// Writes rows `first` ..< `first + count` of a matrix, or returns false.
 typedef bool (*cmlx_row_source)(void *context, int first, int count, float *rows);
-/// Frozen weights `[rows, columns]`, packed once for products with W and its transpose: in bf16 (one part), or as the sum of two such numbers (where `cmlx_packs_in_parts`). Rows are asked
-/// for in their order.
+/// Frozen weights `[rows, columns]`, packed once for products with W and its transpose: in bf16 (one part),
+/// or as the sum of two such numbers (where `cmlx_packs_in_parts`). Rows are asked for in their order.
 cmlx_packed *cmlx_pack(
     int rows, int columns, int parts, cmlx_row_source source, void *context);
 /// Weights `[rows, columns]` in blocks along each row, as a GGUF file holds them; row i is made of the
@@ -228,8 +228,7 @@ int cmlx_decoder_register(cmlx_decoder *decoder, int width);
 bool cmlx_decoder_norm(
     cmlx_decoder *decoder, int from, int to, const cmlx_array *weight, const cmlx_array *bias,
     float epsilon);
-/// to (+)= scale · from Wᵀ + bias, with W packed (and the scale 1) or `[out, in]` in
-/// fp32.
+/// to (+)= scale · from Wᵀ + bias, with W packed (and the scale 1) or `[out, in]` in fp32.
 bool cmlx_decoder_linear(
     cmlx_decoder *decoder, int from, int to, const cmlx_packed *packed, const cmlx_array *weight,
     const cmlx_array *bias, float scale, bool adds);

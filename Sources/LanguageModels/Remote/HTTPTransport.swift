@@ -206,7 +206,7 @@ extension HTTPURLResponse {
 
 extension HTTPFailure {
   /// What URLSession says, without what it may quote of the request.
-  init(_ error: any Error) {
+  fileprivate init(_ error: any Error) {
     guard let error = error as? URLError else {
       self = .connection("the connection failed (\((error as NSError).domain))")
       return
@@ -219,7 +219,8 @@ extension HTTPFailure {
       self = .untrusted("no secure connection that this machine trusts")
     // What Foundation on Linux makes of most that libcurl says of certificates.
     case .unknown
-    where ["SSL", "TLS", "certificate"].contains(where: error.localizedDescription.contains):
+    where ["certificate", "subject name", "issuer"].contains(
+      where: error.localizedDescription.contains):
       self = .untrusted(
         "no secure connection that this machine trusts (\(error.localizedDescription))")
     case .cannotFindHost, .dnsLookupFailed: self = .connection("no such host")
