@@ -7,7 +7,7 @@ extension Processor.Device: ExpressibleByArgument {}
 
 /// `--device`, for every command that computes.
 struct DeviceOption: ParsableArguments {
-  @Option(help: "Where to compute; gpu needs a build for one (README, Platforms).")
+  @Option(help: "Where to compute; gpu needs a build for one (README, What was tried where).")
   var device = Processor.Device.cpu
 
   /// To be called before a model is loaded.
