@@ -23,8 +23,8 @@ private func layer(
     }
   }
 
-  /// From 64 of each on, products take a way of their own, and MLX's `matmul` with them: no reference here.
-  @Test(arguments: [(64, 64, 64), (65, 97, 130), (71, 1536, 99)]) @TensorActor
+  /// From 64 of each on, products take a way of their own (with 600 rows shared out too), and MLX's `matmul` with them: no reference here.
+  @Test(arguments: [(64, 64, 64), (65, 97, 130), (71, 1536, 99), (600, 65, 70)]) @TensorActor
   func `a product of many rows and its gradient are those in doubles`(
     tokens: Int, input: Int, output: Int
   ) throws {
