@@ -94,7 +94,7 @@ let package = Package(
     library("LanguageModels", ["Digests", "Tensors"]),
     library("Training", ["LanguageModels", "Tensors"]),
     library("Organisms", ["Training", "LanguageModels", "Tensors", "Lab", "Statistics"]),
-    library("Instruments", ["LanguageModels", "Tensors", "Lab", "Statistics"]),
+    library("Instruments", ["Training", "LanguageModels", "Tensors", "Lab", "Statistics"]),
     library(
       "Trials",
       ["Organisms", "Instruments", "Training", "LanguageModels", "Tensors", "Lab", "Statistics"]),
@@ -110,7 +110,8 @@ let package = Package(
       swiftSettings: upcoming),
     // Our side of `make bench`; no part of the program.
     .executableTarget(
-      name: "plumbline-bench", dependencies: ["LanguageModels", "Tensors", "Training"],
+      name: "plumbline-bench",
+      dependencies: ["Instruments", "LanguageModels", "Tensors", "Training"],
       path: "Benchmarks/Worker", swiftSettings: upcoming),
     .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: upcoming),
     .executableTarget(

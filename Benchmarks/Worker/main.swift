@@ -1,5 +1,6 @@
 // Our side of the benchmark: the protocol is written down in ../bench.py.
 import Foundation
+import Instruments
 import LanguageModels
 import Tensors
 import Training
@@ -60,6 +61,7 @@ struct Refusal: Error, CustomStringConvertible {
     case "logprobs": return try logprobs(request)
     case "decode": return try decode(request)
     case "lora_step": return try loraStep(request)
+    case "lens_step": return try lensStep(request)
     case "matmul": return try products(request)
     default: throw Refusal(description: "Expected a work of the protocol, found \(request.work).")
     }
@@ -164,6 +166,26 @@ struct Refusal: Error, CustomStringConvertible {
     var losses: [Float] = []
     var answer = try timed(request) { losses.append(try trainer.step()) }
     trainers[try precision(request)] = trainer
+    answer.losses = losses
+    return answer
+  }
+
+  /// Steps of training a tuned lens as published, all on the same tokens; the lens goes to `output`.
+  private func lensStep(_ request: Request) throws -> Answer {
+    let model = try model(request)
+    let sequences = try tokens(request)
+    let configuration = LensTraining(
+      method: .sgd, clipping: .together, schedule: .constant,
+      tokensPerStep: sequences.reduce(0) { $0 + $1.count }, epochs: 1_000_000)
+    var trainer = LensTrainer(
+      configuration, model: model, sequences: sequences,
+      from: Lens(
+        .tuned, sites: Lens.sites(of: model.configuration), dModel: model.configuration.dModel))
+    var losses: [Float] = []
+    var answer = try timed(request) {
+      let step = try trainer.takeStep()
+      losses.append(step.reduce(0, +) / Float(step.count))
+    }
     answer.losses = losses
     return answer
   }

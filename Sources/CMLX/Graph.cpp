@@ -133,19 +133,49 @@ mx::array graph::attention(
   return back(mx::matmul(mx::softmax(scores, std::vector<int>{-1}), shared(v)));
 }
 
-mx::array graph::cross_entropy(
-    const mx::array &h, const mx::array &unembed, const mx::array &targets) {
+namespace {
+
+/// `of` each block of rows' logits, one below the other.
+template <typename Of>
+std::vector<mx::array> of_logits(const mx::array &h, const mx::array &unembed, Of of) {
   constexpr int at_once = 1024;
-  std::vector<mx::array> losses;
+  std::vector<std::vector<mx::array>> columns;
   for (int i = 0; i < h.shape(0); i += at_once) {
     const int end = std::min(i + at_once, int(h.shape(0)));
-    const auto logits =
-        linear(mx::slice(h, {i, 0}, {end, h.shape(1)}), unembed, std::nullopt, std::nullopt, 0);
-    const auto own = mx::take_along_axis(
-        logits, mx::expand_dims(mx::slice(targets, {i}, {end}), 1), 1);
-    losses.push_back(mx::subtract(mx::logsumexp(logits, 1), mx::squeeze(own, 1)));
+    const auto logits = graph::linear(
+        mx::slice(h, {i, 0}, {end, h.shape(1)}), unembed, std::nullopt, std::nullopt, 0);
+    const std::vector<mx::array> parts = of(logits, i, end);
+    columns.resize(parts.size());
+    for (size_t c = 0; c < parts.size(); ++c) columns[c].push_back(parts[c]);
   }
-  return losses.size() == 1 ? losses[0] : mx::concatenate(losses, 0);
+  std::vector<mx::array> whole;
+  for (auto &parts : columns)
+    whole.push_back(parts.size() == 1 ? parts[0] : mx::concatenate(parts, 0));
+  return whole;
+}
+
+}  // namespace
+
+mx::array graph::cross_entropy(
+    const mx::array &h, const mx::array &unembed, const mx::array &targets) {
+  return of_logits(h, unembed, [&](const mx::array &logits, int begin, int end) {
+    const auto own = mx::take_along_axis(
+        logits, mx::expand_dims(mx::slice(targets, {begin}, {end}), 1), 1);
+    return std::vector<mx::array>{
+        mx::subtract(mx::logsumexp(logits, 1), mx::squeeze(own, 1))};
+  })[0];
+}
+
+std::vector<mx::array> graph::log_partition(
+    const mx::array &h, const mx::array &unembed, bool with_expected) {
+  return of_logits(h, unembed, [&](const mx::array &logits, int, int) {
+    std::vector<mx::array> parts{
+        mx::logsumexp(logits, 1), mx::astype(mx::argmax(logits, 1), mx::int32)};
+    if (with_expected)
+      parts.push_back(linear(
+          mx::softmax(logits, 1), mx::transpose(unembed), std::nullopt, std::nullopt, 0));
+    return parts;
+  });
 }
 
 std::vector<mx::array> graph::adamw(

@@ -24,6 +24,8 @@ mx::array attention(
     float cap);
 /// -log p of `targets` `[tokens]`, some rows at a time; a derivative keeps the logits of all.
 mx::array cross_entropy(const mx::array &h, const mx::array &unembed, const mx::array &targets);
+std::vector<mx::array> log_partition(
+    const mx::array &h, const mx::array &unembed, bool with_expected);
 /// p, m and v one step on.
 std::vector<mx::array> adamw(
     const kernels::AdamWStep &step, const mx::array &p, const mx::array &g, const mx::array &m,

@@ -134,7 +134,94 @@ class Linear : public Fused {
   float scale_;
 };
 
-// MARK: - Cross-entropy over a large vocabulary
+// MARK: - A softmax over a large vocabulary
+
+/// An unembedding U `[vocabulary, d]`, packed or in fp32.
+struct Head {
+  const Packed &packed;
+  const float *u;
+  int64_t vocabulary, d;
+
+  /// `weight` is U where packed weights do not suffice.
+  Head(const Packed &packed, const mx::array *weight, int64_t d)
+      : packed(packed),
+        u(weight ? in(*weight) : nullptr),
+        vocabulary(packed ? packed->rows : weight->shape(0)),
+        d(d) {}
+};
+
+/// What is known of softmax(h Uᵀ) row by row: log Σ exp; and where asked for, the first most probable
+/// token, the logit of a given one, and Σ p U, the row of U to expect.
+struct Softmax {
+  float *log_sum;
+  int *best = nullptr;
+  const int *targets = nullptr;
+  float *target_logits = nullptr;
+  float *expected = nullptr;
+
+  Softmax from(int64_t row, int64_t d) const {
+    const auto at = [](auto *p, int64_t i) { return p ? p + i : p; };
+    return {log_sum + row, at(best, row), at(targets, row), at(target_logits, row),
+            at(expected, row * d)};
+  }
+};
+
+/// One pass over U: the running maximum rescales what was summed so far, as in an online softmax.
+void softmax_of_some(const Head &head, int64_t m, const float *h, const Softmax &to) {
+  const auto &[packed, u, vocabulary, d] = head;
+  thread_local Aligned<float> scratch;
+  grow(scratch, m * packed_rows);
+  float *const logits = scratch.data();  // this thread's, also where others fill it
+  std::vector<float> top(m, -INFINITY), sum(m, 0);
+  if (to.expected) std::fill_n(to.expected, m * d, 0.0f);
+  if (to.best) std::fill_n(to.best, m, 0);  // where all is NaN
+  Rounded h_bits;
+  if (packed) packed->round(h, m, d, h_bits);
+  for (int64_t begin = 0; begin < vocabulary; begin += packed_rows) {
+    const int64_t n = std::min(packed_rows, vocabulary - begin);
+    if (packed) {
+      packed->forward(h_bits, begin, begin + n, logits, n);
+    } else {
+      sgemm(false, true, m, n, d, 1, h, d, u + begin * d, d, 0, logits, n);
+    }
+    parallel(m, parallel_elements / n + 1, [&](size_t first, size_t last) {
+      for (size_t t = first; t < last; ++t) {
+        float *row = logits + t * n;
+        if (to.targets) {
+          const int64_t place = to.targets[t] - begin;
+          if (place >= 0 && place < n) to.target_logits[t] = row[place];
+        }
+        const float higher = std::max(top[t], kernels::maximum(row, n));
+        if (to.best && higher > top[t])
+          to.best[t] = int(begin + (std::find(row, row + n, higher) - row));
+        const float shrink = std::exp(top[t] - higher);
+        sum[t] = sum[t] * shrink + kernels::exp_shifted(row, higher, n);
+        if (to.expected && shrink != 1) kernels::scale(shrink, to.expected + t * d, d);
+        top[t] = higher;
+      }
+    });
+    if (!to.expected) continue;
+    if (suffices(packed)) {
+      packed->backward(
+          rounded(*packed, logits, m, n, true), begin, begin + n, to.expected, true);
+    } else {
+      sgemm(false, false, m, d, n, 1, logits, n, u + begin * d, d, 1, to.expected, d);
+    }
+  }
+  for (int64_t t = 0; t < m; ++t) {
+    to.log_sum[t] = top[t] + std::log(sum[t]);
+    if (to.expected) kernels::scale(1 / sum[t], to.expected + t * d, d);
+  }
+}
+
+/// Logits never exist for more than some rows and a chunk of the vocabulary.
+void softmax_of(const Head &head, int64_t m, const float *h, const Softmax &to) {
+  constexpr int64_t rows_at_once = 256;
+  for (int64_t begin = 0, count; begin < m; begin += count) {
+    count = rows_of_part(m - begin, rows_at_once);
+    softmax_of_some(head, count, h + begin * head.d, to.from(begin, head.d));
+  }
+}
 
 class CrossEntropy : public Fused {
  public:
@@ -144,21 +231,18 @@ class CrossEntropy : public Fused {
 
   /// Inputs h `[tokens, d]`, the targets' rows of U `[tokens, d]`, targets, and U `[vocabulary, d]`
   /// unless packed weights suffice; outputs the loss a token and, with the gradient, d loss / d h.
-  /// Logits never exist for more than some rows and a chunk of the vocabulary.
   void eval_cpu(const Arrays &inputs, Arrays &outputs) override {
     dispatch(
         inputs, outputs,
         [packed = packed_, gradient = with_gradient_](const Arrays &in_, Arrays &out_) {
           const int64_t m = in_[0].shape(0), d = in_[0].shape(1);
-          const Head head{packed, in_.size() == 4 ? in(in_[3]) : nullptr,
-                          packed ? packed->rows : in_[3].shape(0), d};
-          for (int64_t begin = 0, count; begin < m; begin += count) {
-            count = rows_of_part(m - begin, rows_at_once);
-            const int64_t at = begin * d;
-            rows_of(
-                head, count, in(in_[0]) + at, in(in_[1]) + at, in_[2].data<int>() + begin,
-                out(out_[0]) + begin, gradient ? out(out_[1]) + at : nullptr);
-          }
+          const Head head(packed, in_.size() == 4 ? &in_[3] : nullptr, d);
+          float *loss = out(out_[0]), *dh = gradient ? out(out_[1]) : nullptr;
+          std::vector<float> own(m);
+          softmax_of(
+              head, m, in(in_[0]), {loss, nullptr, in_[2].data<int>(), own.data(), dh});
+          for (int64_t t = 0; t < m; ++t) loss[t] -= own[t];
+          if (dh) kernels::axpy(-1, in(in_[1]), dh, m * d);
         });
   }
 
@@ -172,62 +256,40 @@ class CrossEntropy : public Fused {
   }
 
  private:
-  /// Rows whose logits for a chunk of the vocabulary exist at a time.
-  static constexpr int64_t rows_at_once = 256;
-
-  struct Head {
-    const Packed &packed;
-    const float *u;
-    int64_t vocabulary, d;
-  };
-
-  /// One pass: the running maximum rescales what was summed so far, as in an online softmax.
-  static void rows_of(
-      const Head &head, int64_t m, const float *h, const float *rows, const int *targets,
-      float *loss, float *dh) {
-    const auto &[packed, u, vocabulary, d] = head;
-    Aligned<float> logits(m * packed_rows), sums(dh ? m * d : 0);
-    std::vector<float> top(m, -INFINITY), sum(m, 0), target(m, 0);
-    Rounded h_bits;
-    if (packed) packed->round(h, m, d, h_bits);
-    for (int64_t begin = 0; begin < vocabulary; begin += packed_rows) {
-      const int64_t n = std::min(packed_rows, vocabulary - begin);
-      if (packed) {
-        packed->forward(h_bits, begin, begin + n, logits.data(), n);
-      } else {
-        sgemm(false, true, m, n, d, 1, h, d, u + begin * d, d, 0, logits.data(), n);
-      }
-      parallel(m, parallel_elements / n + 1, [&](size_t first, size_t last) {
-        for (size_t t = first; t < last; ++t) {
-          float *row = logits.data() + t * n;
-          const int64_t place = targets[t] - begin;
-          if (place >= 0 && place < n) target[t] = row[place];
-          const float higher = std::max(top[t], kernels::maximum(row, n));
-          const float shrink = std::exp(top[t] - higher);
-          sum[t] = sum[t] * shrink + kernels::exp_shifted(row, higher, n);
-          if (dh && shrink != 1) kernels::scale(shrink, sums.data() + t * head.d, head.d);
-          top[t] = higher;
-        }
-      });
-      if (!dh) continue;
-      if (suffices(packed)) {
-        packed->backward(
-            rounded(*packed, logits.data(), m, n, true), begin, begin + n, sums.data(), true);
-      } else {
-        sgemm(false, false, m, d, n, 1, logits.data(), n, u + begin * d, d, 1, sums.data(), d);
-      }
-    }
-    for (int64_t t = 0; t < m; ++t) {
-      loss[t] = top[t] + std::log(sum[t]) - target[t];
-      if (!dh) continue;
-      std::copy_n(sums.data() + t * d, d, dh + t * d);
-      kernels::scale(1 / sum[t], dh + t * d, d);
-      kernels::axpy(-1, rows + t * d, dh + t * d, d);
-    }
-  }
-
   Packed packed_;
   bool with_gradient_;
+};
+
+class LogPartition : public Fused {
+ public:
+  LogPartition(Packed packed, bool with_expected)
+      : packed_(std::move(packed)), with_expected_(with_expected) {}
+  DEFINE_NAME(LogPartition)
+
+  /// Inputs h `[tokens, d]` and U `[vocabulary, d]` unless packed weights suffice; outputs log Σ exp and the
+  /// most probable token a row and, where wanted, the expected row of U, which is the first one's gradient.
+  void eval_cpu(const Arrays &inputs, Arrays &outputs) override {
+    dispatch(inputs, outputs, [packed = packed_](const Arrays &in_, Arrays &out_) {
+      const int64_t m = in_[0].shape(0), d = in_[0].shape(1);
+      const Head head(packed, in_.size() == 2 ? &in_[1] : nullptr, d);
+      float *expected = out_.size() == 3 ? out(out_[2]) : nullptr;
+      softmax_of(
+          head, m, in(in_[0]), {out(out_[0]), out_[1].data<int>(), nullptr, nullptr, expected});
+    });
+  }
+
+  Arrays vjp(
+      const Arrays &, const Arrays &cotangents, const std::vector<int> &argnums,
+      const Arrays &outputs) override {
+    if (!with_expected_) throw std::invalid_argument("log_partition: made without a gradient");
+    if (argnums != std::vector<int>{0})
+      throw std::invalid_argument("log_partition: the unembedding is frozen");
+    return {mx::multiply(mx::expand_dims(cotangents[0], 1), outputs[2])};
+  }
+
+ private:
+  Packed packed_;
+  bool with_expected_;
 };
 
 void check_targets(const mx::array &targets, int vocabulary) {
@@ -240,6 +302,22 @@ void check_targets(const mx::array &targets, int vocabulary) {
           "cross_entropy: target " + std::to_string(target) + " at position " +
           std::to_string(i) + " is not in a vocabulary of " + std::to_string(vocabulary));
   }
+}
+
+/// How many tokens an unembedding knows, held against the width of h.
+int checked_vocabulary(
+    const std::string &operation, const mx::array &h, const cmlx_array *unembed, const Packed &base) {
+  if (!unembed && !suffices(base))
+    throw std::invalid_argument(operation + ": expected an fp32 unembedding beside this packed one");
+  const int vocabulary = unembed ? unembed->value.shape(0) : int(base->rows);
+  const int width = unembed ? unembed->value.shape(-1) : int(base->columns);
+  if (base && (base->rows != vocabulary || base->columns != width))
+    throw std::invalid_argument(
+        operation + ": the packed unembedding has another shape than the unembedding");
+  require(width == h.shape(1), operation.c_str(),
+          unembed ? std::initializer_list<mx::array>{h, unembed->value}
+                  : std::initializer_list<mx::array>{h});
+  return vocabulary;
 }
 
 /// What a graph multiplies with: weights packed for it, or in fp32.
@@ -360,9 +438,6 @@ cmlx_array *cmlx_cross_entropy(
   return guarded_array([&] {
     auto a = operand("cross_entropy", h->value), r = operand("cross_entropy", target_rows->value);
     auto t = operand("cross_entropy", targets->value, mx::int32);
-    Packed base = packed ? packed->value : nullptr;
-    if (!unembed && !suffices(base) && !graph::is_used())
-      throw std::invalid_argument("cross_entropy: expected an fp32 unembedding beside this packed one");
     require(
         a.ndim() == 2 && a.shape() == r.shape() && t.ndim() == 1 && t.shape(0) == a.shape(0),
         "cross_entropy", {a, r, t});
@@ -372,15 +447,8 @@ cmlx_array *cmlx_cross_entropy(
       check_targets(t, frozen.shape(0));
       return graph::cross_entropy(a, frozen, t);
     }
-    const int vocabulary = unembed ? unembed->value.shape(0) : int(base->rows);
-    const int width = unembed ? unembed->value.shape(-1) : int(base->columns);
-    if (base && (base->rows != vocabulary || base->columns != width))
-      throw std::invalid_argument(
-          "cross_entropy: the packed unembedding has another shape than the unembedding");
-    require(width == a.shape(1), "cross_entropy",
-            unembed ? std::initializer_list<mx::array>{a, unembed->value}
-                    : std::initializer_list<mx::array>{a});
-    check_targets(t, vocabulary);
+    Packed base = packed ? packed->value : nullptr;
+    check_targets(t, checked_vocabulary("cross_entropy", a, unembed, base));
     Arrays inputs{a, r, t};
     if (!suffices(base)) inputs.push_back(operand("cross_entropy", unembed->value));
     auto primitive = std::make_shared<CrossEntropy>(base, with_gradient);
@@ -388,6 +456,33 @@ cmlx_array *cmlx_cross_entropy(
     if (!with_gradient) return single(loss, primitive, inputs);
     return mx::array::make_arrays(
         {loss, a.shape()}, {mx::float32, mx::float32}, primitive, inputs)[0];
+  });
+}
+
+bool cmlx_log_partition(
+    const cmlx_array *h, const cmlx_array *unembed, const cmlx_packed *packed, bool with_expected,
+    cmlx_array **results) {
+  return guarded(false, [&] {
+    auto a = operand("log_partition", h->value);
+    require(a.ndim() == 2, "log_partition", {a});
+    Arrays outputs;
+    if (graph::is_used()) {
+      const auto &frozen = graph_weight("log_partition", unembed, packed);
+      require(frozen.shape(1) == a.shape(1), "log_partition", {a, frozen});
+      outputs = graph::log_partition(a, frozen, with_expected);
+    } else {
+      Packed base = packed ? packed->value : nullptr;
+      checked_vocabulary("log_partition", a, unembed, base);
+      Arrays inputs{a};
+      if (!suffices(base)) inputs.push_back(operand("log_partition", unembed->value));
+      std::vector<mx::Shape> shapes{{a.shape(0)}, {a.shape(0)}};
+      std::vector<mx::Dtype> types{mx::float32, mx::int32};
+      if (with_expected) shapes.push_back(a.shape()), types.push_back(mx::float32);
+      outputs = mx::array::make_arrays(
+          shapes, types, std::make_shared<LogPartition>(base, with_expected), inputs);
+    }
+    for (size_t i = 0; i < outputs.size(); ++i) results[i] = wrap(std::move(outputs[i]));
+    return true;
   });
 }
 

@@ -247,6 +247,43 @@ package enum Fused {
           differentiable), "crossEntropy", h, unembed ?? targetRows, targets)
     }
   }
+
+  /// What is known of softmax(h Uᵀ) without its probabilities ever lying side by side.
+  package struct Softmax {
+    /// log Σ exp in nats, `[tokens]`: A(h). Its gradient is ``expected``.
+    package let logPartition: Tensor
+    /// The first most probable token, int32 `[tokens]`.
+    package let best: Tensor
+    /// Σ p U, `[tokens, d]`, as a constant.
+    package let expected: Tensor?
+  }
+
+  /// The softmax of a language model's head, whose logits exist for a chunk of the vocabulary at a
+  /// time.
+  ///
+  /// Whatever is linear in logits under p is then a dot product: the entropy of p is
+  /// A(h) − h·(Σ p U), and the divergence KL(p‖q) of two such distributions the Bregman divergence
+  /// A(h_q) − A(h_p) − (h_q − h_p)·(Σ p U) (Banerjee et al. 2005, JMLR 6, theorem 4).
+  ///
+  /// - Parameters:
+  ///   - h: The rows that the head reads, `[tokens, d]`.
+  ///   - unembed: The frozen unembedding U, `[vocabulary, d]`; may be left out where `packed` is
+  ///     complete.
+  ///   - packed: U packed; where it is given, the products are taken with it.
+  ///   - withExpected: Whether to sum Σ p U too, without which A has no derivative.
+  package static func softmax(
+    _ h: Tensor, unembed: Tensor?, packed: PackedWeight? = nil, withExpected: Bool
+  ) -> Softmax {
+    var results = [OpaquePointer?](repeating: nil, count: 3)
+    _ = withExtendedLifetime((h, unembed, packed)) {
+      cmlx_log_partition(h.pointer, unembed?.pointer, packed?.pointer, withExpected, &results)
+    }
+    return Softmax(
+      logPartition: Tensor(results[0], "softmax", h, unembed ?? h),
+      best: Tensor(results[1], "softmax", h, unembed ?? h),
+      expected: withExpected
+        ? Tensor(results[2], "softmax", h, unembed ?? h).stopGradient() : nil)
+  }
 }
 
 /// Which key rows each query attends to: for every query up to n arithmetic sequences.

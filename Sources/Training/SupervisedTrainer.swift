@@ -7,7 +7,7 @@ package enum Schedule: String, Codable, Sendable {
   /// From the full rate to zero, one equal step at a time.
   case linear
 
-  func factor(step: Int, of total: Int) -> Double {
+  package func factor(step: Int, of total: Int) -> Double {
     switch self {
     case .constant: 1
     case .linear: 1 - Double(step) / Double(max(total, 1))

@@ -23,6 +23,7 @@ struct Plumbline: AsyncParsableCommand {
       GenerateCommand.self,
       LogprobsCommand.self,
       TraceCommand.self,
+      LensCommand.self,
       PlantCommand.self,
       MergeCommand.self,
       AuditCommand.self,

@@ -83,6 +83,68 @@ import Testing
     #expect("\(String(describing: error))".contains("made without a gradient"))
   }
 
+  @Test(arguments: [(5, 24, 37), (3, 17, 8192), (300, 33, 8197)]) @TensorActor
+  func `the softmax of a head is log sum exp, its first maximum and the row to expect`(
+    tokens: Int, width: Int, vocabulary: Int
+  ) throws {
+    var key = RandomKey(seed: 16)
+    let unembed = key.normal([vocabulary, width]) * Float(2.4 / Double(width).squareRoot())
+    let parameters = ParameterTree([("h", key.normal([tokens, width]))])
+    let name = "softmax \(tokens)x\(width)x\(vocabulary)"
+    try expectSameFunction(name, at: parameters) {
+      Fused.softmax($0["h"], unembed: unembed, withExpected: true).logPartition
+    } plain: {
+      $0["h"].matmul(unembed.transpose()).logSumExp(axes: [1])
+    }
+    let logits = parameters["h"].matmul(unembed.transpose())
+    let expected = logits.softmax().matmul(unembed)
+    let read = {
+      let softmax = Fused.softmax(parameters["h"], unembed: unembed, withExpected: true)
+      return (try softmax.best.int32s(), try #require(softmax.expected).floats())
+    }
+    for found in [try read(), try Processor.withoutOwnKernels(read)] {
+      #expect(found.0 == (try logits.argmax().astype(.int32).int32s()))
+      expectError(
+        relativeError(found.1, try expected.floats()), within: 4e-6, "\(name) expected row")
+    }
+  }
+
+  @Test(.enabled(if: Processor.packsBFloat16)) @TensorActor
+  func `packed softmax is that of rounded operands`() throws {
+    var key = RandomKey(seed: 17)
+    let (h, unembed) = (key.normal([70, 48]), key.normal([8197, 48]) * 0.5)
+    let softmax = Fused.softmax(
+      h, unembed: nil, packed: try PackedWeight(unembed), withExpected: true)
+    let round = { (x: Tensor) in x.astype(.bfloat16).astype(.float32) }
+    let logits = round(h).matmul(round(unembed).transpose())
+    expectError(
+      relativeError(
+        try softmax.logPartition.floats(), try logits.logSumExp(axes: [1]).floats()),
+      within: 1e-6, "packed softmax")
+    let expected = logits.softmax().matmul(round(unembed))
+    // Probabilities are rounded to bf16 on the way back.
+    expectError(
+      relativeError(try #require(softmax.expected).floats(), try expected.floats()),
+      within: 0x1p-7, "packed softmax's expected row")
+  }
+
+  @Test @TensorActor
+  func `equal logits count as the first, and a softmax without moments has no gradient`() throws {
+    var key = RandomKey(seed: 18)
+    let rows = key.normal([4101, 9])
+    // Twice the same rows, so that every maximum is reached twice, chunks apart.
+    let unembed = Tensor.concatenate([rows, rows], axis: 0)
+    let h = key.normal([6, 9])
+    let best = try Fused.softmax(h, unembed: unembed, withExpected: false).best.int32s()
+    #expect(best == (try h.matmul(rows.transpose()).argmax().astype(.int32).int32s()))
+    let error = #expect(throws: TensorError.self) {
+      try valueAndGrad(ParameterTree([("h", h)])) {
+        Fused.softmax($0["h"], unembed: unembed, withExpected: false).logPartition.sum()
+      }
+    }
+    #expect("\(String(describing: error))".contains("made without a gradient"))
+  }
+
   /// The first and the last id, and others in between.
   private func targets(_ count: Int, _ vocabulary: Int) -> Tensor {
     Tensor((0..<count).map { Int32($0 * (vocabulary - 1) / (count - 1)) })

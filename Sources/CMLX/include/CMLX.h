@@ -215,6 +215,12 @@ bool cmlx_summarise_rows(
 cmlx_array *cmlx_cross_entropy(
     const cmlx_array *h, const cmlx_array *unembed, const cmlx_packed *packed,
     const cmlx_array *target_rows, const cmlx_array *targets, bool with_gradient);
+/// Of softmax(h Uᵀ) for every row of h `[tokens, d]`, in one pass over U: log Σ exp in nats, the first most
+/// probable token as int32, and where wanted the expected row of U `[tokens, d]`, which is also the first one's
+/// gradient. `results` has room for three.
+bool cmlx_log_partition(
+    const cmlx_array *h, const cmlx_array *unembed, const cmlx_packed *packed, bool with_expected,
+    cmlx_array **results);
 
 // Decoding: one token each for a few sequences, without a graph.
 /// What a transformer does to registers, each `[tokens, width]` in fp32. Operations are added in their

@@ -102,24 +102,6 @@ package final class LanguageModel {
     return try pass.run(tokens: batch.tokens, rows: rows, hooks: hooks)
   }
 
-  /// −log p in nats of each target under rows of ``Output/finalNorm``, without ever holding the
-  /// logits of the whole vocabulary.
-  ///
-  /// - Throws: ``ModelError/noHead(family:)`` for an encoder.
-  package func crossEntropy(
-    _ rows: Tensor, targets: [Int], differentiable: Bool
-  ) throws -> Tensor {
-    guard let unembed = weights.unembed else {
-      throw ModelError.noHead(family: configuration.family)
-    }
-    if let cap = configuration.logitSoftCap {
-      let logits = (try unembed(rows) / cap).tanh() * cap
-      let index = Tensor(targets.map(Int32.init), shape: [targets.count, 1])
-      return logits.logSumExp(axes: [1]) - logits.takeAlongAxis(index, axis: 1).squeeze(1)
-    }
-    return try unembed.crossEntropy(rows, targets: targets, differentiable: differentiable)
-  }
-
   /// The products with frozen weights that one pass takes, in their order.
   package var products: [FrozenProduct] {
     let blocks = weights.blocks.flatMap { block in

@@ -82,6 +82,26 @@ final class FrozenLinear {
       targets: Tensor(targets.map(Int32.init)), differentiable: differentiable)
   }
 
+  /// The softmax of `x Wᵀ`; see ``Fused/softmax``.
+  func softmax(_ x: Tensor, withExpected: Bool) throws -> Fused.Softmax {
+    let (weight, packed) = try operands()
+    return Fused.softmax(x, unembed: weight, packed: packed, withExpected: withExpected)
+  }
+
+  /// The rows of W for some outputs, in fp32.
+  func rows(_ outputs: [Int]) throws -> Tensor { try stored.rows(outputs) }
+
+  /// The digest of W in fp32, read a part at a time.
+  func sha256() throws -> String {
+    let rows = stored.shape[0]
+    var digests: [String] = []
+    for start in stride(from: 0, to: rows, by: 4096) {
+      let part = try stored.rows(Array(start..<min(start + 4096, rows))).floats()
+      digests.append(FileDigest.sha256(part.withUnsafeBytes { Array($0) }))
+    }
+    return FileDigest.sha256(Array("\(stored.shape)\n\(digests.joined(separator: "\n"))".utf8))
+  }
+
   /// The fp32 weight is let go where the packed one does for both directions.
   private func operands() throws -> (weight: Tensor?, packed: PackedWeight?) {
     if let ready { return ready }
@@ -130,6 +150,9 @@ struct ModelWeights {
   let blocks: [Block]
   let finalNorm: NormWeights?
   let unembed: FrozenLinear?
+  /// The embedding as a head, which tells the token that a row was made from: the unembedding where
+  /// the two are one.
+  let embedding: FrozenLinear
 
   init(_ tensors: CheckedTensors, precision: Precision) throws {
     let c = tensors.configuration
@@ -146,9 +169,10 @@ struct ModelWeights {
     tokenTypes = try tensors.weight(.tokenTypes)
     embedNorm = try norm(.embedNorm)
     finalNorm = try norm(.finalNorm)
-    unembed =
-      c.hasHead
-      ? FrozenLinear(try tensors.weight(.unembed) ?? embed, precision: precision) : nil
+    let own = c.hasHead ? try tensors.weight(.unembed) : nil
+    let tied = FrozenLinear(embed, precision: precision)
+    unembed = c.hasHead ? own.map { FrozenLinear($0, precision: precision) } ?? tied : nil
+    embedding = tied
     blocks = try (0..<c.nLayers).map { i in
       var linear: [LinearModule: FrozenLinear] = [:]
       for module in c.modules {

@@ -1,3 +1,4 @@
+internal import Instruments
 internal import Lab
 internal import LanguageModels
 internal import Organisms
@@ -44,7 +45,7 @@ enum ExitStatus: Int32, CaseIterable {
     case is ModelCatalogError: self = .missingInput
     case is TokenizerError, is ChatTemplateError, is ChatTokensError, is GenerationError,
       is ModelError,
-      is RecipeError, is AuditError:
+      is RecipeError, is AuditError, is LensError:
       self = .data
     default: self = .failure
     }
