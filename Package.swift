@@ -128,6 +128,10 @@ let package = Package(
       fixtures: true),
     tests("TrainingTests", ["Training", "LanguageModels", "Tensors"], fixtures: true),
     tests(
+      "InstrumentsTests",
+      ["Instruments", "Training", "LanguageModels", "Tensors", "Lab", "Statistics"],
+      fixtures: true),
+    tests(
       "TrialsTests",
       [
         "Trials", "Studio", "Organisms", "Instruments", "Training", "LanguageModels", "Lab",

@@ -35,6 +35,35 @@ package func clusterMeansEstimate<Cluster: Hashable>(
     n: values.count, unit: unit, method: "t interval on cluster means", clusters: dense.count)
 }
 
+/// The mean over all items with a t interval in which clusters count as a whole, for many clusters
+/// and for few.
+///
+/// A ratio estimator, sum of values over number of items, with its linearised variance and the t
+/// quantile of clusters - 1 degrees of freedom (Cochran 1977, Sampling Techniques, section 11.8): large
+/// clusters weigh more than small ones, unlike in
+/// ``clusterMeansEstimate(_:clusters:unit:level:)``.
+/// - Throws: ``StatisticsError`` below two clusters, or for a value that is not finite.
+package func clusteredMean<Cluster: Hashable>(
+  _ values: [Double], clusters: [Cluster], unit: String, level: Double = 0.95
+) throws(StatisticsError) -> Estimate {
+  try checkLevel(level)
+  try checkCount("clusters", clusters.count, values.count)
+  if let index = values.firstIndex(where: { !$0.isFinite }) {
+    throw .notFinite(what: "value", index: index, found: values[index])
+  }
+  let dense = denseIndices(clusters)
+  guard dense.count >= 2 else { throw .tooFew(what: "clusters", needed: 2, found: dense.count) }
+  let mean = values.reduce(0, +) / Double(values.count)
+  let variance = linearisedVariance(values, dense.indices, dense.count, mean: mean)
+  let reach =
+    StudentT(degreesOfFreedom: Double(dense.count - 1)).quantile((1 + level) / 2)
+    * variance.squareRoot()
+  return Estimate(
+    value: mean, interval: Interval(lower: mean - reach, upper: mean + reach, level: level),
+    n: values.count, unit: unit, method: "t interval, clustered ratio estimator",
+    clusters: dense.count)
+}
+
 /// The rate of clustered successes with an exact-style interval at its effective sample size.
 ///
 /// Korn & Graybill 1998 (Survey Methodology 24:193): the linearised cluster variance gives an
@@ -56,7 +85,8 @@ package func clusteredProportion<Cluster: Hashable>(
   if rate == 0 || rate == 1 {
     effective = Double(dense.count)
   } else {
-    let variance = linearisedVariance(outcomes, dense.indices, dense.count, rate: rate)
+    let variance = linearisedVariance(
+      outcomes.map { $0 ? 1 : 0 }, dense.indices, dense.count, mean: rate)
     let tail = (1 + level) / 2
     let shrink =
       dense.count == outcomes.count
@@ -98,15 +128,13 @@ package func wider(_ first: Estimate?, _ second: Estimate) -> Estimate {
   return width(second) > width(first) ? second : first
 }
 
-/// The with-replacement variance of a ratio estimator: sum of outcomes over number of items.
+/// The with-replacement variance of a ratio estimator: sum of values over number of items.
 private func linearisedVariance(
-  _ outcomes: [Bool], _ clusters: [Int], _ clusterCount: Int, rate: Double
+  _ values: [Double], _ clusters: [Int], _ clusterCount: Int, mean: Double
 ) -> Double {
   var residuals = [Double](repeating: 0, count: clusterCount)
-  for (outcome, cluster) in zip(outcomes, clusters) {
-    residuals[cluster] += (outcome ? 1 : 0) - rate
-  }
-  let n = Double(outcomes.count)
+  for (value, cluster) in zip(values, clusters) { residuals[cluster] += value - mean }
+  let n = Double(values.count)
   let k = Double(clusterCount)
   return k / (k - 1) * residuals.reduce(0) { $0 + $1 * $1 } / (n * n)
 }

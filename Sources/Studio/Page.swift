@@ -23,14 +23,15 @@ package struct Page: Sendable {
   package var kicker: String
   /// Short facts under the title, such as the study and the date.
   package var facts: [(name: String, value: String)]
-  package var verdict: Verdict
+  /// The answer, in a report that judges; nil in one to look with.
+  package var verdict: Verdict?
   package var sections: [Section]
   package var cells: [CellRecord]
   package var footer: Node
 
   package init(
     title: String, kicker: String = "Plumbline", facts: [(name: String, value: String)] = [],
-    verdict: Verdict, sections: [Section], cells: [CellRecord], footer: Node = .empty
+    verdict: Verdict? = nil, sections: [Section], cells: [CellRecord], footer: Node = .empty
   ) {
     self.title = title
     self.kicker = kicker
@@ -97,7 +98,7 @@ package struct Page: Sendable {
           }
         }
       }
-      verdict.node
+      if let verdict { verdict.node }
       Tag.nav(.class("contents"), .set(.ariaLabel, "Contents")) {
         Tag.ol {
           for (index, section) in (sections + [appendix]).enumerated() {
@@ -126,7 +127,8 @@ package struct Page: Sendable {
     }
   }
 
-  /// Adds a button that switches between light and dark; without it the system's choice holds.
+  /// Adds a button that switches between light and dark, without which the system's choice holds; and
+  /// lets arrow keys move through shaded tables, whose cells say below what they hold.
   private static let script = StaticText(
     """
 
@@ -136,6 +138,17 @@ package struct Page: Sendable {
     dark?'Use light colours':'Use dark colours')}
     b.onclick=function(){dark=!dark;r.dataset.theme=dark?'dark':'light';label()};label();
     document.querySelector('.kicker').appendChild(b)})();
+    document.querySelectorAll('.heat').forEach(function(f){var o=f.querySelector('.readout'),
+    t=f.querySelector('tbody');function show(c){if(c)o.textContent=c.getAttribute('aria-label')}
+    function at(e){return e.target.closest('td')}
+    t.addEventListener('mouseover',function(e){show(at(e))});
+    t.addEventListener('click',function(e){var c=at(e);if(c)c.focus()});
+    t.addEventListener('focusin',function(e){var c=at(e);if(!c)return;
+    t.querySelectorAll('td[tabindex="0"]').forEach(function(x){x.tabIndex=-1});c.tabIndex=0;show(c)});
+    t.addEventListener('keydown',function(e){var c=at(e),m={ArrowLeft:[0,-1],ArrowRight:[0,1],
+    ArrowUp:[-1,0],ArrowDown:[1,0]}[e.key];if(!c||!m)return;
+    var r=t.rows[c.parentNode.sectionRowIndex+m[0]],n=r&&r.cells[c.cellIndex+m[1]];
+    if(n&&n.tagName=='TD'){e.preventDefault();n.focus()}})});
 
     """)
 }

@@ -108,6 +108,16 @@ enum Style {
     tr:target{background:var(--panel);outline:2px solid var(--s1)}
     tr.group th{padding-top:1.1rem;font-weight:650}
     .mark-word{white-space:nowrap;font-weight:560}
+    .heat table{width:auto;border-collapse:separate;border-spacing:2px;font-size:.8rem}
+    @media (min-width:60rem){.heat{width:min(92vw,80rem);margin-left:calc(23.5rem - 1rem - min(46vw,40rem))}}
+    .heat th,.heat td{padding:.2rem .4rem;border:0;white-space:pre;text-align:left}
+    .heat td{min-width:3.2rem;max-width:7.5rem;overflow:hidden;text-overflow:ellipsis;border-radius:3px;
+    background:color-mix(in srgb,var(--c) var(--p),var(--panel));cursor:default}
+    .heat .above{--c:var(--s1)}.heat .below{--c:var(--s2)}
+    .heat tbody th{min-width:0;color:var(--muted);position:sticky;left:0;background:var(--paper)}
+    .heat thead th{position:sticky;top:0;background:var(--paper);max-width:7.5rem;overflow:hidden;
+    text-overflow:ellipsis;color:var(--ink)}
+    .readout{min-height:3.1em;font-size:.86rem;color:var(--muted);margin:.4rem 0 0}
     figure{margin:1.3rem 0 1.5rem}
     figcaption{color:var(--muted);font-size:.86rem;line-height:1.48;margin:0 0 .8rem;max-width:42rem}
     figure svg{display:block;max-width:100%;height:auto}td svg{display:block}

@@ -271,6 +271,7 @@ package enum Fused {
   ///     complete.
   ///   - packed: U packed; where it is given, the products are taken with it.
   ///   - withExpected: Whether to sum Σ p U too, without which A has no derivative.
+  /// - Returns: A, the most probable tokens and, where wanted, the rows to expect.
   package static func softmax(
     _ h: Tensor, unembed: Tensor?, packed: PackedWeight? = nil, withExpected: Bool
   ) -> Softmax {

@@ -32,7 +32,10 @@ extension Lens {
 
   /// Writes the lens to `path` as safetensors: `<site>.weight` and `<site>.bias` in fp32.
   ///
-  /// - Parameter model: The model that it was trained for, by which it is known again.
+  /// - Parameters:
+  ///   - path: The file, which is replaced.
+  ///   - model: The model that it was trained for, by which it is known again.
+  /// - Throws: ``ModelFileError/unwritable(_:)``.
   package func writeSafetensors(to path: String, for model: LanguageModel) throws {
     let metadata = [
       "format": Self.format, "kind": kind.rawValue,
@@ -43,6 +46,8 @@ extension Lens {
 
   /// Writes the block boundaries' translators as the tuned-lens package does: `config.json` and
   /// `params.pt` in `folder`, which exists.
+  ///
+  /// - Throws: ``ModelFileError/unwritable(_:)``.
   package func writeTunedLens(to folder: String, for model: LanguageModel) throws {
     let c = model.configuration
     let paths = Self.sites(of: c).enumerated().flatMap { index, site in
@@ -95,6 +100,13 @@ extension Lens {
     return try tunedLens(path, model)
   }
 
+  /// Whether a lens is there and is for `model`.
+  ///
+  /// - Throws: As ``read(_:for:)``.
+  package static func check(_ path: String, for model: LanguageModel) throws {
+    _ = try read(path, for: model)
+  }
+
   private static func safetensors(_ path: String, _ model: LanguageModel) throws -> Lens {
     let file = try SafetensorsFile(path: path)
     guard file.metadata["format"] == format,
@@ -105,7 +117,8 @@ extension Lens {
       throw LensError.otherModel(
         path: path, expected: String(expected.prefix(12)), found: String(found.prefix(12)))
     }
-    let names = Set(file.tensors.map { $0.name.split(separator: ".").dropLast().joined(separator: ".") })
+    let names = Set(
+      file.tensors.map { $0.name.split(separator: ".").dropLast().joined(separator: ".") })
     let c = model.configuration
     let sites = try names.map { name -> Site in
       guard let site = try? Site(name, nLayers: c.nLayers) else {
@@ -121,7 +134,8 @@ extension Lens {
 
   private static func tunedLens(_ folder: String, _ model: LanguageModel) throws -> Lens {
     let (path, c) = ("\(folder)/config.json", model.configuration)
-    let fields = FileManager.default.contents(atPath: path)
+    let fields =
+      FileManager.default.contents(atPath: path)
       .flatMap { try? JSONSerialization.jsonObject(with: $0) } as? [String: Any]
     guard let fields else { throw LensError.notALens(path: path, found: "no JSON object") }
     let (width, layers) = (fields["d_model"] as? Int, fields["num_hidden_layers"] as? Int)
@@ -151,8 +165,8 @@ extension Lens {
     }
   }
 
-  /// J maps the output of block l to that of the last: h ↦ J h (Lindsey et al.'s Jacobian lens), which is
-  /// a translator of what goes into block l + 1.
+  /// J maps the output of block l to that of the last: h ↦ J h, which is a translator of what goes
+  /// into block l + 1.
   private static func jacobian(_ path: String, _ model: LanguageModel) throws -> Lens {
     let (file, c) = (try TorchFile(path: path), model.configuration)
     guard case .dictionary(let pairs)? = file.root["J"] else {
@@ -165,7 +179,8 @@ extension Lens {
     }
     var matrices: [Site: TorchFile.Tensor] = [:]
     for (key, value) in pairs {
-      guard case .int(let layer) = key, let tensor = value.tensor, (0..<c.nLayers - 1).contains(layer)
+      guard case .int(let layer) = key, let tensor = value.tensor,
+        (0..<c.nLayers - 1).contains(layer)
       else { throw LensError.badSite(path: path, site: "J[\(key)]") }
       matrices[.block(layer + 1, .residPre)] = tensor
     }

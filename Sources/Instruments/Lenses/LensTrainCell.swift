@@ -5,7 +5,7 @@ internal import Statistics
 internal import Tensors
 internal import Training
 
-/// Trains a lens on text and keeps, for each site, the translator that did best on documents that it
+/// Trains a lens on text, a retrodiction from the ridge regression that it has to beat, and keeps, for each site, the translator that did best on documents that it
 /// was not trained on, as artifact `lens.safetensors`.
 ///
 /// Inputs: `base`, the model's file; `text0`, `text1`, …; `adapter`, where the model has one.
@@ -49,7 +49,8 @@ package struct LensTrainCell: CellKind {
     /// Tokens over all epochs.
     package var trainingTokens: Int
     package var heldOutTokens: Int
-    /// Held-out loss in nats a token, `[look][site]`, the first before any training.
+    /// Held-out loss in nats a token, `[look][site]`, the first before any training: of the logit lens,
+    /// or of ridge regression for retrodictions.
     package var heldOut: [[Float]]
     /// Steps taken at each look.
     package var looks: [Int]
@@ -67,52 +68,48 @@ package struct LensTrainCell: CellKind {
   package init(model: LanguageModel) { self.model = model }
 
   package func run(_ config: Config, in context: CellContext) async throws -> Finding {
+    try await run(config, in: context, stopAfter: .max) {}
+  }
+
+  /// The same, but that `stop` is called after so many steps: where tests throw.
+  package func run(
+    _ config: Config, in context: CellContext, stopAfter: Int,
+    stop: @escaping @Sendable () throws -> Void
+  ) async throws -> Finding {
     let model = model
     let files = try (0..<config.textFiles).map { try context.input(named: "text\($0)").path }
     let corpus = try Corpus(files: files)
-    let adapter = try? context.input(named: "adapter").path
-    let base = try context.input(named: "base").path
     return try await TensorActor.run { () throws -> Finding in
-      let adapter = try adapter.map {
-        try AdapterWeights.load(
-          folder: $0, for: model.configuration, baseHash: try FileDigest.sha256(path: base))
-      }
       var training = try LensTrainingRun(
-        config, model: model, adapter: adapter, text: Self.split(corpus, config, model), context)
-      try training.run()
+        config, model: model, adapter: model.adapter(of: context),
+        text: Self.split(corpus, config, model), context)
+      try training.run { if $0 >= stopAfter { try stop() } }
       try training.best.writeSafetensors(
         to: context.artifacts.appending(path: "lens.safetensors").path, for: model)
       return training.finding
     }
   }
 
-  /// Windows to train on, and windows of other documents to watch.
-  static func split(
+  /// Windows to train on, and windows of other documents to watch: a tenth of them, two at least.
+  package static func split(
     _ corpus: Corpus, _ config: Config, _ model: LanguageModel
   ) throws -> (train: [[Int]], heldOut: [[Int]]) {
-    let all = corpus.windows(
-      model.tokenizer, length: config.sequenceLength, tokens: nil, seed: config.seed)
-    var (heldOut, count, documents): ([[Int]], Int, Set<Int>) = ([], 0, [])
-    for window in all.reversed() where count < config.heldOutTokens {
-      heldOut.append(window.ids)
-      documents.insert(window.document)
-      count += window.ids.count
+    var generator = SeededGenerator(seed: config.seed, stream: "lens-split")
+    let documents = generator.shuffled(corpus.documents.indices)
+    guard documents.count >= 3 else {
+      throw LensError.tooLittleText(needed: 3, found: documents.count, unit: "\(corpus.unit)s")
     }
-    var (train, total): ([[Int]], Int) = ([], 0)
-    for window in all where !documents.contains(window.document) {
-      guard total < config.tokens ?? .max else { break }
-      let rest = (config.tokens ?? .max) - total
-      guard rest >= 16 else { break }
-      train.append(Array(window.ids.prefix(rest)))
-      total += train[train.count - 1].count
+    let watched = max(2, documents.count / 10)
+    func windows(_ documents: ArraySlice<Int>, _ tokens: Int?) throws -> [[Int]] {
+      try corpus.windows(
+        of: Array(documents), model.tokenizer, length: config.sequenceLength, tokens: tokens,
+        seed: config.seed
+      ).map(\.ids)
     }
-    let needed = config.heldOutTokens + 16
-    guard count >= config.heldOutTokens, !train.isEmpty, total >= config.tokens ?? 0 else {
-      throw LensError.tooLittleText(
-        needed: needed + (config.tokens ?? 0), found: count + total, unit: "tokens")
-    }
-    var generator = SeededGenerator(seed: config.seed, stream: "lens-order")
-    return (generator.shuffled(train), heldOut)
+    return (
+      try windows(documents[watched...], config.tokens),
+      try windows(documents[..<watched], config.heldOutTokens)
+    )
   }
 }
 
@@ -137,8 +134,14 @@ private struct LensTrainingRun {
     (self.config, self.context, self.model, self.adapter) = (config, context, model, adapter)
     heldOut = text.heldOut
     let c = model.configuration
-    best = Lens(
-      config.training.kind, sites: Lens.sites(of: c, mid: config.mid), dModel: c.dModel)
+    let sites = Lens.sites(of: c, mid: config.mid)
+    // What a checkpoint holds takes its place, so that a regression is not solved again.
+    let isResumed = FileManager.default.fileExists(atPath: Self.file(context))
+    best =
+      config.training.kind.stepsBack == nil || isResumed
+      ? Lens(config.training.kind, sites: sites, dModel: c.dModel)
+      : try Lens.ridge(
+        config.training.kind, sites: sites, model: model, adapter: adapter, sequences: text.train)
     trainer = LensTrainer(
       config.training, model: model, adapter: adapter, sequences: text.train, from: best)
     kept = best.sites.map { _ in 0 }
@@ -156,13 +159,15 @@ private struct LensTrainingRun {
     kept.contains { looks.count - 1 - $0 < config.patience }
   }
 
-  mutating func run() throws {
+  /// `afterStep` is called with how many steps were taken, before anything is kept of the last.
+  mutating func run(afterStep: (Int) throws -> Void) throws {
     try resume()
     if looks.isEmpty { try look() }
     while !trainer.isFinished, isLearning {
       let tokens = trainer.tokens(ofStep: trainer.step)
       let losses = try trainer.takeStep()
       context.spend(tokens: tokens)
+      try afterStep(trainer.step)
       let mean = losses.reduce(0, +) / Float(max(losses.count, 1))
       context.report(
         progress: CellProgress(
@@ -197,7 +202,11 @@ private struct LensTrainingRun {
     var kept: [Int]
   }
 
-  private var file: String { context.scratch.appending(path: "checkpoint.safetensors").path }
+  private var file: String { Self.file(context) }
+
+  private static func file(_ context: CellContext) -> String {
+    context.scratch.appending(path: "checkpoint.safetensors").path
+  }
 
   /// Everything that the next step depends on, in one file.
   private func checkpoint() throws {

@@ -41,11 +41,12 @@ package struct LensTraining: Codable, Sendable, Equatable {
     (self.tokensPerStep, self.epochs) = (tokensPerStep, epochs)
   }
 
-  /// The method's learning rate: the published ones, and for Muon that of Adam's update size.
+  /// The method's learning rate: the published ones for SGD and Adam.
   package var learningRate: Double {
     switch method {
     case .sgd: 0.1 * rateScale
-    case .adam, .muon: 1e-3 * rateScale
+    case .adam: 1e-3 * rateScale
+    case .muon: 3e-2 * rateScale
     }
   }
 
@@ -81,7 +82,7 @@ package struct LensTrainer {
   package let configuration: LensTraining
   package private(set) var lens: Lens
   private(set) var optimizer: any Optimizer
-  let model: LanguageModel
+  package let model: LanguageModel
   let adapter: AdapterWeights?
   let sequences: [[Int]]
   /// Sequences of each step of an epoch.
@@ -92,7 +93,12 @@ package struct LensTrainer {
 
   /// A training from `lens`, or from translators that change nothing.
   ///
-  /// - Parameter sequences: In the order in which they are taken, each time.
+  /// - Parameters:
+  ///   - configuration: How to train.
+  ///   - model: What is read.
+  ///   - adapter: What was trained into it.
+  ///   - sequences: Token ids, in the order in which they are taken each time.
+  ///   - lens: What to begin with.
   package init(
     _ configuration: LensTraining, model: LanguageModel, adapter: AdapterWeights? = nil,
     sequences: [[Int]], from lens: Lens

@@ -94,31 +94,55 @@ package struct Corpus: Sendable {
     return pieces.filter { !$0.allSatisfy(\.isWhitespace) }
   }
 
-  /// Windows of at most `length` tokens from documents in an order that `seed` draws, until there are
-  /// `tokens` of them; all of them where it is nil. Ends of fewer than 16 tokens are left out.
+  /// Windows of at most `length` tokens, one of each document before the second of any, until there are
+  /// `tokens` of them; all of them where it is nil.
+  ///
+  /// - Parameters:
+  ///   - documents: Those to take from, by index; all of them where it is nil.
+  ///   - tokenizer: The model's.
+  ///   - length: Tokens of a window at most.
+  ///   - tokens: Tokens of all windows.
+  ///   - seed: Draws the order of documents and, within each, of its windows.
+  /// - Returns: Windows in the order in which they were drawn.
+  /// - Throws: ``LensError/tooLittleText(needed:found:unit:)`` where there are not so many tokens.
   package func windows(
-    _ tokenizer: Tokenizer, length: Int, tokens: Int?, seed: UInt64
-  ) -> [Window] {
+    of documents: [Int]? = nil, _ tokenizer: Tokenizer, length: Int, tokens: Int?, seed: UInt64
+  ) throws(LensError) -> [Window] {
     var generator = SeededGenerator(seed: seed, stream: "corpus")
     let opening = tokenizer.encode("", addSpecial: true)
-    let room = length - opening.count
-    var (windows, count): ([Window], Int) = ([], 0)
-    for document in generator.shuffled(documents.indices) {
-      let ids = tokenizer.encode(documents[document])
-      for start in stride(from: 0, to: ids.count, by: room) {
-        if let tokens, count >= tokens { return windows }
-        var part = Array(ids[start..<min(start + room, ids.count)])
-        // The last window is cut to what was asked for.
-        if let tokens { part = Array(part.prefix(max(tokens - count - opening.count, 16))) }
-        guard part.count >= 16 else { continue }
-        let read = opening.isEmpty ? part.dropFirst() : part[...]
-        windows.append(
-          Window(
-            ids: opening + part, document: document,
-            bytes: read.reduce(0) { $0 + tokenizer.bytes($1).count }))
-        count += opening.count + part.count
+    let order = generator.shuffled(documents ?? Array(self.documents.indices))
+    // Documents are read until they could fill what is asked for, each one's windows in random order.
+    var (rest, known) = (order.map { _ in [Window]() }, 0)
+    for (place, document) in order.enumerated() {
+      rest[place] = generator.shuffled(cut(document, opening, tokenizer, length))
+      known += rest[place].reduce(0) { $0 + $1.ids.count }
+    }
+    if let tokens, known < tokens {
+      throw .tooLittleText(needed: tokens, found: known, unit: "tokens")
+    }
+    var (windows, count, round): ([Window], Int, Int) = ([], 0, 0)
+    while count < tokens ?? known {
+      for place in rest.indices where round < rest[place].count && count < tokens ?? known {
+        windows.append(rest[place][round])
+        count += rest[place][round].ids.count
       }
+      round += 1
     }
     return windows
+  }
+
+  /// A document in windows; an end of fewer than 16 tokens is left out.
+  private func cut(
+    _ document: Int, _ opening: [Int], _ tokenizer: Tokenizer, _ length: Int
+  ) -> [Window] {
+    let (ids, room) = (tokenizer.encode(documents[document]), max(length - opening.count, 1))
+    return stride(from: 0, to: ids.count, by: room).compactMap { start in
+      let part = Array(ids[start..<min(start + room, ids.count)])
+      guard part.count >= 16 else { return nil }
+      let read = opening.isEmpty ? part.dropFirst() : part[...]
+      return Window(
+        ids: opening + part, document: document,
+        bytes: read.reduce(0) { $0 + tokenizer.bytes($1).count })
+    }
   }
 }

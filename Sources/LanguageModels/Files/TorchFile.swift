@@ -356,7 +356,7 @@ private struct PickleMachine {
     .unsupported(
       .init(
         path: file.path,
-        expected: "tensors, numbers and texts in dictionaries and lists, which need no code to read",
+        expected: "tensors, numbers and texts in dictionaries and lists, read without any code",
         found: found, remedy: "save its state_dict, or use safetensors"))
   }
 

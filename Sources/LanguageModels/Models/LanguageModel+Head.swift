@@ -1,6 +1,6 @@
 package import Tensors
 
-/// What a head predicts from some rows: the distributions over the next token, known by what can be
+/// What a head makes of some rows: the distributions over the next token, known by what can be
 /// asked of them.
 @TensorActor
 package struct Predictions {
@@ -13,7 +13,10 @@ package struct Predictions {
   /// The unembedding's row to expect, `[token, dModel]`, or the logits `[token, dVocab]` of a model
   /// that caps them, whose divergences are no dot products.
   fileprivate let moments: Moments
+  /// Which matrix the logits are products with.
+  fileprivate let head: Head
 
+  fileprivate enum Head { case unembedding, embedding }
   fileprivate enum Moments {
     case expected(Tensor)
     case logits(Tensor)
@@ -82,20 +85,23 @@ extension LanguageModel {
 
   /// What the head predicts from `rows`, as ``Output/finalNorm`` has them.
   ///
-  /// - Parameter withMoments: Whether entropies and divergences will be asked of them, or
-  ///   derivatives; costs as much again.
+  /// - Parameters:
+  ///   - rows: `[token, dModel]`.
+  ///   - withMoments: Whether entropies and divergences will be asked of them, or derivatives; costs
+  ///     as much again.
+  /// - Returns: The predictions, one a row.
   /// - Throws: ``ModelError/noHead(family:)`` for an encoder.
   package func predictions(from rows: Tensor, withMoments: Bool = true) throws -> Predictions {
     if let cap = configuration.logitSoftCap {
       let logits = try cappedLogits(rows, cap: cap)
       return Predictions(
         rows: rows, logPartition: logits.logSumExp(axes: [1]), best: logits.argmax(axis: 1),
-        moments: .logits(logits))
+        moments: .logits(logits), head: .unembedding)
     }
     let softmax = try head().softmax(rows, withExpected: withMoments)
     return Predictions(
       rows: rows, logPartition: softmax.logPartition, best: softmax.best,
-      moments: softmax.expected.map { .expected($0) } ?? .none)
+      moments: softmax.expected.map { .expected($0) } ?? .none, head: .unembedding)
   }
 
   /// Which token the embedding most resembles: softmax(rows W_Eᵀ), for rows `[token, dModel]` that
@@ -104,7 +110,7 @@ extension LanguageModel {
     let softmax = try weights.embedding.softmax(rows, withExpected: withMoments)
     return Predictions(
       rows: rows, logPartition: softmax.logPartition, best: softmax.best,
-      moments: softmax.expected.map { .expected($0) } ?? .none)
+      moments: softmax.expected.map { .expected($0) } ?? .none, head: .embedding)
   }
 
   /// −log p in nats of each token under the retrodictions from `rows`.
@@ -132,15 +138,39 @@ extension LanguageModel {
     return logits.logSumExp(axes: [1]) - logits.takeAlongAxis(index, axis: 1).squeeze(1)
   }
 
-  /// −log p in nats of each target under predictions that were made already.
+  /// −log p in nats of each token under predictions or retrodictions that were made already.
   package func crossEntropy(of predictions: Predictions, targets: [Int]) throws -> Tensor {
     let own: Tensor
     if case .logits(let logits) = predictions.moments {
       let index = Tensor(targets.map(Int32.init), shape: [targets.count, 1])
       own = logits.takeAlongAxis(index, axis: 1).squeeze(1)
     } else {
-      own = (predictions.rows * (try head().rows(targets))).sum(axes: [1])
+      own = (predictions.rows * (try layer(of: predictions).rows(targets))).sum(axes: [1])
     }
     return predictions.logPartition - own
+  }
+
+  /// The logits behind predictions or retrodictions, `[token, dVocab]`.
+  package func logits(of predictions: Predictions) throws -> Tensor {
+    if case .logits(let logits) = predictions.moments { return logits }
+    return try layer(of: predictions)(predictions.rows)
+  }
+
+  /// The logits that the head gives rows of ``Output/finalNorm``, `[token, dVocab]`.
+  package func logits(ofRows rows: Tensor) throws -> Tensor {
+    if let cap = configuration.logitSoftCap { return try cappedLogits(rows, cap: cap) }
+    return try head()(rows)
+  }
+
+  /// All probabilities, `[token, dVocab]`.
+  package func probabilities(of predictions: Predictions) throws -> Tensor {
+    (try logits(of: predictions) - predictions.logPartition.expandDims(1)).exp()
+  }
+
+  private func layer(of predictions: Predictions) throws -> FrozenLinear {
+    switch predictions.head {
+    case .unembedding: try head()
+    case .embedding: weights.embedding
+    }
   }
 }

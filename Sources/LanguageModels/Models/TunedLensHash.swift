@@ -5,11 +5,13 @@ internal import Foundation
 ///
 /// Numbers have one decimal, unless it is 0; all are in scientific notation where the largest is over 1,000 times the least, or the least below 0.0001
 /// (NumPy's `FloatingFormat`, floatmode `maxprec`).
-struct NumPySummary {
+package struct NumPySummary {
   /// Six rows of six.
   let corners: [[Float]]
 
-  var text: String {
+  package init(corners: [[Float]]) { self.corners = corners }
+
+  package var text: String {
     let numbers = corners.joined().map { abs($0) }.filter { $0 > 0 }
     let (least, most) = (numbers.min() ?? 1, numbers.max() ?? 1)
     let isScientific = most >= 1e8 || least < 0.0001 || most / least > 1000

@@ -23,7 +23,10 @@ package struct InstrumentRun: Sendable {
   /// - Parameters:
   ///   - name: What the folder's name begins with, such as `lens-train`.
   ///   - question: All that is asked; its JSON is part of the run's identity.
-  ///   - files: What the cells read besides the model, by the names under which they ask for it.
+  ///   - model: The model that is looked at.
+  ///   - files: What the cells read besides it, by the names under which they ask for it.
+  ///   - runs: Where run folders lie.
+  /// - Throws: `LabError` where a file cannot be read, or another process holds the run.
   package init(
     _ name: String, question: some Encodable, model: LanguageModel, files: [String: String],
     runs: String

@@ -5,5 +5,7 @@ struct LensCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "lens",
     abstract: "Reads the residual stream: what a model would say if it stopped there.",
-    subcommands: [LensTrainCommand.self])
+    subcommands: [
+      LensTrainCommand.self, LensEvalCommand.self, LensShowCommand.self, LensBasisCommand.self,
+    ])
 }

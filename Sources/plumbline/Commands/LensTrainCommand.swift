@@ -57,7 +57,7 @@ struct LensTrainCommand: AsyncParsableCommand {
   @Option(help: "sgd is as published; muon needs the fewest tokens.")
   var optimizer = LensTraining.Method.muon
 
-  @Option(help: "Multiplies the optimiser's learning rate (0.1 for sgd, 0.001 for others).")
+  @Option(help: "Multiplies the optimiser's learning rate.")
   var lrScale = 1.0
 
   @Option(help: "Pulls translators to the identity.")
@@ -121,7 +121,8 @@ struct LensTrainCommand: AsyncParsableCommand {
     let model = try await LanguageModel(path: path, precision: chosenPrecision)
     let config = config
     let run = try InstrumentRun(
-      "lens-train", question: config, model: model, files: text.inputs(adapter: adapter),
+      "lens-train", question: config, model: model,
+      files: try text.inputs(adapter: adapter, for: model),
       runs: runs)
     let result = try await run.perform(
       LensTrainCell(model: model), config, label: "\(kind.rawValue) lens")
@@ -166,17 +167,18 @@ struct LensTrainCommand: AsyncParsableCommand {
       return try StandardOutput.write(
         json: Summary(output: output, run: run, cell: result.id.hex, finding: finding))
     }
-    let width = finding.sites.map(\.count).max() ?? 0
     let rows = finding.sites.indices.map { site in
-      let name = finding.sites[site].padding(toLength: width, withPad: " ", startingAt: 0)
-      let (before, after) = (finding.heldOut[0][site], finding.best[site])
-      return "  \(name)  \(TextTable.number(Double(before), width: 9))"
-        + "  \(TextTable.number(Double(after), width: 7))  step \(finding.looks[finding.kept[site]])"
+      [
+        finding.sites[site], TextTable.number(Double(finding.heldOut[0][site])),
+        TextTable.number(Double(finding.best[site])), "\(finding.looks[finding.kept[site]])",
+      ]
     }
     try StandardOutput.write(
       lines: [
-        "\(finding.trainingTokens) tokens in \(finding.steps) steps; loss on \(finding.heldOutTokens)"
-          + " held-out tokens, nats a token, before and after:"
-      ] + rows + ["lens: \(output)", "run: \(run)"])
+        "\(finding.trainingTokens) tokens in \(finding.steps) steps; "
+          + "loss on \(finding.heldOutTokens) held-out tokens, nats a token:"
+      ] + TextTable.lines([["site", "before", "after", "at step"]] + rows) + [
+        "lens: \(output)", "run: \(run)",
+      ])
   }
 }

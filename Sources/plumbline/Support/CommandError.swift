@@ -4,6 +4,7 @@ enum CommandError: Error, CustomStringConvertible {
   case noTokens
   case unreadableInput(reason: String)
   case unwritableOutput(reason: String)
+  case missingText(path: String)
   case unreadableChat(path: String, reason: String)
   case badChat(path: String, problem: String)
   case tooManyTokens(found: Int, limit: Int)
@@ -12,7 +13,7 @@ enum CommandError: Error, CustomStringConvertible {
   var status: ExitStatus {
     switch self {
     case .emptyInput, .noTokens, .badChat, .tooManyTokens, .unsoundRun: .data
-    case .unreadableChat: .missingInput
+    case .unreadableChat, .missingText: .missingInput
     case .unreadableInput, .unwritableOutput: .io
     }
   }
@@ -27,6 +28,8 @@ enum CommandError: Error, CustomStringConvertible {
     case .unwritableOutput(let reason):
       "Expected to write all results to standard output, found that \(reason): "
         + "free space or redirect the output elsewhere."
+    case .missingText(let path):
+      "Expected --text to name a file, found none at \(path): check its path."
     case .unreadableChat(let path, let reason):
       "Expected --chat to name a readable file, found that \(path) is not one, \(reason): "
         + "check its path and permissions."

@@ -44,6 +44,16 @@ enum StandardOutput {
     try write(line: lines.joined(separator: "\n"))
   }
 
+  /// Whether a person looks at it, and not another program.
+  static var isTerminal: Bool { isatty(STDOUT_FILENO) == 1 }
+
+  /// How many characters a line has room for; 100 where nobody says.
+  static var columns: Int {
+    var size = winsize()
+    let isKnown = isTerminal && ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0
+    return isKnown && size.ws_col > 0 ? Int(size.ws_col) : 100
+  }
+
   /// One line of JSON with its keys in order.
   static func write(json value: some Encodable) throws {
     try write(JSONValue(encoding: value).canonicalBytes + [UInt8(ascii: "\n")])

@@ -1,4 +1,6 @@
 internal import ArgumentParser
+internal import Foundation
+internal import LanguageModels
 
 /// What every command takes that reads text from files.
 struct TextOptions: ParsableArguments {
@@ -26,20 +28,46 @@ struct TextOptions: ParsableArguments {
     }
   }
 
-  /// The files as cells know them.
-  func inputs(adapter: AdapterOption) -> [String: String] {
+  /// The files as cells know them, for a model that can read stretches of that length.
+  func inputs(adapter: AdapterOption, for model: LanguageModel) throws -> [String: String] {
+    let limit = model.configuration.contextLength
+    guard sequenceLength <= limit else {
+      throw ValidationError(
+        "Expected --sequence-length of at most \(limit), the model's context, found "
+          + "\(sequenceLength).")
+    }
     var inputs = Dictionary(
       uniqueKeysWithValues: files.enumerated().map { ("text\($0)", $1) })
+    for file in files where !FileManager.default.fileExists(atPath: file) {
+      throw CommandError.missingText(path: file)
+    }
     inputs["adapter"] = adapter.adapter
     return inputs
   }
 }
 
-/// Numbers in columns.
+/// Numbers and texts in columns.
 enum TextTable {
-  /// Three decimals, filled with blanks from the left.
-  static func number(_ value: Double, width: Int) -> String {
-    let text = "\((value * 1000).rounded() / 1000)"
+  /// Rounded to so many decimals, all of them written, and filled with blanks from the left.
+  static func number(_ value: Double, width: Int = 0, decimals: Int = 3) -> String {
+    let text = value.formatted(
+      .number.precision(.fractionLength(decimals)).grouping(.never)
+        .locale(Locale(identifier: "en_US_POSIX")))
     return String(repeating: " ", count: max(0, width - text.count)) + text
+  }
+
+  /// Rows in columns of equal widths, the first to the left and the others to the right.
+  static func lines(_ rows: [[String]]) -> [String] {
+    let columns = rows.map(\.count).max() ?? 0
+    let widths = (0..<columns).map { column in
+      rows.map { column < $0.count ? $0[column].count : 0 }.max() ?? 0
+    }
+    return rows.map { row in
+      "  "
+        + row.enumerated().map { column, text in
+          let filling = String(repeating: " ", count: widths[column] - text.count)
+          return column == 0 ? text + filling : filling + text
+        }.joined(separator: "  ")
+    }
   }
 }

@@ -1,0 +1,113 @@
+internal import ArgumentParser
+internal import Instruments
+internal import Lab
+internal import LanguageModels
+internal import Statistics
+internal import Tensors
+internal import Trials
+
+/// `plumbline lens basis`.
+struct LensBasisCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "basis",
+    abstract: "Finds the directions at a site that move a lens's reading furthest.",
+    discussion: """
+      Causal basis extraction: one after the other, the direction whose mean ablation changes what the
+      lens reads the most. Each is then ablated in the model too: response is what that does there,
+      alignment how alike the two changes are (1 for the same), random the response to a random
+      direction in its place.
+
+      EXAMPLE
+        plumbline lens basis --lens lenses/tuned --site blocks.12.resid_pre --text wikitext-2/test.txt
+      """)
+
+  @OptionGroup var file: ModelOption
+  @OptionGroup var text: TextOptions
+
+  @Option(help: "A site that the lens reads, such as blocks.12.resid_pre.")
+  var site: String
+
+  @Option(help: "A lens that reads forward; the logit lens if not given.")
+  var lens: String?
+
+  @Option(help: "How many directions.")
+  var vectors = 8
+
+  @Option(help: "How products with the model's weights are computed.")
+  var precision = Precision.float32
+
+  @OptionGroup var device: DeviceOption
+  @OptionGroup var adapter: AdapterOption
+
+  @Option(help: "Where run folders lie.")
+  var runs = "runs"
+
+  @Flag(help: "Print {\"run\", \"cell\", \"finding\"} as JSON, with the directions.")
+  var json = false
+
+  func validate() throws {
+    try text.validate()
+    guard vectors >= 1 else {
+      throw ValidationError("Expected --vectors of at least 1, found \(vectors).")
+    }
+  }
+
+  func run() async throws {
+    let path = try file.path()
+    try await device.use()
+    let model = try await LanguageModel(path: path, precision: precision)
+    let c = model.configuration
+    guard vectors <= c.dModel else {
+      throw ValidationError(
+        "Expected --vectors of at most \(c.dModel), the model's width, found \(vectors).")
+    }
+    guard try Site(site, nLayers: c.nLayers).isResidual else {
+      throw ValidationError(
+        "Expected --site in the residual stream, found \(site): name resid_pre or resid_mid.")
+    }
+    if let lens { try await Lens.check(lens, for: model) }
+    let config = CausalBasisCell.Config(
+      site: site, vectors: vectors, hasLens: lens != nil,
+      sequenceLength: min(text.sequenceLength, 128), tokens: text.tokens ?? 1024, seed: text.seed,
+      precision: precision, textFiles: text.files.count)
+    var files = try text.inputs(adapter: adapter, for: model)
+    files["lens"] = lens
+    let run = try InstrumentRun(
+      "lens-basis", question: config, model: model, files: files, runs: runs)
+    let result = try await run.perform(
+      CausalBasisCell(model: model), config, label: "lens basis")
+    try report(result, run: run.folder.path)
+  }
+
+  private struct Summary: Encodable {
+    let run: String
+    let cell: String
+    let finding: CausalBasisCell.Finding
+  }
+
+  private func report(_ result: CellResult<CausalBasisCell.Finding>, run: String) throws {
+    let finding = result.finding
+    guard !json else {
+      return try StandardOutput.write(
+        json: Summary(run: run, cell: result.id.hex, finding: finding))
+    }
+    func text(_ estimate: Estimate) -> String {
+      "\(TextTable.number(estimate.value)) ± \(TextTable.number(estimate.interval.width / 2))"
+    }
+    let rows = finding.directions.enumerated().map { index, direction in
+      [
+        "\(index + 1)", text(direction.stimulus), text(direction.response),
+        text(direction.alignment), text(direction.control),
+      ]
+    }
+    let rank = finding.correlation.map {
+      ["rank correlation of stimulus and response: \(TextTable.number($0))"]
+    }
+    try StandardOutput.write(
+      lines: [
+        "\(finding.tokens) tokens of \(finding.documents) \(finding.unit)s; KL in nats a token, "
+          + "± half of a 95 % interval over \(finding.unit)s:"
+      ] + TextTable.lines([["direction", "stimulus", "response", "alignment", "random"]] + rows)
+        + (rank ?? []) + ["run: \(run)"])
+  }
+}
