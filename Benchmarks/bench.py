@@ -33,6 +33,12 @@ A request has `work` and that work's fields. The answer holds `seconds`, a list 
                 learning_rate (default 1e-4)            0.999, epsilon 1e-8, decay 0.01); `losses`,
                                                         one before each step, mean over all
                                                         next tokens in nats
+    lens_step   precision, tokens, repeats, fresh       a step of training tuned lenses for all
+                                                        layers: forward, KL and its gradient a
+                                                        layer, clipping, SGD; `losses`, means over
+                                                        layers and tokens in nats
+    lens_train  precision, tokens, tokens_per_step,     one pass over the sequences; the lens goes
+                output                                  to the folder in tuned-lens's files
     decode      precision, tokens, new_tokens, repeats  greedy, from the prompts to the last token,
                                                         end tokens too; `ids` [batch][new_tokens]
     prefill     precision, tokens, repeats, output      logits of the last position only;
@@ -55,7 +61,7 @@ file). `tokens` is the path of a JSON list of token id lists, all of one length.
 or absent: if it is given, the last repeat's numbers are written there in fp32 as .npy, or as
 safetensors with a single tensor, outside the time. `adapter` is a folder as PEFT writes it (r 16,
 alpha 32, all linear layers): training starts there with a fresh optimiser; absent, it goes on where
-it had got to. A worker may be asked for `load` first, or not at all.
+it had got to; so with `fresh` and lenses. A worker may be asked for `load` first, or not at all.
 """
 
 from __future__ import annotations
@@ -83,7 +89,12 @@ from workers import Team, Trouble, environment
 from works import BF16, BF16_FLAGS, FILE, FP32, WORKS
 
 ROOT = Path(__file__).resolve().parents[1]
-PEERS = {"pytorch": "pytorch_peer.py", "lens": "lens_peer.py", "llama": "llama_peer.py"}
+PEERS = {
+    "pytorch": "pytorch_peer.py",
+    "lens": "lens_peer.py",
+    "tuned-lens": "tuned_lens_peer.py",
+    "llama": "llama_peer.py",
+}
 MODEL = ROOT / ".deps/models/SmolLM2-135M-Instruct.Q4_1.gguf"
 PROGRAM = ROOT / ".build/release/plumbline"
 

@@ -106,6 +106,8 @@ class Session:
             more["output"] = str(self.output(group, key))
         if run.work == "lora_step":
             more |= {"adapter": str(self.data / "adapter"), "repeats": 2}
+        if run.work == "lens_step":
+            more |= {"fresh": True, "repeats": 2}
         return self.team[run.worker].ask(run.work, **self.fields(run, more))
 
     def judge(self, group: Group, seconds: dict[str, list[float]]) -> None:
@@ -150,7 +152,7 @@ class Session:
             self.checks += getattr(self, f"agree_{group.name}")(group, arrays)
             for path in self.scratch.iterdir():
                 path.unlink()
-        elif group.name == "lora_step":
+        elif group.name in ["lora_step", "lens_step"]:
             self.checks += self.agree_losses(group, warm)
 
     def agree_forward(self, group: Group, arrays: dict) -> list[Check]:
@@ -191,9 +193,11 @@ class Session:
 
     def agree_losses(self, group: Group, warm: dict) -> list[Check]:
         limit = checks.LOSS if group.runs["ours"].precision == FP32 else checks.LOSS_BF16
+        limit = checks.LOSS_LENS if group.name == "lens_step" else limit
         return [
             checks.same_losses(
-                f"LoRA step {SHORT[group.runs[key].precision]}: the first two losses",
+                f"{group.name.replace('_', ' ')} {SHORT[group.runs[key].precision]}: "
+                "the first two losses",
                 warm[key]["losses"],
                 warm["theirs"]["losses"],
                 limit,

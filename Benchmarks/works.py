@@ -125,6 +125,17 @@ def lora_step(precision: str, least: float, has_amx: bool = False) -> Group:
     )
 
 
+def lens_step() -> Group:
+    """A step of training tuned lenses for all layers, as the package trains them on a GPU: in bf16."""
+    runs = {
+        "ours": Run("ours", "lens_step", BF16, "forward"),
+        "theirs": Run("tuned-lens", "lens_step", BF16, "forward"),
+    }
+    title = "tuned lens step, all layers, 4×256, bf16: tuned-lens"
+    bars = [Bar(title, "ours", "theirs", at_least=3.0, needs_bf16=True)]
+    return Group("lens_step", "tuned lens step bf16", runs, bars, seconds=50)
+
+
 def decode(batch: int, precision: str) -> Group:
     """Batch 1 against llama.cpp on the file, batch 32 against transformers in bf16."""
     tokens, long, short = f"decode{batch}", {"new_tokens": 128}, {"new_tokens": 8}
@@ -165,6 +176,7 @@ def groups(file_precision: str, has_amx: bool) -> list[Group]:
         capture(),
         lora_step(FP32, 2.0, has_amx),
         lora_step(BF16, 1.3),
+        lens_step(),
         decode(1, file_precision),
         decode(32, file_precision),
         prefill(file_precision),
@@ -180,5 +192,5 @@ READY_SECONDS = 0.5
 GROWTH = 2.5
 GROWTH_SLACK_BYTES = 16e6
 
-WORKS = ["forward", "capture", "lora_step", "decode", "prefill"]
+WORKS = ["forward", "capture", "lora_step", "lens_step", "decode", "prefill"]
 WORKS += ["error", "logprobs", "length", "start"]

@@ -15,6 +15,8 @@ struct Request: Decodable {
   var learningRate: Double?
   var newTokens: Int?
   var rows: Int?
+  var fresh: Bool?
+  var tokensPerStep: Int?
 }
 
 struct Answer: Encodable {
@@ -44,6 +46,7 @@ struct Refusal: Error, CustomStringConvertible {
   private let threads: Int
   private var models: [Precision: LanguageModel] = [:]
   private var trainers: [Precision: SupervisedTrainer] = [:]
+  private var lensTrainers: [Precision: LensTrainer] = [:]
 
   init(path: String, threads: Int) { (self.path, self.threads) = (path, threads) }
 
@@ -62,6 +65,7 @@ struct Refusal: Error, CustomStringConvertible {
     case "decode": return try decode(request)
     case "lora_step": return try loraStep(request)
     case "lens_step": return try lensStep(request)
+    case "lens_train": return try lensTrain(request)
     case "matmul": return try products(request)
     default: throw Refusal(description: "Expected a work of the protocol, found \(request.work).")
     }
@@ -170,23 +174,54 @@ struct Refusal: Error, CustomStringConvertible {
     return answer
   }
 
-  /// Steps of training a tuned lens as published, all on the same tokens; the lens goes to `output`.
+  /// Training a tuned lens as published.
+  private func lensTrainer(
+    _ request: Request, _ schedule: Schedule, epochs: Int
+  ) throws -> LensTrainer {
+    let (model, sequences) = (try model(request), try tokens(request))
+    let c = model.configuration
+    return LensTrainer(
+      LensTraining(
+        method: .sgd, clipping: .together, schedule: schedule,
+        tokensPerStep: request.tokensPerStep ?? sequences.reduce(0) { $0 + $1.count },
+        epochs: epochs), model: model, sequences: sequences,
+      from: Lens(.tuned, sites: Lens.sites(of: c), dModel: c.dModel))
+  }
+
+  /// Steps on the same tokens.
   private func lensStep(_ request: Request) throws -> Answer {
-    let model = try model(request)
-    let sequences = try tokens(request)
-    let configuration = LensTraining(
-      method: .sgd, clipping: .together, schedule: .constant,
-      tokensPerStep: sequences.reduce(0) { $0 + $1.count }, epochs: 1_000_000)
-    var trainer = LensTrainer(
-      configuration, model: model, sequences: sequences,
-      from: Lens(
-        .tuned, sites: Lens.sites(of: model.configuration), dModel: model.configuration.dModel))
+    let precision = try precision(request)
+    if request.fresh == true {
+      lensTrainers[precision] = try lensTrainer(request, .constant, epochs: 1_000_000)
+    }
+    guard var trainer = lensTrainers[precision] else {
+      throw Refusal(description: "Expected a fresh start first, found none.")
+    }
     var losses: [Float] = []
     var answer = try timed(request) {
       let step = try trainer.takeStep()
       losses.append(step.reduce(0, +) / Float(step.count))
     }
+    lensTrainers[precision] = trainer
     answer.losses = losses
+    return answer
+  }
+
+  /// One pass over the tokens, the rate falling to zero; the lens goes to the folder `output`.
+  private func lensTrain(_ request: Request) throws -> Answer {
+    var trainer = try lensTrainer(request, .linear, epochs: 1)
+    var losses: [Float] = []
+    var answer = try timed(request) {
+      while !trainer.isFinished {
+        let step = try trainer.takeStep()
+        losses.append(step.reduce(0, +) / Float(step.count))
+      }
+    }
+    answer.losses = losses
+    if let folder = request.output {
+      try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+      try trainer.lens.writeTunedLens(to: folder, for: trainer.model)
+    }
     return answer
   }
 
