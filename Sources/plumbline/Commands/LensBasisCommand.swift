@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Foundation
 internal import Instruments
 internal import Lab
 internal import LanguageModels
