@@ -153,6 +153,40 @@ import Training
     #expect(try reading.best.astype(.int32).int32s().map(Int.init) == Array(drawn.prefix(24)))
   }
 
+  /// Beyond block 0 the map is no symmetric one, as it is before it.
+  @Test @TensorActor
+  func `the ridge lens is the regression onto the embeddings, scaled`() throws {
+    let model = try sharpModel()
+    let c = model.configuration
+    var key = RandomKey(seed: 6)
+    let drawn = try (key.uniform([40, 24]) * Float(c.dVocab)).floats().map { Int($0) }
+    let sequences = (0..<40).map { Array(drawn[24 * $0..<24 * $0 + 24]) }
+    let site = Site.block(1, .residMid)
+    let lens = try Lens.ridge(
+      .retrodiction, sites: [site], model: model, adapter: nil, sequences: sequences)
+    let fitted = Array(sequences.prefix(32))
+    let stream = try model.forward(
+      TokenBatch(fitted, sharingPrefix: false), logits: .none,
+      hooks: Hooks(captures: [site])
+    ).captured[site]
+    let x = try #require(stream)
+    let y = try model.embeddings(of: Array(fitted.joined()))
+    let (meanX, meanY) = (x.mean(axes: [0], keepDims: true), y.mean(axes: [0], keepDims: true))
+    let centred = x - meanX
+    let gram = centred.transpose().matmul(centred)
+    let identity = Tensor((0..<256).map { Float($0 / 16 == $0 % 16 ? 1 : 0) }, shape: [16, 16])
+    let variance = (gram * identity).sum() / 16
+    let found = lens.translate(x, at: site)
+    let cosines = try [1e-4, 1e-2, 1].map { penalty -> Float in
+      let map = try (gram + identity * variance * Float(penalty)).solve(
+        centred.transpose().matmul(y - meanY))
+      let expected = centred.matmul(map) + meanY
+      let length = (expected.square().sum() * found.square().sum()).sqrt()
+      return try ((expected * found).sum() / length).scalar()
+    }
+    #expect(try #require(cosines.max()) > 0.99999, "\(cosines)")
+  }
+
   @Test @TensorActor
   func `previous-token lenses are asked for the token before, within each sequence`() throws {
     let model = try tinyModel("llama")

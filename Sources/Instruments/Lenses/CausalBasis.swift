@@ -84,12 +84,9 @@ package struct CausalBasisCell: CellKind {
       guard lens.sites.contains(site), lens.kind.stepsBack == nil else {
         throw LensError.badSite(path: path ?? "the logit lens", site: config.site)
       }
-      let windows = try corpus.windows(
+      let windows = try corpus.windowsForIntervals(
         model.tokenizer, length: config.sequenceLength, tokens: config.tokens, seed: config.seed)
       let documents = Set(windows.map(\.document)).count
-      guard documents >= 2 else {
-        throw LensError.tooLittleText(needed: 2, found: documents, unit: "\(corpus.unit)s")
-      }
       let extraction = try CausalBasisExtraction(
         config, model: model, adapter: model.adapter(of: context), lens: lens, site: site,
         windows: windows)

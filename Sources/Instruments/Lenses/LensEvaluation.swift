@@ -62,9 +62,6 @@ struct LensEvaluation {
 
   func finding(unit: String) throws -> LensEvaluationCell.Finding {
     let known = Set(own.documents).count
-    guard known >= 2 else {
-      throw LensError.tooLittleText(needed: 2, found: known, unit: "\(unit)s")
-    }
     let mean = { (values: [Double], documents: [Int]) throws -> Estimate in
       try clusteredMean(values, clusters: documents, unit: "token", level: config.level)
     }

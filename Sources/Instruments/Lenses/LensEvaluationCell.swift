@@ -83,6 +83,34 @@ package struct LensEvaluationCell: CellKind {
     package var unit: String
     /// Multiplies nats a token into bits a byte.
     package var bitsPerByte: Double
+
+    /// Where the curve of a retrodiction crosses that of a prediction.
+    package struct Crossing: Sendable, Equatable {
+      package var retrodiction: Lens.Kind
+      package var prediction: Lens.Kind
+      /// The first site from which on the next token's cross-entropy is the lower one at every site
+      /// that both read; nil where there is none.
+      package var site: String?
+    }
+
+    /// For every retrodiction and every prediction among the lenses.
+    package var crossings: [Crossing] {
+      let (back, forward) = (
+        lenses.filter { $0.kind.stepsBack != nil }, lenses.filter { $0.kind.stepsBack == nil }
+      )
+      return back.flatMap { one in
+        forward.map { other in
+          let known = Dictionary(
+            other.sites.map { ($0.site, $0.crossEntropy.value) }, uniquingKeysWith: { $1 })
+          let common = one.sites.filter { known[$0.site] != nil }
+          let last = common.lastIndex { $0.crossEntropy.value <= known[$0.site, default: 0] }
+          let first = last.map { $0 + 1 } ?? 0
+          return Crossing(
+            retrodiction: one.kind, prediction: other.kind,
+            site: first < common.count ? common[first].site : nil)
+        }
+      }
+    }
   }
 
   package static let kind = "lens-eval"
@@ -102,7 +130,7 @@ package struct LensEvaluationCell: CellKind {
       var evaluation = LensEvaluation(
         config, model: model, adapter: try model.adapter(of: context),
         lenses: [logit] + (try paths.map { try Lens.read($0, for: model) }),
-        windows: try corpus.windows(
+        windows: try corpus.windowsForIntervals(
           model.tokenizer, length: config.sequenceLength, tokens: config.tokens,
           seed: config.seed))
       try evaluation.run(in: context)

@@ -131,6 +131,20 @@ package struct Corpus: Sendable {
     return windows
   }
 
+  /// ``windows(of:_:length:tokens:seed:)`` for an interval over documents, which takes two at least.
+  ///
+  /// - Throws: ``LensError/tooLittleText(needed:found:unit:)``.
+  package func windowsForIntervals(
+    _ tokenizer: Tokenizer, length: Int, tokens: Int?, seed: UInt64
+  ) throws(LensError) -> [Window] {
+    let windows = try windows(tokenizer, length: length, tokens: tokens, seed: seed)
+    let documents = Set(windows.map(\.document)).count
+    guard documents >= 2 else {
+      throw .tooLittleText(needed: 2, found: documents, unit: "\(unit)s")
+    }
+    return windows
+  }
+
   /// A document in windows; an end of fewer than 16 tokens is left out.
   private func cut(
     _ document: Int, _ opening: [Int], _ tokenizer: Tokenizer, _ length: Int

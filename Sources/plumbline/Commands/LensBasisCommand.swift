@@ -69,10 +69,12 @@ struct LensBasisCommand: AsyncParsableCommand {
     if let lens { try await Lens.check(lens, for: model) }
     let config = CausalBasisCell.Config(
       site: site, vectors: vectors, hasLens: lens != nil,
-      sequenceLength: min(text.sequenceLength, 128), tokens: text.tokens ?? 1024, seed: text.seed,
+      sequenceLength: min(try text.length(for: model), 128), tokens: text.tokens ?? 1024,
+      seed: text.seed,
       precision: precision, textFiles: text.files.count)
-    var files = try text.inputs(adapter: adapter, for: model)
+    var files = try text.inputs(adapter: adapter)
     files["lens"] = lens
+    try text.checkForIntervals(model, length: config.sequenceLength, tokens: config.tokens)
     let run = try InstrumentRun(
       "lens-basis", question: config, model: model, files: files, runs: runs)
     let result = try await run.perform(

@@ -4,6 +4,7 @@ internal import Instruments
 internal import Lab
 internal import LanguageModels
 internal import Statistics
+internal import Studio
 internal import Tensors
 internal import Trials
 
@@ -43,6 +44,9 @@ struct LensEvalCommand: AsyncParsableCommand {
   @Flag(help: "Print bits a byte where it would be nats a token.")
   var bitsPerByte = false
 
+  @Option(help: "Write a page with curves and tables to this file.")
+  var html: String?
+
   @Option(help: "How products with the model's weights are computed.")
   var precision = Precision.float32
 
@@ -71,15 +75,21 @@ struct LensEvalCommand: AsyncParsableCommand {
     // A lens for another model is refused before anything is computed.
     for lens in lenses { try await Lens.check(lens, for: model) }
     let config = LensEvaluationCell.Config(
-      lenses: lenses.count, mid: mid, sequenceLength: text.sequenceLength, tokens: text.tokens,
+      lenses: lenses.count, mid: mid, sequenceLength: try text.length(for: model),
+      tokens: text.tokens,
       wholeTokens: wholeTokens, transferTokens: transferTokens, seed: text.seed,
       precision: precision, textFiles: text.files.count)
-    var files = try text.inputs(adapter: adapter, for: model)
+    var files = try text.inputs(adapter: adapter)
+    try text.checkForIntervals(model, length: config.sequenceLength, tokens: config.tokens)
     for (index, lens) in lenses.enumerated() { files["lens\(index)"] = lens }
     let run = try InstrumentRun(
       "lens-eval", question: config, model: model, files: files, runs: runs)
     let result = try await run.perform(
       LensEvaluationCell(model: model), config, label: "lens eval")
+    if let html {
+      let page = try LensReport(run: run.folder, cell: result.id, base: file.model).html()
+      try AtomicFile.write(Array(page.utf8), to: html)
+    }
     try report(result, run: run.folder.path)
   }
 
@@ -97,7 +107,8 @@ struct LensEvalCommand: AsyncParsableCommand {
         json: Summary(run: run, cell: result.id.hex, finding: result.finding))
     }
     try StandardOutput.write(
-      lines: LensTable(finding: result.finding, inBits: bitsPerByte).lines + ["run: \(run)"])
+      lines: LensTable(finding: result.finding, inBits: bitsPerByte).lines
+        + (html.map { ["page: \($0)"] } ?? []) + ["run: \(run)"])
   }
 }
 
@@ -117,7 +128,16 @@ private struct LensTable {
         + "bits a byte",
       "the model itself: cross-entropy \(withMargin(finding.modelCrossEntropy)), "
         + "entropy \(withMargin(finding.modelEntropy))",
-    ] + finding.lenses.flatMap(lines)
+    ] + finding.lenses.flatMap(lines) + crossings
+  }
+
+  /// From where on the next token is read better than the one that went in.
+  private var crossings: [String] {
+    finding.crossings.map { crossing in
+      "\(crossing.retrodiction.rawValue) and \(crossing.prediction.rawValue): "
+        + (crossing.site.map { "from \($0) on, the next token is read better" }
+          ?? "the next token is nowhere read better")
+    }
   }
 
   private func lines(of lens: LensEvaluationCell.LensReading) -> [String] {

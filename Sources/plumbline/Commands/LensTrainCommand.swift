@@ -119,10 +119,12 @@ struct LensTrainCommand: AsyncParsableCommand {
     try await device.use()
     try FolderCopy.prepare(for: output)
     let model = try await LanguageModel(path: path, precision: chosenPrecision)
-    let config = config
+    let config = try config(for: model)
+    // Found out now: a run that cannot begin leaves nothing behind.
+    _ = try LensTrainCell.split(Corpus(files: text.files), config, model)
     let run = try InstrumentRun(
       "lens-train", question: config, model: model,
-      files: try text.inputs(adapter: adapter, for: model),
+      files: try text.inputs(adapter: adapter),
       runs: runs)
     let result = try await run.perform(
       LensTrainCell(model: model), config, label: "\(kind.rawValue) lens")
@@ -134,12 +136,13 @@ struct LensTrainCommand: AsyncParsableCommand {
     precision ?? (Processor.hasNativeBFloat16 ? .bfloat16 : .float32)
   }
 
-  private var config: LensTrainCell.Config {
+  private func config(for model: LanguageModel) throws -> LensTrainCell.Config {
     LensTrainCell.Config(
       training: LensTraining(
         kind: kind, method: optimizer, rateScale: lrScale, weightDecay: weightDecay,
         clipping: clip, tokensPerStep: tokensPerStep, epochs: epochs),
-      mid: mid, sequenceLength: text.sequenceLength, tokens: text.tokens, heldOutTokens: heldOut,
+      mid: mid, sequenceLength: try text.length(for: model), tokens: text.tokens,
+      heldOutTokens: heldOut,
       seed: text.seed, precision: chosenPrecision, textFiles: text.files.count)
   }
 

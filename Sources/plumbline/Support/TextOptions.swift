@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import Foundation
+internal import Instruments
 internal import LanguageModels
 
 /// What every command takes that reads text from files.
@@ -12,8 +13,12 @@ struct TextOptions: ParsableArguments {
   @Option(help: "Tokens of text to take, from documents drawn by --seed; all of them if not given.")
   var tokens: Int?
 
-  @Option(help: "The longest stretch of a document that is read at once, in tokens.")
-  var sequenceLength = 512
+  @Option(
+    help: """
+      The longest stretch of a document that is read at once, in tokens; 512, or the model's \
+      context if that is less.
+      """)
+  var sequenceLength: Int?
 
   @Option(help: "Draws which documents are taken, and their order.")
   var seed: UInt64 = 1
@@ -23,19 +28,32 @@ struct TextOptions: ParsableArguments {
     guard tokens ?? 16 >= 16 else {
       throw ValidationError("Expected --tokens of at least 16, found \(tokens ?? 0).")
     }
-    guard sequenceLength >= 16 else {
-      throw ValidationError("Expected --sequence-length of at least 16, found \(sequenceLength).")
+    guard sequenceLength ?? 16 >= 16 else {
+      throw ValidationError(
+        "Expected --sequence-length of at least 16, found \(sequenceLength ?? 0).")
     }
   }
 
-  /// The files as cells know them, for a model that can read stretches of that length.
-  func inputs(adapter: AdapterOption, for model: LanguageModel) throws -> [String: String] {
+  /// Tokens that `model` reads at once.
+  func length(for model: LanguageModel) throws -> Int {
     let limit = model.configuration.contextLength
+    guard let sequenceLength else { return min(512, limit) }
     guard sequenceLength <= limit else {
       throw ValidationError(
         "Expected --sequence-length of at most \(limit), the model's context, found "
           + "\(sequenceLength).")
     }
+    return sequenceLength
+  }
+
+  /// Whether there is enough text for intervals, found out before a run is made.
+  func checkForIntervals(_ model: LanguageModel, length: Int, tokens: Int?) throws {
+    _ = try Corpus(files: files).windowsForIntervals(
+      model.tokenizer, length: length, tokens: tokens, seed: seed)
+  }
+
+  /// The files as cells know them.
+  func inputs(adapter: AdapterOption) throws -> [String: String] {
     var inputs = Dictionary(
       uniqueKeysWithValues: files.enumerated().map { ("text\($0)", $1) })
     for file in files where !FileManager.default.fileExists(atPath: file) {

@@ -1,0 +1,155 @@
+package import Foundation
+internal import Instruments
+package import Lab
+internal import Statistics
+
+/// The page of `plumbline lens eval`: what each lens's reading is worth, by site.
+package struct LensReport {
+  private let result: CellResult<LensEvaluationCell.Finding>
+  private let record: RunRecord
+  private let base: String
+
+  /// Reads a finished evaluation.
+  ///
+  /// - Parameters:
+  ///   - run: The run's folder.
+  ///   - cell: The cell that evaluated.
+  ///   - base: The model, as people name it.
+  /// - Throws: What reading the run throws; `LabError.notARun` where it has no such cell.
+  package init(run: URL, cell: CellID, base: String) throws {
+    record = try RunRecord(folder: run)
+    guard let result = try record.result(of: cell, as: LensEvaluationCell.Finding.self) else {
+      throw LabError.notARun(folder: run.path)
+    }
+    (self.result, self.base) = (result, base)
+  }
+
+  /// The page as one self-contained HTML file.
+  package func html() throws -> String {
+    let finding = result.finding
+    return try Page(
+      title: "What lenses read in \(base)", kicker: "Plumbline · lens",
+      facts: [
+        (name: "Model", value: base),
+        (
+          name: "Text",
+          value: "\(finding.modelEntropy.n) tokens of \(finding.documents) \(finding.unit)s"
+        ),
+        (name: "Run", value: record.folder.url.lastPathComponent),
+      ], sections: [curves] + finding.lenses.indices.map(section),
+      cells: record.cells.map { CellRecord($0) },
+      footer: """
+        95 % intervals, in which \(finding.unit)s count as a whole. 1 nat a token is \
+        \(NumberFormat.fixed(finding.bitsPerByte, places: 3)) bits a byte of this text.
+        """
+    ).html()
+  }
+
+  // MARK: Curves
+
+  private var curves: Section {
+    let lenses = result.finding.lenses
+    let forward = lenses.filter { $0.kind.stepsBack == nil }
+    return Section(
+      id: "curves", title: "By block",
+      lede:
+        "What goes into each block, read by each lens, against what the model predicts in the end."
+    ) {
+      chart(
+        "KL from the model's own prediction", "nats a token", forward.enumerated().map { $0 },
+        reference: nil
+      ) { $0.divergence }
+      chart(
+        "Cross-entropy of the token that each lens names", "nats a token",
+        lenses.enumerated().map { $0 },
+        reference: (result.finding.modelCrossEntropy.value, "the model itself")
+      ) { $0.crossEntropy }
+    }
+  }
+
+  private func chart(
+    _ title: String, _ unit: String, _ lenses: [(Int, LensEvaluationCell.LensReading)],
+    reference: (value: Double, label: String)?,
+    _ quantity: (LensEvaluationCell.SiteReading) -> Estimate?
+  ) -> Node {
+    let curves = lenses.map { index, lens in
+      LineChart.Curve(
+        lens.kind.rawValue, series: Series.allCases[index % Series.allCases.count],
+        points: lens.sites.compactMap { site in
+          guard let x = Self.block(site.site), let value = quantity(site) else { return nil }
+          return LineChart.Point(
+            x: x, y: value.value, interval: value.interval.lower...value.interval.upper)
+        })
+    }
+    // Before block 0 a lens may be far off; the others should still be told apart.
+    let rest = curves.flatMap { $0.points.dropFirst().map(\.y) }.max()
+    return LineChart(
+      title: title, xLabel: "block", yLabel: unit, curves: curves, reference: reference,
+      ceiling: rest.map { 1.2 * $0 }
+    ).figure(citing: [result.id]) {
+      "Bands are 95 % intervals. What exceeds the scale is drawn at its edge; the tables have all."
+    }
+  }
+
+  /// Where a site lies on the axis of blocks.
+  private static func block(_ site: String) -> Double? {
+    let parts = site.split(separator: ".")
+    guard parts.count == 3, let block = Double(parts[1]) else { return nil }
+    return block + (parts[2] == "resid_mid" ? 0.5 : parts[2] == "resid_post" ? 1 : 0)
+  }
+
+  // MARK: Tables
+
+  private func section(_ index: Int) -> Section {
+    let lens = result.finding.lenses[index]
+    let cited = result.cite(\.lenses).elements[index]
+    let isForward = lens.kind.stepsBack == nil
+    let hasWhole = lens.sites.contains { $0.marginalBias != nil }
+    var columns: [DataTable.Column] = [.init("site"), .init("cross-entropy", alignment: .right)]
+    columns += isForward ? [.init("KL", alignment: .right)] : []
+    columns += [.init("entropy", alignment: .right)]
+    columns += isForward ? [.init("same choice", alignment: .right)] : []
+    columns += [.init(isForward ? "next token" : "token named", alignment: .right)]
+    columns += hasWhole ? [.init("bias of mean", alignment: .right)] : []
+    let rows = cited.sites.elements.map { site in
+      var cells: [Node] = [.text(site.value.site), CitedNumber(site.crossEntropy).node]
+      cells += site.divergence.unwrapped().map { [CitedNumber($0).node] } ?? []
+      cells += [CitedNumber(site.entropy).node]
+      cells += site.agreement.unwrapped().map { [CitedNumber($0, unit: .rate).node] } ?? []
+      cells += [CitedNumber(site.accuracy, unit: .rate).node]
+      cells += site.marginalBias.unwrapped().map { [CitedNumber($0).node] } ?? []
+      return DataTable.Row(cells)
+    }
+    return Section(id: "lens-\(index)", title: "\(lens.kind.rawValue) lens") {
+      DataTable(caption: "Nats a token; rates of tokens.", columns: columns, rows: rows).node
+      if let transfer = lens.transfer { table(transfer, lens) }
+    }
+  }
+
+  private func table(
+    _ transfer: LensEvaluationCell.Transfer, _ lens: LensEvaluationCell.LensReading
+  ) -> Node {
+    let names = lens.sites.map {
+      $0.site.replacing("blocks.", with: "").replacing(".resid_pre", with: "")
+    }
+    let most = transfer.divergence.joined().max() ?? 1
+    let rows = transfer.divergence.indices.map { translator in
+      (
+        name: names[translator],
+        cells: transfer.divergence[translator].enumerated().map { site, value in
+          HeatTable.Cell(
+            NumberFormat.fixed(value, places: 2), strength: most > 0 ? value / most : 0,
+            detail: "translator of block \(names[translator]) at block \(names[site]): "
+              + "\(NumberFormat.significant(value)) nats from the site's own, cross-entropy "
+              + NumberFormat.significant(transfer.crossEntropy[translator][site]))
+        }
+      )
+    }
+    return HeatTable(
+      title: "Translators at other sites",
+      legend:
+        "KL from the reading of the site's own translator: rows are translators, columns sites.",
+      axes: (row: "translator", column: "site"), columns: names, rows: rows, cell: result.id
+    ).node
+  }
+}
