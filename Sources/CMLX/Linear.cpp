@@ -216,7 +216,8 @@ void softmax_of_some(const Head &head, int64_t m, const float *h, const Softmax 
 
 /// Logits never exist for more than some rows and a chunk of the vocabulary.
 void softmax_of(const Head &head, int64_t m, const float *h, const Softmax &to) {
-  constexpr int64_t rows_at_once = 256;
+  // Each reads all of U. More are 4 % faster where U is read twice; without, memory counts.
+  const int64_t rows_at_once = to.expected ? 1024 : 256;
   for (int64_t begin = 0, count; begin < m; begin += count) {
     count = rows_of_part(m - begin, rows_at_once);
     softmax_of_some(head, count, h + begin * head.d, to.from(begin, head.d));

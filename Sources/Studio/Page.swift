@@ -147,8 +147,8 @@ package struct Page: Sendable {
     t.querySelectorAll('td[tabindex="0"]').forEach(function(x){x.tabIndex=-1});c.tabIndex=0;show(c)});
     t.addEventListener('keydown',function(e){var c=at(e),m={ArrowLeft:[0,-1],ArrowRight:[0,1],
     ArrowUp:[-1,0],ArrowDown:[1,0]}[e.key];if(!c||!m)return;
-    var r=t.rows[c.parentNode.sectionRowIndex+m[0]],n=r&&r.cells[c.cellIndex+m[1]];
-    if(n&&n.tagName=='TD'){e.preventDefault();n.focus()}})});
+    var r=t.rows[c.parentNode.sectionRowIndex+m[0]],n=r?r.cells[c.cellIndex+m[1]]:null;
+    if(n?n.tagName=='TD':false){e.preventDefault();n.focus()}})});
 
     """)
 }

@@ -103,12 +103,12 @@ final class CellBench {
   /// A process that is killed between two steps leaves what its last checkpoint says.
   @Test func `a training that was stopped goes on to the same bits`() async throws {
     let model = try await sharpModel()
-    let whole = try CellBench()
-    let straight = try await whole.perform(LensTrainCell(model: model), Self.training)
-    for method in [LensTraining.Method.muon] {
-      let stopped = try CellBench()
+    for method in LensTraining.Method.allCases {
       var config = Self.training
       config.training.method = method
+      let whole = try CellBench()
+      let straight = try await whole.perform(LensTrainCell(model: model), config)
+      let stopped = try CellBench()
       let cell = StoppedTraining(cell: LensTrainCell(model: model), after: 7)
       await #expect(throws: StoppedTraining.Stopped.self) {
         try await stopped.run.perform(cell, config, inputs: stopped.inputs)
@@ -173,7 +173,8 @@ final class CellBench {
     let model = try await sharpModel()
     let bench = try CellBench()
     let config = LensEvaluationCell.Config(
-      lenses: 1, sequenceLength: 32, tokens: 300, wholeTokens: 10_000, transferTokens: 10_000,
+      lenses: ["theirs"], sequenceLength: 32, tokens: 300, wholeTokens: 10_000,
+      transferTokens: 10_000,
       precision: .float32, textFiles: 1)
     try bench.add("lens0", fixture("theirs"))
     let finding = try await bench.perform(LensEvaluationCell(model: model), config).finding

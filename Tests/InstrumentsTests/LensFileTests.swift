@@ -112,13 +112,18 @@ import Training
     let path = FileManager.default.temporaryDirectory
       .appendingPathComponent("plumbline-\(UUID().uuidString).pt").path
     defer { try? FileManager.default.removeItem(atPath: path) }
+    let root = try TorchFile(path: Self.file).root
+    var known: [String: [Float]] = [:]
+    for name in ["0.weight", "0.bias", "1.weight", "1.bias"] {
+      known[name] = try #require(root[name]?.tensor).floats()
+    }
     var refused = 0
     func attempt(_ bytes: [UInt8]) throws {
       try Data(bytes).write(to: URL(fileURLWithPath: path))
       do {
         let root = try TorchFile(path: path).root
         for name in ["0.weight", "0.bias", "1.weight", "1.bias"] {
-          _ = try root[name]?.tensor?.floats()
+          if let values = try root[name]?.tensor?.floats() { #expect(values == known[name]) }
         }
       } catch {
         refused += 1

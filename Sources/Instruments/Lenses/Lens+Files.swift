@@ -100,11 +100,12 @@ extension Lens {
     return try tunedLens(path, model)
   }
 
-  /// Whether a lens is there and is for `model`.
+  /// The sites of a lens that is there and is for `model`.
   ///
   /// - Throws: As ``read(_:for:)``.
-  package static func check(_ path: String, for model: LanguageModel) throws {
-    _ = try read(path, for: model)
+  @discardableResult
+  package static func check(_ path: String, for model: LanguageModel) throws -> [Site] {
+    try read(path, for: model).sites
   }
 
   private static func safetensors(_ path: String, _ model: LanguageModel) throws -> Lens {
@@ -179,9 +180,10 @@ extension Lens {
     }
     var matrices: [Site: TorchFile.Tensor] = [:]
     for (key, value) in pairs {
-      guard case .int(let layer) = key, let tensor = value.tensor,
-        (0..<c.nLayers - 1).contains(layer)
-      else { throw LensError.badSite(path: path, site: "J[\(key)]") }
+      let layer = key.int ?? -1
+      guard let tensor = value.tensor, (0..<c.nLayers - 1).contains(layer) else {
+        throw LensError.badSite(path: path, site: "J[\(layer)]")
+      }
       matrices[.block(layer + 1, .residPre)] = tensor
     }
     let sites = matrices.keys.sorted { $0.order(in: c) < $1.order(in: c) }
@@ -202,6 +204,7 @@ extension Lens {
     _ values: (Site, String) throws -> ([Int], [Float])
   ) throws -> Lens {
     var named: [(String, Tensor)] = []
+    guard !sites.isEmpty else { throw LensError.notALens(path: path, found: "no translators") }
     for site in sites {
       guard site.isResidual else { throw LensError.badSite(path: path, site: "\(site)") }
       for (part, shape) in [("weight", [c.dModel, c.dModel]), ("bias", [c.dModel])] {
@@ -227,6 +230,11 @@ extension Site {
     case .embed, .block(_, .residPre), .block(_, .residMid), .block(_, .residPost): true
     default: false
     }
+  }
+
+  /// The block that it lies in; -1 for none.
+  package var blockIndex: Int {
+    if case .block(let i, _) = self { i } else { -1 }
   }
 
   /// Where it comes in the forward pass of a model.

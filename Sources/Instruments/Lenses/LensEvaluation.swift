@@ -19,7 +19,7 @@ struct LensEvaluation {
     lenses: [Lens], windows: [Corpus.Window]
   ) {
     (self.config, self.model, self.adapter, self.windows) = (config, model, adapter, windows)
-    tallies = lenses.map { LensTally(lens: $0) }
+    tallies = zip(["logit"] + config.lenses, lenses).map { LensTally(name: $0, lens: $1) }
   }
 
   mutating func run(in context: CellContext) throws {
@@ -66,12 +66,14 @@ struct LensEvaluation {
       try clusteredMean(values, clusters: documents, unit: "token", level: config.level)
     }
     let bytes = windows.reduce(0) { $0 + $1.bytes }
+    let readings = try tallies.map { try $0.reading(mean, level: config.level) }
     return LensEvaluationCell.Finding(
-      lenses: try tallies.map { try $0.reading(mean) },
+      lenses: readings,
       modelCrossEntropy: try mean(own.crossEntropy, own.documents),
       modelEntropy: try mean(own.entropy, own.documents),
       documents: known, unit: unit,
-      bitsPerByte: Double(own.documents.count) / Double(max(bytes, 1)) / log(2))
+      bitsPerByte: Double(own.documents.count) / Double(max(bytes, 1)) / log(2),
+      crossings: LensEvaluationCell.Finding.crossings(readings))
   }
 }
 
@@ -92,6 +94,7 @@ extension TokenBatch {
 /// What is known of one lens so far.
 @TensorActor
 private struct LensTally {
+  let name: String
   let lens: Lens
   private var readings: [SiteTally]
   private var documents: [Int] = []
@@ -100,8 +103,8 @@ private struct LensTally {
   private var transfers: [[(divergence: Double, crossEntropy: Double)]]
   private var transferred = 0
 
-  init(lens: Lens) {
-    self.lens = lens
+  init(name: String, lens: Lens) {
+    (self.name, self.lens) = (name, lens)
     readings = lens.sites.map { _ in SiteTally() }
     transfers = lens.sites.map { _ in lens.sites.map { _ in (0, 0) } }
   }
@@ -154,10 +157,10 @@ private struct LensTally {
     transferred += rows.count
   }
 
-  func reading(_ mean: Mean) throws -> LensEvaluationCell.LensReading {
+  func reading(_ mean: Mean, level: Double) throws -> LensEvaluationCell.LensReading {
     let marginal = try expected?.floats()
     let sites = try zip(lens.sites, readings).map { site, tally in
-      try tally.reading("\(site)", documents, mean, expected: marginal)
+      try tally.reading("\(site)", documents, mean, level: level, expected: marginal)
     }
     let n = Double(transferred)
     let transfer: LensEvaluationCell.Transfer? =
@@ -166,7 +169,8 @@ private struct LensTally {
       : .init(
         divergence: transfers.map { $0.map { $0.divergence / n } },
         crossEntropy: transfers.map { $0.map { $0.crossEntropy / n } })
-    return .init(kind: lens.kind, sites: sites, transfer: transfer, tokens: documents.count)
+    return .init(
+      name: name, kind: lens.kind, sites: sites, transfer: transfer, tokens: documents.count)
   }
 }
 
@@ -210,7 +214,7 @@ private struct SiteTally {
   }
 
   func reading(
-    _ site: String, _ documents: [Int], _ mean: Mean, expected: [Float]?
+    _ site: String, _ documents: [Int], _ mean: Mean, level: Double, expected: [Float]?
   ) throws -> LensEvaluationCell.SiteReading {
     let found = try marginal?.floats()
     let bias = expected.flatMap { p in found.map { Self.divergence(p, $0) } }
@@ -219,9 +223,16 @@ private struct SiteTally {
       site: site, crossEntropy: try mean(crossEntropy, documents),
       divergence: divergence.isEmpty ? nil : try mean(divergence, documents),
       entropy: try mean(entropy, documents),
-      agreement: agreement.isEmpty ? nil : try mean(agreement, documents),
-      accuracy: try mean(accuracy, documents), marginalBias: bias,
+      agreement: agreement.isEmpty ? nil : try Self.rate(agreement, documents, level),
+      accuracy: try Self.rate(accuracy, documents, level), marginalBias: bias,
       reciprocalRank: ranks.isEmpty ? nil : ranks.reduce(0, +) / Double(ranks.count))
+  }
+
+  private static func rate(
+    _ hits: [Double], _ documents: [Int], _ level: Double
+  ) throws -> Estimate {
+    try clusteredProportion(
+      outcomes: hits.map { $0 == 1 }, clusters: documents, unit: "token", level: level)
   }
 
   /// KL of two distributions that are given as sums.

@@ -10,8 +10,8 @@ internal import Tensors
 /// the lenses that are given.
 package struct LensEvaluationCell: CellKind {
   package struct Config: Codable, Sendable, Equatable {
-    /// How many lenses are given.
-    package var lenses: Int
+    /// What people call the lenses that are given.
+    package var lenses: [String]
     /// Whether the logit lens reads between attention and MLP too.
     package var mid: Bool
     package var sequenceLength: Int
@@ -27,7 +27,7 @@ package struct LensEvaluationCell: CellKind {
     package var textFiles: Int
 
     package init(
-      lenses: Int, mid: Bool = false, sequenceLength: Int = 512, tokens: Int? = nil,
+      lenses: [String], mid: Bool = false, sequenceLength: Int = 512, tokens: Int? = nil,
       wholeTokens: Int = 0, transferTokens: Int = 0, level: Double = 0.95, seed: UInt64 = 1,
       precision: Precision, textFiles: Int
     ) {
@@ -58,9 +58,14 @@ package struct LensEvaluationCell: CellKind {
   }
 
   package struct LensReading: Codable, Sendable {
+    package var name: String
     package var kind: Lens.Kind
     package var sites: [SiteReading]
     package var transfer: Transfer?
+    /// As people are told of it.
+    package var title: String {
+      kind == .logit ? "logit lens" : "\(kind.rawValue) lens \(name)"
+    }
     /// Tokens whose readings are counted.
     package var tokens: Int
   }
@@ -83,18 +88,19 @@ package struct LensEvaluationCell: CellKind {
     package var unit: String
     /// Multiplies nats a token into bits a byte.
     package var bitsPerByte: Double
+    /// For every retrodiction and every prediction among the lenses.
+    package var crossings: [Crossing]
 
     /// Where the curve of a retrodiction crosses that of a prediction.
-    package struct Crossing: Sendable, Equatable {
-      package var retrodiction: Lens.Kind
-      package var prediction: Lens.Kind
+    package struct Crossing: Codable, Sendable, Equatable {
+      package var retrodiction: String
+      package var prediction: String
       /// The first site from which on the next token's cross-entropy is the lower one at every site
       /// that both read; nil where there is none.
       package var site: String?
     }
 
-    /// For every retrodiction and every prediction among the lenses.
-    package var crossings: [Crossing] {
+    static func crossings(_ lenses: [LensReading]) -> [Crossing] {
       let (back, forward) = (
         lenses.filter { $0.kind.stepsBack != nil }, lenses.filter { $0.kind.stepsBack == nil }
       )
@@ -106,7 +112,7 @@ package struct LensEvaluationCell: CellKind {
           let last = common.lastIndex { $0.crossEntropy.value <= known[$0.site, default: 0] }
           let first = last.map { $0 + 1 } ?? 0
           return Crossing(
-            retrodiction: one.kind, prediction: other.kind,
+            retrodiction: one.name, prediction: other.name,
             site: first < common.count ? common[first].site : nil)
         }
       }
@@ -123,7 +129,7 @@ package struct LensEvaluationCell: CellKind {
     let model = model
     let files = try (0..<config.textFiles).map { try context.input(named: "text\($0)").path }
     let corpus = try Corpus(files: files)
-    let paths = try (0..<config.lenses).map { try context.input(named: "lens\($0)").path }
+    let paths = try config.lenses.indices.map { try context.input(named: "lens\($0)").path }
     return try await TensorActor.run { () throws -> Finding in
       let c = model.configuration
       let logit = Lens(.logit, sites: Lens.sites(of: c, mid: config.mid), dModel: c.dModel)

@@ -22,7 +22,7 @@ package struct LensTrainCell: CellKind {
     package var heldOutTokens: Int
     /// Steps between looks at these.
     package var checkInterval: Int
-    /// A site is left as it is after so many looks without a gain.
+    /// Training ends once no site has gained for so many looks.
     package var patience: Int
     /// Draws documents and their order.
     package var seed: UInt64
@@ -93,23 +93,32 @@ package struct LensTrainCell: CellKind {
   /// Windows to train on, and windows of other documents to watch: a tenth of them, two at least.
   package static func split(
     _ corpus: Corpus, _ config: Config, _ model: LanguageModel
-  ) throws -> (train: [[Int]], heldOut: [[Int]]) {
+  ) throws(LensError) -> (train: [[Int]], heldOut: [[Int]]) {
     var generator = SeededGenerator(seed: config.seed, stream: "lens-split")
     let documents = generator.shuffled(corpus.documents.indices)
     guard documents.count >= 3 else {
       throw LensError.tooLittleText(needed: 3, found: documents.count, unit: "\(corpus.unit)s")
     }
     let watched = max(2, documents.count / 10)
-    func windows(_ documents: ArraySlice<Int>, _ tokens: Int?) throws -> [[Int]] {
+    func windows(
+      _ documents: ArraySlice<Int>, _ tokens: Int?
+    ) throws(LensError) -> [[Int]] {
       try corpus.windows(
         of: Array(documents), model.tokenizer, length: config.sequenceLength, tokens: tokens,
         seed: config.seed
       ).map(\.ids)
     }
-    return (
-      try windows(documents[watched...], config.tokens),
-      try windows(documents[..<watched], config.heldOutTokens)
-    )
+    let train = try windows(documents[watched...], config.tokens)
+    // Ridge regression sets a fifth of them aside.
+    guard train.count >= 5 else {
+      throw LensError.tooLittleText(needed: 5, found: train.count, unit: "windows to train on")
+    }
+    do throws(LensError) {
+      return (train, try windows(documents[..<watched], config.heldOutTokens))
+    } catch .tooLittleText(let needed, let found, let unit) {
+      throw .tooLittleText(
+        needed: needed, found: found, unit: "held-out \(unit) (a tenth of the \(corpus.unit)s)")
+    }
   }
 }
 
@@ -184,6 +193,7 @@ private struct LensTrainingRun {
   private mutating func look() throws {
     let now = try trainer.lens.losses(on: heldOut, model: model, adapter: adapter)
     context.spend(tokens: heldOut.reduce(0) { $0 + $1.count })
+    guard now.allSatisfy(\.isFinite) else { throw TrainingError.notFinite(step: trainer.step) }
     looks.append(trainer.step)
     losses.append(now)
     var tensors = best.parameters.tensors

@@ -41,7 +41,8 @@ package struct LensTraining: Codable, Sendable, Equatable {
     (self.tokensPerStep, self.epochs) = (tokensPerStep, epochs)
   }
 
-  /// The method's learning rate: the published ones for SGD and Adam.
+  /// The method's learning rate: those published, though the reference's Adam is amsgrad with coupled
+  /// decay, and ours AdamW.
   package var learningRate: Double {
     switch method {
     case .sgd: 0.1 * rateScale

@@ -8,8 +8,8 @@ extension Lens {
   /// its outputs scaled so that their softmax predicts best: what a trained one begins with, and what
   /// it has to beat.
   ///
-  /// Penalty and scale are chosen by the loss on the last fifth of `sequences`, which the regression
-  /// does not see.
+  /// Penalty and scale are chosen by the loss on two of the last fifth of `sequences`, which the
+  /// regression does not see.
   ///
   /// - Parameters:
   ///   - kind: `retrodiction` or `previousToken`.

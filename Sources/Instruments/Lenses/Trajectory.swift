@@ -35,11 +35,14 @@ package struct Trajectory: Codable, Sendable, Equatable {
   /// `[site][token]`
   package var readings: [[Reading]]
 
-  /// The first site from which on the first choice stays what it is in the end, by token: the
-  /// prediction depth of Belrose et al. 2023, section 4.2, in sites instead of layers.
-  package var depths: [Int] {
-    guard let last = readings.last else { return [] }
-    return last.indices.map { token in
+  /// The first site from which on the first choice stays what it is in the end, by token: Belrose et
+  /// al.'s prediction depth (2023, after Baldock et al. 2021), in sites instead of layers.
+  package var depths: [Int]
+
+  init(kind: Lens.Kind, tokens: [Choice], sites: [String], readings: [[Reading]]) {
+    (self.kind, self.tokens, self.sites, self.readings) = (kind, tokens, sites, readings)
+    let last = readings.last ?? []
+    depths = last.indices.map { token in
       let final = last[token].top.first?.id
       let other = readings.lastIndex { $0[token].top.first?.id != final }
       return other.map { $0 + 1 } ?? 0

@@ -4,9 +4,9 @@ internal import Statistics
 
 /// Documents of text files, cut into windows of tokens.
 ///
-/// A document is a line of a `.jsonl` file (its `text`), an article of a file in WikiText's form (a
-/// heading ` = Title = ` begins one), or else a passage of about 4,000 characters that ends at a blank
-/// line. Windows never reach from one document into the next, so documents can be resampled.
+/// A document is a line of a file of JSON objects (its `text`), an article of a file in WikiText's form
+/// (a heading ` = Title = ` begins one), or else a passage that ends at the first blank line after 4,000
+/// characters, or at any line's end after 8,000. Windows never reach from one document into the next, so documents can be resampled.
 package struct Corpus: Sendable {
   /// What ``documents`` are, in the singular, for reports.
   package let unit: String
@@ -48,22 +48,31 @@ package struct Corpus: Sendable {
   private static func documents(
     of text: String, _ path: String
   ) throws -> (documents: [String], unit: String) {
-    if path.hasSuffix(".jsonl") { return (try jsonLines(text, path), "document") }
-    let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+    let lines = text.utf8.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+      .map { Substring($0.last == UInt8(ascii: "\r") ? $0.dropLast() : $0) }
+    // By its contents and not its name, which is no part of what a cell is known by.
+    if let first = lines.first(where: { !$0.isEmpty }), object(first) != nil {
+      return (try jsonLines(lines, path), "document")
+    }
     if lines.contains(where: isTitle) {
       return (pieces(lines) { isTitle($1) && !$0.isEmpty }, "article")
     }
     return (
-      pieces(lines) { piece, line in
-        line.allSatisfy(\.isWhitespace) && piece.reduce(0) { $0 + $1.utf8.count } >= 4000
+      pieces(lines.flatMap(shortened)) { piece, line in
+        let bytes = piece.reduce(0) { $0 + $1.utf8.count }
+        return bytes >= 8000 || (bytes >= 4000 && line.allSatisfy(\.isWhitespace))
       }, "passage"
     )
   }
 
-  private static func jsonLines(_ text: String, _ path: String) throws -> [String] {
-    try text.split(separator: "\n").enumerated().map { index, line in
-      let object = try? JSONSerialization.jsonObject(with: Data(line.utf8))
-      guard let text = (object as? [String: Any])?["text"] as? String else {
+  private static func object(_ line: Substring) -> [String: Any]? {
+    guard line.first == "{" else { return nil }
+    return (try? JSONSerialization.jsonObject(with: Data(line.utf8))) as? [String: Any]
+  }
+
+  private static func jsonLines(_ lines: [Substring], _ path: String) throws -> [String] {
+    try lines.enumerated().filter { !$1.isEmpty }.map { index, line in
+      guard let text = object(line)?["text"] as? String else {
         throw ModelFileError.malformed(
           .init(
             path: path, expected: "{\"text\": …} in line \(index + 1)", found: "something else",
@@ -71,6 +80,17 @@ package struct Corpus: Sendable {
       }
       return text
     }.filter { !$0.isEmpty }
+  }
+
+  /// A line in parts of at most 8,000 characters.
+  private static func shortened(_ line: Substring) -> [Substring] {
+    guard line.utf8.count > 8000 else { return [line] }
+    var (rest, parts) = (line, [Substring]())
+    while !rest.isEmpty {
+      parts.append(rest.prefix(8000))
+      rest = rest.dropFirst(8000)
+    }
+    return parts
   }
 
   /// ` = Title = `, and not ` = = Section = = `.
@@ -111,7 +131,7 @@ package struct Corpus: Sendable {
     var generator = SeededGenerator(seed: seed, stream: "corpus")
     let opening = tokenizer.encode("", addSpecial: true)
     let order = generator.shuffled(documents ?? Array(self.documents.indices))
-    // Documents are read until they could fill what is asked for, each one's windows in random order.
+    // Each one's windows in random order.
     var (rest, known) = (order.map { _ in [Window]() }, 0)
     for (place, document) in order.enumerated() {
       rest[place] = generator.shuffled(cut(document, opening, tokenizer, length))

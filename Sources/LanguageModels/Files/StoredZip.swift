@@ -3,8 +3,8 @@
 /// Sizes and places are those of the central directory, each held against the file before it is
 /// used. Nothing is decompressed: a compressed member is refused.
 struct StoredZip: Sendable {
-  /// Where each member's bytes lie in the file, by its name.
-  let members: [String: Range<Int>]
+  /// Where each member's bytes lie in the file, and their checksum, by its name.
+  let members: [String: (range: Range<Int>, sum: UInt32)]
 
   /// The tags that records begin with (APPNOTE 6.3.10, sections 4.3.7 to 4.3.16).
   private enum Signature {
@@ -25,9 +25,25 @@ struct StoredZip: Sendable {
     }
   }
 
-  private static func members(_ zip: ZipBytes) throws(ModelFileError) -> [String: Range<Int>] {
+  /// Holds a member's bytes against their checksum.
+  ///
+  /// - Throws: ``ModelFileError/malformed(_:)`` where they were changed.
+  func check(_ name: String, in file: MappedFile) throws(ModelFileError) {
+    guard let member = members[name] else { return }
+    let found = file.withBytes { CRC32.of(UnsafeRawBufferPointer(rebasing: $0[member.range])) }
+    guard found == member.sum else {
+      throw .malformed(
+        .init(
+          path: file.path, expected: "the bytes of \(quoted(name)) as they were written",
+          found: "others, by their checksum", remedy: "fetch or write the file again"))
+    }
+  }
+
+  private static func members(
+    _ zip: ZipBytes
+  ) throws(ModelFileError) -> [String: (range: Range<Int>, sum: UInt32)] {
     var (place, count) = try directory(zip)
-    var members: [String: Range<Int>] = [:]
+    var members: [String: (range: Range<Int>, sum: UInt32)] = [:]
     // One entry takes 46 bytes at least, so a count beyond the file is found out by its end.
     while count > 0 {
       guard try zip.u32(place) == Signature.central else {
@@ -46,7 +62,8 @@ struct StoredZip: Sendable {
         try zip.readZip64(
           from: place + 46 + lengths[0], length: lengths[1], size: &size, offset: &offset)
       }
-      guard members.updateValue(try zip.data(at: offset, size), forKey: name) == nil else {
+      let member = (range: try zip.data(at: offset, size), sum: try zip.u32(place + 16))
+      guard members.updateValue(member, forKey: name) == nil else {
         throw zip.damage("every member once", "\(quoted(name)) twice")
       }
       place += 46 + lengths.reduce(0, +)
@@ -151,5 +168,39 @@ private struct ZipBytes {
   func unsupported(_ expected: String, _ found: String) -> ModelFileError {
     .unsupported(
       .init(path: path, expected: expected, found: found, remedy: "save it with torch.save"))
+  }
+}
+
+/// The sum that ZIP archives carry (ISO 3309), eight bytes at a time.
+enum CRC32 {
+  private static let tables: [[UInt32]] = {
+    let bit = { (sum: UInt32) -> UInt32 in (sum & 1) * 0xEDB8_8320 ^ (sum >> 1) }
+    let byte = { (value: UInt32) -> UInt32 in (0..<8).reduce(value) { sum, _ in bit(sum) } }
+    var tables = [(0..<256).map { byte(UInt32($0)) }]
+    for _ in 1..<8 {
+      let (first, last) = (tables[0], tables[tables.count - 1])
+      tables.append(last.map { ($0 >> 8) ^ first[Int($0 & 0xFF)] })
+    }
+    return tables
+  }()
+
+  static func of(_ bytes: UnsafeRawBufferPointer) -> UInt32 {
+    var sum: UInt32 = 0xFFFF_FFFF
+    var place = 0
+    let tables = tables
+    while place + 8 <= bytes.count {
+      let word = bytes.loadUnaligned(fromByteOffset: place, as: UInt64.self)
+      let mixed = UInt64(littleEndian: word) ^ UInt64(sum)
+      sum = 0
+      for i in 0..<8 {
+        sum ^= tables[7 - i][Int(truncatingIfNeeded: mixed >> UInt64(8 * i)) & 0xFF]
+      }
+      place += 8
+    }
+    while place < bytes.count {
+      sum = tables[0][Int((sum ^ UInt32(bytes[place])) & 0xFF)] ^ sum >> 8
+      place += 1
+    }
+    return ~sum
   }
 }

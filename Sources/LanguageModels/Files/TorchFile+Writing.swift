@@ -112,37 +112,3 @@ private struct StoredZipWriter {
         + littleEndian(UInt32(place)) + littleEndian(UInt16(0)))
   }
 }
-
-/// The sum that ZIP archives carry (ISO 3309), eight bytes at a time.
-private enum CRC32 {
-  private static let tables: [[UInt32]] = {
-    let bit = { (sum: UInt32) -> UInt32 in (sum & 1) * 0xEDB8_8320 ^ (sum >> 1) }
-    let byte = { (value: UInt32) -> UInt32 in (0..<8).reduce(value) { sum, _ in bit(sum) } }
-    var tables = [(0..<256).map { byte(UInt32($0)) }]
-    for _ in 1..<8 {
-      let (first, last) = (tables[0], tables[tables.count - 1])
-      tables.append(last.map { ($0 >> 8) ^ first[Int($0 & 0xFF)] })
-    }
-    return tables
-  }()
-
-  static func of(_ bytes: UnsafeRawBufferPointer) -> UInt32 {
-    var sum: UInt32 = 0xFFFF_FFFF
-    var place = 0
-    let tables = tables
-    while place + 8 <= bytes.count {
-      let word = bytes.loadUnaligned(fromByteOffset: place, as: UInt64.self)
-      let mixed = UInt64(littleEndian: word) ^ UInt64(sum)
-      sum = 0
-      for i in 0..<8 {
-        sum ^= tables[7 - i][Int(truncatingIfNeeded: mixed >> UInt64(8 * i)) & 0xFF]
-      }
-      place += 8
-    }
-    while place < bytes.count {
-      sum = tables[0][Int((sum ^ UInt32(bytes[place])) & 0xFF)] ^ sum >> 8
-      place += 1
-    }
-    return ~sum
-  }
-}

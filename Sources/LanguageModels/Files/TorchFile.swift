@@ -56,15 +56,18 @@ package struct TorchFile: Sendable {
   package init(path: String) throws(ModelFileError) {
     let file = try MappedFile(path: path)
     let zip = try StoredZip(file)
-    guard let pickle = zip.members.first(where: { $0.key.hasSuffix("/data.pkl") }) else {
+    let pickles = zip.members.filter { $0.key.hasSuffix("/data.pkl") }
+    guard pickles.count == 1, let pickle = pickles.first else {
       throw .malformed(
         .init(
-          path: path, expected: "a file of torch.save with `data.pkl`",
-          found: "\(zip.members.count) other members", remedy: "name a file of torch.save"))
+          path: path, expected: "a file of torch.save with one `data.pkl`",
+          found: "\(pickles.count) of \(zip.members.count) members",
+          remedy: "name a file of torch.save"))
     }
+    try zip.check(pickle.key, in: file)
     let folder = pickle.key.dropLast("data.pkl".count)
     if let order = zip.members["\(folder)byteorder"] {
-      let text = file.withBytes { String(decoding: $0[order], as: UTF8.self) }
+      let text = file.withBytes { String(decoding: $0[order.range], as: UTF8.self) }
       guard text == "little" else {
         throw .unsupported(
           .init(
@@ -75,7 +78,7 @@ package struct TorchFile: Sendable {
     let machine = PickleMachine(file: file, zip: zip, folder: String(folder))
     self.path = path
     root = try file.withBytes { (bytes) throws(ModelFileError) in
-      try machine.run(UnsafeRawBufferPointer(rebasing: bytes[pickle.value]))
+      try machine.run(UnsafeRawBufferPointer(rebasing: bytes[pickle.value.range]))
     }
   }
 }
@@ -94,7 +97,7 @@ private struct PickleMachine {
     case global(Global)
     /// A stretch of elements in a member.
     case storage(SafetensorsType, Range<Int>)
-    case tuple([Item])
+    case tuple([Item], depth: Int)
     /// Containers are filled after they were remembered, so they are shared.
     case container(Container)
   }
@@ -105,6 +108,24 @@ private struct PickleMachine {
     let isList: Bool
     init(isList: Bool) { self.isList = isList }
   }
+
+  /// All containers of one pickle, which are emptied one by one in the end: a cycle would keep itself,
+  /// and a long chain would be freed by as deep a recursion.
+  private final class Containers {
+    private var all: [Container] = []
+
+    func make(isList: Bool) -> Item {
+      let container = Container(isList: isList)
+      all.append(container)
+      return .container(container)
+    }
+
+    func empty() {
+      for container in all { (container.pairs, container.items) = ([], []) }
+    }
+  }
+
+  private let containers = Containers()
 
   private enum Global {
     case orderedDictionary, rebuildTensor, rebuildParameter
@@ -125,6 +146,7 @@ private struct PickleMachine {
   private static let (depth, valueLimit) = (64, 1_000_000)
 
   func run(_ bytes: UnsafeRawBufferPointer) throws(ModelFileError) -> TorchFile.Value {
+    defer { containers.empty() }
     var reader = Reader(bytes: bytes, file: file)
     var stack: [Item] = []
     var memory: [Int: Item] = [:]
@@ -167,14 +189,14 @@ private struct PickleMachine {
     case 0x93:
       let (name, module) = (try text(pop(&stack)), try text(pop(&stack)))
       stack.append(try global("\(module) \(name)"))
-    case UInt8(ascii: "}"): stack.append(.container(Container(isList: false)))
-    case UInt8(ascii: "]"): stack.append(.container(Container(isList: true)))
-    case UInt8(ascii: ")"): stack.append(.tuple([]))
-    case UInt8(ascii: "t"): stack.append(.tuple(try popToMark(&stack)))
+    case UInt8(ascii: "}"): stack.append(containers.make(isList: false))
+    case UInt8(ascii: "]"): stack.append(containers.make(isList: true))
+    case UInt8(ascii: ")"): stack.append(.tuple([], depth: 1))
+    case UInt8(ascii: "t"): stack.append(try tuple(popToMark(&stack)))
     case 0x85, 0x86, 0x87:
       var items: [Item] = []
       for _ in 0..<Int(code - 0x84) { items.insert(try pop(&stack), at: 0) }
-      stack.append(.tuple(items))
+      stack.append(try tuple(items))
     case UInt8(ascii: "a"):
       let item = try pop(&stack)
       try container(stack, isList: true).items.append(item)
@@ -222,6 +244,14 @@ private struct PickleMachine {
     return Array(stack[(mark + 1)...])
   }
 
+  /// A tuple of no more tuples in each other than anybody needs.
+  private func tuple(_ items: [Item]) throws(ModelFileError) -> Item {
+    var depth = 1
+    for item in items { if case .tuple(_, let inner) = item { depth = max(depth, inner + 1) } }
+    guard depth <= Self.depth else { throw damage("values in values", "too many") }
+    return .tuple(items, depth: depth)
+  }
+
   private func recall(_ memory: [Int: Item], _ place: Int) throws(ModelFileError) -> Item {
     guard let item = memory[place] else { throw damage("something at \(place)", "nothing") }
     return item
@@ -242,11 +272,12 @@ private struct PickleMachine {
   }
 
   private func call(_ function: Item, _ arguments: Item) throws(ModelFileError) -> Item {
-    guard case .global(let global) = function, case .tuple(let arguments) = arguments else {
+    guard case .global(let global) = function, case .tuple(let arguments, _) = arguments
+    else {
       throw refusal("a call of something else")
     }
     switch global {
-    case .orderedDictionary where arguments.isEmpty: return .container(Container(isList: false))
+    case .orderedDictionary where arguments.isEmpty: return containers.make(isList: false)
     case .rebuildTensor where arguments.count >= 4: return .value(.tensor(try tensor(arguments)))
     case .rebuildParameter where !arguments.isEmpty: return arguments[0]
     default: throw refusal("a call with \(arguments.count) arguments")
@@ -255,11 +286,14 @@ private struct PickleMachine {
 
   /// ("storage", type, member, device, count)
   private func storage(_ item: Item) throws(ModelFileError) -> Item {
-    guard case .tuple(let parts) = item, parts.count == 5, try text(parts[0]) == "storage",
+    guard case .tuple(let parts, _) = item, parts.count == 5, try text(parts[0]) == "storage",
       case .global(.storage(let type)) = parts[1], let count = try int(parts[4])
     else { throw refusal("another persistent value than a storage") }
     let name = "\(folder)data/\(try text(parts[2]))"
-    guard let member = zip.members[name] else { throw damage(quoted(name), "no such member") }
+    guard let member = zip.members[name]?.range else {
+      throw damage(quoted(name), "no such member")
+    }
+    try zip.check(name, in: file)
     guard count >= 0, count <= member.count / type.byteCount else {
       throw damage("\(count) elements in \(quoted(name))", "\(member.count) bytes")
     }
@@ -282,10 +316,11 @@ private struct PickleMachine {
     }
     var stride = 1
     for (axis, width) in shape.enumerated().reversed() {
-      guard axis < strides.count, width <= 1 || strides[axis] == stride else {
+      // Without elements strides say nothing, and widths may be of any size.
+      guard axis < strides.count, width <= 1 || count == 0 || strides[axis] == stride else {
         throw refusal("a tensor \(shape) that is not row-major; call .contiguous() first")
       }
-      stride *= max(width, 1)
+      if count > 0 { stride *= max(width, 1) }
     }
     guard offset >= 0, offset <= available - count else {
       throw damage("a tensor within its \(available) elements", "offset \(offset)")
@@ -305,7 +340,7 @@ private struct PickleMachine {
   }
 
   private func ints(_ item: Item) throws(ModelFileError) -> [Int] {
-    guard case .tuple(let items) = item else { throw damage("a tuple", "another value") }
+    guard case .tuple(let items, _) = item else { throw damage("a tuple", "another value") }
     var values: [Int] = []
     for item in items {
       guard let value = try int(item) else { throw damage("a number", "another value") }
@@ -323,7 +358,7 @@ private struct PickleMachine {
     }
     switch item {
     case .value(let value): return value
-    case .tuple(let items): return .list(try values(of: items, depth: depth, &count))
+    case .tuple(let items, _): return .list(try values(of: items, depth: depth, &count))
     case .container(let container) where container.isList:
       return .list(try values(of: container.items, depth: depth, &count))
     case .container(let container):

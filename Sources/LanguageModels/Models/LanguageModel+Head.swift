@@ -66,7 +66,7 @@ extension LanguageModel {
     return unembed
   }
 
-  /// SHA-256 of the unembedding in fp32, row by row: what tells whether something that was fitted to a
+  /// A hash of the unembedding in fp32 (of the digests of its parts of 4,096 rows): what tells whether something that was fitted to a
   /// model's head belongs to this one.
   package func unembeddingHash() throws -> String { try head().sha256() }
 

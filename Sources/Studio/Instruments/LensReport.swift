@@ -49,19 +49,20 @@ package struct LensReport {
 
   private var curves: Section {
     let lenses = result.finding.lenses
-    let forward = lenses.filter { $0.kind.stepsBack == nil }
+    let numbered = Array(lenses.enumerated()).map { ($0.offset, $0.element) }
     return Section(
       id: "curves", title: "By block",
       lede:
         "What goes into each block, read by each lens, against what the model predicts in the end."
     ) {
       chart(
-        "KL from the model's own prediction", "nats a token", forward.enumerated().map { $0 },
+        "KL from the model's own prediction", "nats a token",
+        numbered.filter { $0.1.kind.stepsBack == nil },
         reference: nil
       ) { $0.divergence }
       chart(
         "Cross-entropy of the token that each lens names", "nats a token",
-        lenses.enumerated().map { $0 },
+        numbered,
         reference: (result.finding.modelCrossEntropy.value, "the model itself")
       ) { $0.crossEntropy }
     }
@@ -74,7 +75,7 @@ package struct LensReport {
   ) -> Node {
     let curves = lenses.map { index, lens in
       LineChart.Curve(
-        lens.kind.rawValue, series: Series.allCases[index % Series.allCases.count],
+        lens.title, series: Series.allCases[index % Series.allCases.count],
         points: lens.sites.compactMap { site in
           guard let x = Self.block(site.site), let value = quantity(site) else { return nil }
           return LineChart.Point(
@@ -120,7 +121,7 @@ package struct LensReport {
       cells += site.marginalBias.unwrapped().map { [CitedNumber($0).node] } ?? []
       return DataTable.Row(cells)
     }
-    return Section(id: "lens-\(index)", title: "\(lens.kind.rawValue) lens") {
+    return Section(id: "lens-\(index)", title: lens.title) {
       DataTable(caption: "Nats a token; rates of tokens.", columns: columns, rows: rows).node
       if let transfer = lens.transfer { table(transfer, lens) }
     }

@@ -93,7 +93,7 @@ package struct TrajectoryReport {
     if let divergence = reading.divergence {
       facts.append("KL from the model \(NumberFormat.fixed(divergence, places: 2)) nats")
     }
-    if let rank = reading.rank { facts.append("rank of the token that came \(rank)") }
+    if let rank = reading.rank { facts.append("rank of the token itself \(rank)") }
     return HeatTable.Cell(
       reading.top.first?.text ?? "", strength: reading.top.first?.probability ?? 0,
       detail: trajectory.sites[site]

@@ -16,7 +16,8 @@ struct LensBasisCommand: AsyncParsableCommand {
       Causal basis extraction: one after the other, the direction whose mean ablation changes what the
       lens reads the most. Each is then ablated in the model too: response is what that does there,
       alignment how alike the two changes are (1 for the same), random the response to a random
-      direction in its place.
+      direction in its place. Without --tokens 1,024 are read, without --sequence-length 128 at once; the
+      directions are judged on the tokens that they were found on.
 
       EXAMPLE
         plumbline lens basis --lens lenses/tuned --site blocks.12.resid_pre --text wikitext-2/test.txt
@@ -66,10 +67,18 @@ struct LensBasisCommand: AsyncParsableCommand {
       throw ValidationError(
         "Expected --site in the residual stream, found \(site): name resid_pre or resid_mid.")
     }
-    if let lens { try await Lens.check(lens, for: model) }
+    let place = try Site(site, nLayers: c.nLayers)
+    guard !c.isParallel || place != .block(place.blockIndex, .residMid) else {
+      throw ValidationError(
+        "Expected --site of this family, found \(site): its attention and MLP stand side by side.")
+    }
+    if let lens, try await !Lens.check(lens, for: model).contains(place) {
+      throw ValidationError("Expected --site that the lens reads, found \(site): see its files.")
+    }
+    _ = try await adapter.load(for: c, path: model.path)
     let config = CausalBasisCell.Config(
       site: site, vectors: vectors, hasLens: lens != nil,
-      sequenceLength: min(try text.length(for: model), 128), tokens: text.tokens ?? 1024,
+      sequenceLength: try text.length(for: model, usually: 128), tokens: text.tokens ?? 1024,
       seed: text.seed,
       precision: precision, textFiles: text.files.count)
     var files = try text.inputs(adapter: adapter)

@@ -74,8 +74,10 @@ struct LensEvalCommand: AsyncParsableCommand {
     let model = try await LanguageModel(path: path, precision: precision)
     // A lens for another model is refused before anything is computed.
     for lens in lenses { try await Lens.check(lens, for: model) }
+    _ = try await adapter.load(for: model.configuration, path: model.path)
     let config = LensEvaluationCell.Config(
-      lenses: lenses.count, mid: mid, sequenceLength: try text.length(for: model),
+      lenses: lenses.map { ($0 as NSString).lastPathComponent }, mid: mid,
+      sequenceLength: try text.length(for: model),
       tokens: text.tokens,
       wholeTokens: wholeTokens, transferTokens: transferTokens, seed: text.seed,
       precision: precision, textFiles: text.files.count)
@@ -134,7 +136,7 @@ private struct LensTable {
   /// From where on the next token is read better than the one that went in.
   private var crossings: [String] {
     finding.crossings.map { crossing in
-      "\(crossing.retrodiction.rawValue) and \(crossing.prediction.rawValue): "
+      "\(crossing.retrodiction) and \(crossing.prediction): "
         + (crossing.site.map { "from \($0) on, the next token is read better" }
           ?? "the next token is nowhere read better")
     }
@@ -156,7 +158,7 @@ private struct LensTable {
       }
       return row
     }
-    return ["", "\(lens.kind.rawValue) lens"] + TextTable.lines([header] + rows)
+    return ["", lens.title] + TextTable.lines([header] + rows)
   }
 
   private func withMargin(_ estimate: Estimate) -> String {

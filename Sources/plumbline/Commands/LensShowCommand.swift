@@ -14,7 +14,7 @@ struct LensShowCommand: AsyncParsableCommand {
     abstract: "Draws what a lens reads at every site of every token of the text on standard input.",
     discussion: """
       One row a site, the model's own prediction on top; one column a token; in each cell the token
-      that comes first there, marked by how probable it is. Below, each token's prediction depth: the
+      that comes first there, shaded by how probable it is (piped, a digit for tenths). Below, each token's prediction depth: the
       blocks after which the first choice stays what it is in the end.
 
       EXAMPLES
@@ -37,7 +37,7 @@ struct LensShowCommand: AsyncParsableCommand {
   @Flag(help: "Read between attention and MLP too (resid_mid) with the logit lens.")
   var mid = false
 
-  @Option(help: "Show every so many blocks only.")
+  @Option(help: "Show every so many sites only.")
   var every = 1
 
   @Option(help: "How many choices of each reading the page and JSON hold.")
@@ -82,6 +82,7 @@ struct LensShowCommand: AsyncParsableCommand {
     if let lens { try await Lens.check(lens, for: model) }
     let other: LensTrajectoryCell.Other? =
       againstBase ? .base : try againstText.map { .text(ids: try model.tokens(of: $0)) }
+    _ = try await adapter.load(for: model.configuration, path: model.path)
     let config = LensTrajectoryCell.Config(
       ids: try model.tokens(of: text.trimmingSuffix("\n")), other: other, hasLens: lens != nil,
       mid: mid, topCount: top, precision: precision)
@@ -188,7 +189,7 @@ private struct TrajectoryText {
 
   /// Shaded by strength on a terminal; elsewhere with a digit for tenths.
   private func paint(_ cell: (text: String, strength: Double)) -> String {
-    let strength = min(max(cell.strength, 0), 1)
+    let strength = cell.strength.isFinite ? min(max(cell.strength, 0), 1) : 0
     guard inColour else {
       return Self.fitted(cell.text, Self.cell - 2) + " \(min(9, Int(strength * 10)))"
     }

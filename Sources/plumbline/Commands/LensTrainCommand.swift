@@ -54,7 +54,10 @@ struct LensTrainCommand: AsyncParsableCommand {
   @Flag(help: "Train translators between attention and MLP too (resid_mid).")
   var mid = false
 
-  @Option(help: "sgd is as published; muon needs the fewest tokens.")
+  @Option(
+    help: """
+      sgd is as published; adam is AdamW; muon came furthest with few tokens (LOG.md).
+      """)
   var optimizer = LensTraining.Method.muon
 
   @Option(help: "Multiplies the optimiser's learning rate.")
@@ -97,6 +100,9 @@ struct LensTrainCommand: AsyncParsableCommand {
     ] where value < 1 {
       throw ValidationError("Expected \(name) of at least 1, found \(value).")
     }
+    guard epochs <= 100_000 else {
+      throw ValidationError("Expected --epochs of at most 100000, found \(epochs).")
+    }
     guard lrScale > 0, lrScale.isFinite else {
       throw ValidationError("Expected --lr-scale above 0, found \(lrScale).")
     }
@@ -121,6 +127,10 @@ struct LensTrainCommand: AsyncParsableCommand {
     let model = try await LanguageModel(path: path, precision: chosenPrecision)
     let config = try config(for: model)
     // Found out now: a run that cannot begin leaves nothing behind.
+    guard model.configuration.hasHead else {
+      throw ModelError.noHead(family: model.configuration.family)
+    }
+    _ = try await adapter.load(for: model.configuration, path: model.path)
     _ = try LensTrainCell.split(Corpus(files: text.files), config, model)
     let run = try InstrumentRun(
       "lens-train", question: config, model: model,

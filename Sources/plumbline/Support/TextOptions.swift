@@ -35,9 +35,9 @@ struct TextOptions: ParsableArguments {
   }
 
   /// Tokens that `model` reads at once.
-  func length(for model: LanguageModel) throws -> Int {
+  func length(for model: LanguageModel, usually: Int = 512) throws -> Int {
     let limit = model.configuration.contextLength
-    guard let sequenceLength else { return min(512, limit) }
+    guard let sequenceLength else { return min(usually, limit) }
     guard sequenceLength <= limit else {
       throw ValidationError(
         "Expected --sequence-length of at most \(limit), the model's context, found "
@@ -68,7 +68,7 @@ struct TextOptions: ParsableArguments {
 enum TextTable {
   /// Rounded to so many decimals, all of them written, and filled with blanks from the left.
   static func number(_ value: Double, width: Int = 0, decimals: Int = 3) -> String {
-    let text = value.formatted(
+    let text = (value == 0 || abs(value) < 0.5 * pow(0.1, Double(decimals)) ? 0 : value).formatted(
       .number.precision(.fractionLength(decimals)).grouping(.never)
         .locale(Locale(identifier: "en_US_POSIX")))
     return String(repeating: " ", count: max(0, width - text.count)) + text
