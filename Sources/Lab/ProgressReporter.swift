@@ -137,7 +137,8 @@ package final class ProgressReporter: Sendable {
     let since = Double(progress.done - first.done)
     if seconds > 0.5, since > 0 {
       let rate = since / seconds
-      parts.append("\(Self.rate(rate)) \(progress.unit)/s")
+      parts.append(
+        rate >= 0.1 ? "\(Self.rate(rate)) \(progress.unit)/s" : "\(Self.time(1 / rate)) each")
       let left = Double(max(0, progress.total - progress.done)) / rate
       if left > 0 { parts.append("\(Self.time(left)) left") }
     }
