@@ -99,6 +99,11 @@ import Testing
         input: Data("the cat sat".utf8))
       #expect(shown.status == 0 && shown.text.contains("depth"))
       #expect(try String(contentsOf: page, encoding: .utf8).contains("role=\"grid\""))
+      let copy = folder.appending(path: "again.html")
+      let run = try #require(shown.text.split(separator: "\n").last?.dropFirst("run: ".count))
+      let report = try Command("report", String(run), "--output", copy.path, "--model", "model")
+      #expect(report.status == 0, "\(report.errors)")
+      #expect(try Data(contentsOf: copy) == Data(contentsOf: page))
       let basis = try Command(
         ["lens", "basis", "--site", "blocks.1.resid_pre", "--vectors", "2", "--tokens", "200"]
           + common + lenses.prefix(2), input: Data())

@@ -60,9 +60,10 @@ package struct LineChart: Chart {
       domain: (all.map(\.x).min() ?? 0)...(all.map(\.x).max() ?? 1), from: left, to: right)
     let values = all.map(\.y) + [reference?.value].compactMap { $0 }
     let highest = min(values.max() ?? 1, ceiling ?? .infinity)
-    let y = LinearScale(
-      domain: LinearScale.domain(around: values.map { min($0, highest) }, including: [0]),
-      from: bottom, to: top)
+    let round = LinearScale.domain(around: values.map { min($0, highest) }, including: [0])
+    // Losses are never below 0, and an axis that goes there would say so.
+    let lowest = values.contains { $0 < 0 } ? round.lowerBound : 0
+    let y = LinearScale(domain: lowest...max(round.upperBound, lowest), from: bottom, to: top)
     var shapes = SVG.horizontalAxis(x, unit: .plain, label: xLabel, top: top, bottom: bottom)
     let ticks = y.ticks(6)
     for tick in ticks {
@@ -76,7 +77,7 @@ package struct LineChart: Chart {
     if let reference {
       shapes.append(SVG.line(left, y(reference.value), right, y(reference.value), "reference"))
       shapes.append(
-        SVG.text(reference.label, x: right, y: y(reference.value) - 5, anchor: .end, "tick"))
+        SVG.text(reference.label, x: left + 4, y: y(reference.value) + 14, "tick"))
     }
     for (index, curve) in curves.enumerated() {
       shapes += draw(curve, x, y)

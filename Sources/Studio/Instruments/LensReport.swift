@@ -21,7 +21,7 @@ package struct LensReport {
     guard let result = try record.result(of: cell, as: LensEvaluationCell.Finding.self) else {
       throw LabError.notARun(folder: run.path)
     }
-    (self.result, self.base) = (result, base)
+    (self.result, self.base) = (result, (base as NSString).lastPathComponent)
   }
 
   /// The page as one self-contained HTML file.

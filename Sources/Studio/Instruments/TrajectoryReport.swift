@@ -20,7 +20,7 @@ package struct TrajectoryReport {
     guard let result = try record.result(of: cell, as: LensTrajectoryCell.Finding.self) else {
       throw LabError.notARun(folder: run.path)
     }
-    (self.result, self.base) = (result, base)
+    (self.result, self.base) = (result, (base as NSString).lastPathComponent)
   }
 
   /// The page as one self-contained HTML file.
