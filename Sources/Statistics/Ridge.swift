@@ -31,6 +31,14 @@ package struct RidgeSums: Sendable {
     for i in xy.indices { self.xy[i] += Double(xy[i]) }
   }
 
+  /// The standard deviation of each of X's columns.
+  package var deviations: [Double] {
+    (0..<inputs).map { i in
+      let square = xx[i * inputs + i] - sumX[i] * sumX[i] / count
+      return (max(square, 0) / max(count, 1)).squareRoot()
+    }
+  }
+
   /// B `[inputs, outputs]`, row-major, and c, for a penalty of so many times the mean variance of
   /// X's columns a row.
   ///

@@ -24,6 +24,7 @@ struct Plumbline: AsyncParsableCommand {
       LogprobsCommand.self,
       TraceCommand.self,
       LensCommand.self,
+      WeightsCommand.self,
       ReportCommand.self,
       PlantCommand.self,
       MergeCommand.self,

@@ -30,12 +30,9 @@ extension Lens {
       let pass = try LensPass(
         model, adapter: adapter, Array(sequences[part]), sites: sites, kind: kind)
       let y = try model.embeddings(of: pass.targets)
-      let sumY = try y.sum(axes: [0]).floats()
       for (i, site) in sites.enumerated() {
         guard let x = pass.streams[site] else { continue }
-        sums[i].add(
-          rows: pass.count, sumX: try x.sum(axes: [0]).floats(), sumY: sumY,
-          xx: try x.transpose().matmul(x).floats(), xy: try x.transpose().matmul(y).floats())
+        try sums[i].add(x, y)
       }
     }
     let judged = Array(sequences[min(cut, sequences.count - 1)...].prefix(2))

@@ -92,7 +92,7 @@ package final class LanguageModel {
       throw ModelError.tooLong(positions: last + 1, limit: configuration.contextLength)
     }
     precondition(
-      configuration.isCausal || (batch.prefixLength == 0 && cache == nil),
+      configuration.isCausal || (batch.starts.allSatisfy { $0 == 0 } && cache == nil),
       "an encoder's tokens see what follows them: no prefix can be shared, nothing cached")
     let keys = (cache?.count ?? 0) + batch.tokens.count
     let pass = ForwardPass(
@@ -145,6 +145,8 @@ package struct FrozenProduct {
 package enum ModelError: Error, Equatable, CustomStringConvertible {
   /// Logits of an encoder.
   case noHead(family: String)
+  /// Weights of a model that normalises the residual stream itself.
+  case normsAfter(family: String)
   /// More positions than the model has vectors for.
   case tooLong(positions: Int, limit: Int)
 
@@ -153,6 +155,9 @@ package enum ModelError: Error, Equatable, CustomStringConvertible {
     case .noHead(let family):
       "Expected a model that predicts tokens, found a \(family) encoder: read its activations, or "
         + "name another model"
+    case .normsAfter(let family):
+      "Expected a model whose norms stand before what reads the residual stream, found \(family), which "
+        + "normalises the stream itself: its weights are no directions of it; name another model"
     case .tooLong(let positions, let limit):
       "Expected at most \(limit) tokens, found \(positions): shorten the text"
     }

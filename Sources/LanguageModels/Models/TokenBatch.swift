@@ -14,6 +14,8 @@ package struct TokenBatch: Sendable {
   package let prefixLength: Int
   /// Where each sequence's own tokens lie in ``tokens``.
   package let spans: [Range<Int>]
+  /// How many tokens each sequence takes from the beginning of the row before its own.
+  package let starts: [Int]
 
   /// Packs sequences into one row.
   ///
@@ -34,6 +36,31 @@ package struct TokenBatch: Sendable {
     }
     (self.tokens, self.positions) = (tokens, positions)
     (self.prefixLength, self.spans) = (prefix, spans)
+    starts = sequences.map { _ in prefix }
+  }
+
+  /// One sequence and, behind it, stretches of it that are computed once more: each sees what comes
+  /// before it in the first and itself, so that what is changed in one changes nothing elsewhere.
+  ///
+  /// - Parameters:
+  ///   - base: Token ids, sequence 0.
+  ///   - branches: Positions of each of the sequences from 1 on.
+  package init(_ base: [Int], branches: [Range<Int>]) {
+    precondition(
+      !base.isEmpty
+        && branches.allSatisfy { !$0.isEmpty && base.indices.contains($0.upperBound - 1) },
+      "TokenBatch: a branch that is not part of its sequence")
+    var tokens = base
+    var positions = Array(base.indices)
+    var spans = [base.indices]
+    for branch in branches {
+      spans.append(tokens.count..<tokens.count + branch.count)
+      tokens += base[branch]
+      positions += branch
+    }
+    (self.tokens, self.positions, self.spans) = (tokens, positions, spans)
+    prefixLength = 0
+    starts = [0] + branches.map(\.lowerBound)
   }
 
   private static func commonPrefix(_ sequences: [[Int]]) -> Int {
@@ -49,11 +76,11 @@ package struct TokenBatch: Sendable {
 
   /// Where `position` of sequence `index` lies in ``tokens``.
   package func row(sequence index: Int, position: Int) -> Int {
-    position < prefixLength ? position : spans[index].lowerBound + position - prefixLength
+    position < starts[index] ? position : spans[index].lowerBound + position - starts[index]
   }
 
   /// The length of sequence `index`, shared prefix included.
-  package func length(of index: Int) -> Int { prefixLength + spans[index].count }
+  package func length(of index: Int) -> Int { starts[index] + spans[index].count }
 
   /// What each token sees: the shared prefix and its own sequence up to itself. `offset` shifts all
   /// rows, for a cache that already holds others. Where attention is not causal, a token sees all of
@@ -67,11 +94,10 @@ package struct TokenBatch: Sendable {
       }
     }
     var visible = (0..<prefixLength).map { [KeyRanges.Rows(offset, offset + $0 + 1)] }
-    for span in spans {
+    for (span, start) in zip(spans, starts) {
       for row in span {
         let own = KeyRanges.Rows(offset + span.lowerBound, offset + row + 1)
-        visible.append(
-          prefixLength == 0 ? [own] : [KeyRanges.Rows(offset, offset + prefixLength), own])
+        visible.append(start == 0 ? [own] : [KeyRanges.Rows(offset, offset + start), own])
       }
     }
     return visible

@@ -143,7 +143,7 @@ private struct TrajectoryText {
     let depths = trajectory.depths.map { trajectory.sites[$0] }
     return grid(trajectory.sites, trajectory.tokens) { site, token in
       let reading = trajectory.readings[site][token]
-      return (Self.visible(reading.top[0].text), reading.top[0].probability)
+      return (TextTable.visible(reading.top[0].text), reading.top[0].probability)
     } footer: { token in
       Self.short(depths[token])
     }
@@ -176,7 +176,7 @@ private struct TrajectoryText {
       }
       lines.append(
         Self.fitted("token", margin)
-          + part.map { Self.fitted(Self.visible(tokens[$0].text), Self.cell) }.joined(
+          + part.map { Self.fitted(TextTable.visible(tokens[$0].text), Self.cell) }.joined(
             separator: " "))
       if let footer {
         lines.append(
@@ -211,13 +211,5 @@ private struct TrajectoryText {
   private static func fitted(_ text: String, _ width: Int) -> String {
     let cut = text.count > width ? text.prefix(width - 1) + "…" : Substring(text)
     return cut + String(repeating: " ", count: width - cut.count)
-  }
-
-  /// Spaces and line breaks as marks; what a terminal would obey is left out.
-  private static func visible(_ text: String) -> String {
-    let marks: [Unicode.Scalar: Unicode.Scalar] = ["\n": "↵", "\t": "⇥", " ": "·"]
-    let shown = text.unicodeScalars.map { marks[$0] ?? $0 }
-      .filter { $0.properties.generalCategory != .control }
-    return String(String.UnicodeScalarView(shown))
   }
 }

@@ -9,7 +9,7 @@ internal import Studio
 struct ReportCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "report",
-    abstract: "Writes the page of a run of `lens eval` or `lens show` again.",
+    abstract: "Writes the page of a run of instruments again.",
     discussion: """
       EXAMPLE
         plumbline report runs/lens-eval-0123abcd --output lenses.html
@@ -24,20 +24,23 @@ struct ReportCommand: ParsableCommand {
   @Option(help: "What the page calls the model.")
   var model = ModelCatalog.defaultName
 
+  /// What makes a page of a cell, by the cell's kind.
+  private static let pages: [String: @Sendable (URL, CellID, String) throws -> String] = [
+    LensEvaluationCell.kind: { try LensReport(run: $0, cell: $1, base: $2).html() },
+    LensTrajectoryCell.kind: { try TrajectoryReport(run: $0, cell: $1, base: $2).html() },
+    WeightValidationCell.kind: { try WeightReport(run: $0, cell: $1, base: $2).html() },
+  ]
+  private static let names = "lens eval, lens show or weights validate"
+
   func run() throws {
     let url = URL(fileURLWithPath: folder)
     let finished = try RunRecord(folder: url).cells.last { cell in
-      [LensEvaluationCell.kind, LensTrajectoryCell.kind].contains(cell.kind)
-        && cell.state == .finished
+      Self.pages[cell.kind] != nil && cell.state == .finished
     }
-    guard let finished else {
+    guard let finished, let page = try Self.pages[finished.kind]?(url, finished.id, model) else {
       throw ValidationError(
-        "Expected a finished run of lens eval or lens show, found \(folder): name another folder.")
+        "Expected a finished run of \(Self.names), found \(folder): name another folder.")
     }
-    let page =
-      finished.kind == LensEvaluationCell.kind
-      ? try LensReport(run: url, cell: finished.id, base: model).html()
-      : try TrajectoryReport(run: url, cell: finished.id, base: model).html()
     try AtomicFile.write(Array(page.utf8), to: output)
     try StandardOutput.write(line: "page: \(output)")
   }

@@ -56,16 +56,31 @@ struct TextOptions: ParsableArguments {
   func inputs(adapter: AdapterOption) throws -> [String: String] {
     var inputs = Dictionary(
       uniqueKeysWithValues: files.enumerated().map { ("text\($0)", $1) })
-    for file in files where !FileManager.default.fileExists(atPath: file) {
-      throw CommandError.missingText(path: file)
-    }
+    try Self.check(files)
     inputs["adapter"] = adapter.adapter
     return inputs
   }
 }
 
+extension TextOptions {
+  /// - Throws: ``CommandError/missingText(path:)`` for the first that is not there.
+  static func check(_ files: [String]) throws(CommandError) {
+    for file in files where !FileManager.default.fileExists(atPath: file) {
+      throw .missingText(path: file)
+    }
+  }
+}
+
 /// Numbers and texts in columns.
 enum TextTable {
+  /// Spaces and line breaks as marks; what a terminal would obey is left out.
+  static func visible(_ text: String) -> String {
+    let marks: [Unicode.Scalar: Unicode.Scalar] = ["\n": "↵", "\t": "⇥", " ": "·"]
+    let shown = text.unicodeScalars.map { marks[$0] ?? $0 }
+      .filter { $0.properties.generalCategory != .control }
+    return String(String.UnicodeScalarView(shown))
+  }
+
   /// Rounded to so many decimals, all of them written, and filled with blanks from the left.
   static func number(_ value: Double, width: Int = 0, decimals: Int = 3) -> String {
     let text = (value == 0 || abs(value) < 0.5 * pow(0.1, Double(decimals)) ? 0 : value).formatted(
