@@ -103,7 +103,7 @@ struct DriftingModel {
   let rotation: [Float]
   let model: HandWrittenModel
 
-  /// - Parameter drift: How far each block turns the stream: 0 for not at all.
+  /// `drift` says how far each block turns the stream: 0 for not at all.
   @TensorActor
   init(drift: Float, seed: UInt64 = 3) throws {
     var generator = SeededGenerator(seed: seed)

@@ -59,13 +59,9 @@ struct TransportFit {
   private var inverse: [Site: RidgeSums] = [:]
   private var backwardInverse: [Site: RidgeSums] = [:]
 
-  /// - Parameters:
-  ///   - routes: From where to where.
-  ///   - lens: A tuned lens, at block boundaries and best between their parts too.
-  ///   - backward: A retrodiction lens.
-  ///   - windows: Token ids to fit on; the last fifth chooses penalties.
-  ///   - jacobianSamples: Random directions for each source's mean derivative.
-  ///   - report: Told after every pass.
+  /// A fit of `routes` by a tuned lens, at block boundaries and best between their parts too, and a
+  /// retrodiction lens where there is one; the last fifth of `windows` chooses penalties, and
+  /// `report` is told after every pass.
   init(
     _ routes: [Routes], model: LanguageModel, adapter: AdapterWeights?, lens: Lens,
     backward: Lens?, windows: [[Int]], jacobianSamples: Int, seed: UInt64,

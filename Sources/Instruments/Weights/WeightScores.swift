@@ -17,7 +17,7 @@ package struct WeightMetrics: Codable, Sendable, Equatable {
 
   /// Each row of `predicted` `[neuron, output]` against that of `measured`.
   ///
-  /// - Parameter bySize: Whether the largest are those furthest from 0, and not the highest.
+  /// `bySize`: the largest are those furthest from 0, and not the highest.
   @TensorActor
   static func rows(
     _ predicted: Tensor, _ measured: Tensor, bySize: Bool
