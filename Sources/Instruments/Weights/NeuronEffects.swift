@@ -129,9 +129,7 @@ struct NeuronEffects {
   private var windows = [0, 0]
   private var squares: [Int: [[Float]]] = [:]
 
-  /// - Parameters:
-  ///   - neurons: Those to change.
-  ///   - readers: The blocks whose neurons are watched, by the block that is changed.
+  /// Effects of changing `neurons`, watched at `readers`: blocks by the block that is changed.
   init(
     _ neurons: [Neuron], readers: [Int: [Int]], model: LanguageModel, adapter: AdapterWeights?,
     statistics: NeuronStatistics
