@@ -25,6 +25,8 @@ struct Plumbline: AsyncParsableCommand {
       TraceCommand.self,
       LensCommand.self,
       WeightsCommand.self,
+      PatchCommand.self,
+      AttributeCommand.self,
       ReportCommand.self,
       PlantCommand.self,
       MergeCommand.self,

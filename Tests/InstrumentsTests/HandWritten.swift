@@ -158,3 +158,66 @@ struct DriftingModel {
     return try sum.floats()
   }
 }
+
+/// An induction circuit written into weights (Elhage et al. 2021): head 0 of block 0 copies each token's
+/// predecessor, head 2 of block 1 looks for where the current token was preceded by itself and says what
+/// came there. Three other heads copy tokens to where nothing reads them.
+enum InductionModel {
+  /// Tokens 0 to 11 have a place each: as themselves, as predecessors and as predictions.
+  private static let tokens = 12, positions = 16
+  private static let own = 0, position = 12, previous = 28, prediction = 40, unread = 52
+
+  static func make() -> HandWrittenModel {
+    var model = HandWrittenModel(
+      nLayers: 2, nHeads: 4, dModel: 64, dMLP: 4, contextLength: positions)
+    for token in 0..<tokens {
+      model["wte", token, own + token] = 1
+      model["lm_head", token, prediction + token] = 1
+    }
+    for place in 0..<positions { model["wpe", place, position + place] = 1 }
+    // Each token asks for the position before its own.
+    attention(&model, 0, 0, count: positions - 1, queries: position + 1, keys: position)
+    copy(&model, 0, 0, from: own, to: previous)
+    attention(&model, 1, 2, count: tokens, queries: own, keys: previous)
+    copy(&model, 1, 2, from: own, to: prediction)
+    // Decoys: everything so far; itself; the second position's predecessor.
+    copy(&model, 0, 1, from: own, to: unread)
+    attention(&model, 1, 0, count: tokens, queries: own, keys: own)
+    copy(&model, 1, 0, from: previous, to: unread)
+    for place in 0..<positions { model["h.1.attn.c_attn", position + place, 3 * 16] = 2 }
+    model["h.1.attn.c_attn", position + 2, 64 + 3 * 16] = 2
+    copy(&model, 1, 3, from: previous, to: unread)
+    return model
+  }
+
+  /// Queries of one place in the stream meet keys of another.
+  private static func attention(
+    _ model: inout HandWrittenModel, _ block: Int, _ head: Int, count: Int, queries: Int, keys: Int
+  ) {
+    for i in 0..<count {
+      model["h.\(block).attn.c_attn", queries + i, 16 * head + i] = 2
+      model["h.\(block).attn.c_attn", keys + i, 64 + 16 * head + i] = 2
+    }
+  }
+
+  private static func copy(
+    _ model: inout HandWrittenModel, _ block: Int, _ head: Int, from: Int, to: Int
+  ) {
+    for i in 0..<tokens {
+      model["h.\(block).attn.c_attn", from + i, 128 + 16 * head + i] = 0.2
+      model["h.\(block).attn.c_proj", 16 * head + i, to + i] = 1
+    }
+  }
+
+  /// `k a b c d e a` continues with b; with a and c exchanged at first, with d.
+  static func prompts(_ count: Int, seed: UInt64 = 1) -> String {
+    var generator = SeededGenerator(seed: seed)
+    return (0..<count).map { _ in
+      let x = generator.sample(6, of: Array("abcdefgh")).map(String.init)
+      let clean = "k" + x[0] + x[1] + x[2] + x[3] + x[4] + x[5] + x[0]
+      let corrupt = "k" + x[2] + x[1] + x[0] + x[3] + x[4] + x[5] + x[0]
+      return "{\"clean\": \"\(clean)\", \"corrupt\": \"\(corrupt)\", \"answer\": \"\(x[1])\", "
+        + "\"distractor\": \"\(x[3])\"}"
+    }.joined(separator: "\n")
+  }
+}

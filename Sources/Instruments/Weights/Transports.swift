@@ -101,9 +101,9 @@ struct TransportFit {
     var inverses: [Site: (forward: Tensor, back: Tensor?)] = [:]
     for target in allTargets {
       let h = held[target].unwrapped
-      let forward = try best(inverse[target].unwrapped, lens.translated(h, at: target), h)
+      let forward = try best(inverse[target].unwrapped, lens.translated(h, at: target), [h])[0]
       let back = try backward.map { backward in
-        try best(backwardInverse[target].unwrapped, backward.translated(h, at: target), h)
+        try best(backwardInverse[target].unwrapped, backward.translated(h, at: target), [h])[0]
       }
       inverses[target] = (forward, back)
       report("inverting lenses")
@@ -165,23 +165,29 @@ struct TransportFit {
   private func parts(
     _ sums: [Site: RidgeSums], _ route: Routes, _ x: Tensor, _ y: (Site) -> Tensor
   ) throws -> [Tensor] {
-    let whole = try best(
-      sums[route.source].unwrapped, x, Tensor.concatenate(route.targets.map(y), axis: 1))
-    return route.targets.indices.map { whole.slice($0 * d..<($0 + 1) * d, axis: 1) }
+    try best(sums[route.source].unwrapped, x, route.targets.map(y))
   }
 
-  /// The regression whose penalty predicts held-out rows best.
-  private func best(_ sums: RidgeSums, _ x: Tensor, _ y: Tensor) throws -> Tensor {
-    var best: (error: Float, matrix: Tensor)?
-    for penalty in [1e-5, 1e-3, 1e-1] {
-      let (weights, intercept) = try sums.fit(penalty: penalty)
-      let matrix = Tensor(weights.map(Float.init), shape: [sums.inputs, sums.outputs])
-      let miss = y - x.matmul(matrix) - Tensor(intercept.map(Float.init))
-      let error = try miss.square().mean().scalar()
-      if let best, best.error <= error { continue }
-      best = (error, matrix)
+  /// The regression on each of the targets that lie side by side, with the penalty that predicts its
+  /// held-out rows best, each column in units of its own deviation.
+  private func best(_ sums: RidgeSums, _ x: Tensor, _ targets: [Tensor]) throws -> [Tensor] {
+    var best = [(error: Float, matrix: Tensor)?](repeating: nil, count: targets.count)
+    for penalty in [1e-9, 1e-6, 1e-4, 1e-2] {
+      // A singular matrix: the next penalty will do.
+      guard let fit = try? sums.fit(penalty: penalty, standardized: true) else { continue }
+      let weights = Tensor(fit.weights.map(Float.init), shape: [sums.inputs, sums.outputs])
+      let intercept = Tensor(fit.intercept.map(Float.init), shape: [1, sums.outputs])
+      for (place, y) in targets.enumerated() {
+        let columns = place * d..<(place + 1) * d
+        let matrix = weights.slice(columns, axis: 1)
+        let miss = (y - x.matmul(matrix) - intercept.slice(columns, axis: 1)).square()
+        let scale = Tensor.maximum(y.variance(axes: [0]), Tensor(1e-20))
+        let error = try (miss.mean(axes: [0]) / scale).mean().scalar()
+        if let known = best[place], known.error <= error { continue }
+        best[place] = (error, matrix)
+      }
     }
-    return best.unwrapped.matrix
+    return best.map { $0.unwrapped.matrix }
   }
 
   // MARK: - Streams

@@ -88,6 +88,9 @@ final class FrozenLinear {
     return Fused.softmax(x, unembed: weight, packed: packed, withExpected: withExpected)
   }
 
+  /// b, where there is one.
+  func biasVector() throws -> Tensor? { try bias?.tensor() }
+
   /// The rows of W for some outputs, in fp32.
   func rows(_ outputs: [Int]) throws -> Tensor { try stored.rows(outputs) }
 

@@ -103,9 +103,7 @@ struct LensBasisCommand: AsyncParsableCommand {
       return try StandardOutput.write(
         json: Summary(run: run, cell: result.id.hex, finding: finding))
     }
-    func text(_ estimate: Estimate) -> String {
-      "\(TextTable.number(estimate.value)) ± \(TextTable.number(estimate.interval.width / 2))"
-    }
+    let text = TextTable.withMargin
     let rows = finding.directions.enumerated().map { index, direction in
       [
         "\(index + 1)", text(direction.stimulus), text(direction.response),

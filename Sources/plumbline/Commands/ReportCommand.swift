@@ -28,9 +28,11 @@ struct ReportCommand: ParsableCommand {
   private static let pages: [String: @Sendable (URL, CellID, String) throws -> String] = [
     LensEvaluationCell.kind: { try LensReport(run: $0, cell: $1, base: $2).html() },
     LensTrajectoryCell.kind: { try TrajectoryReport(run: $0, cell: $1, base: $2).html() },
+    PatchCell.kind: { try PatchReport(run: $0, cell: $1, base: $2).html() },
+    AttributionCell.kind: { try AttributionReport(run: $0, cell: $1, base: $2).html() },
     WeightValidationCell.kind: { try WeightReport(run: $0, cell: $1, base: $2).html() },
   ]
-  private static let names = "lens eval, lens show or weights validate"
+  private static let names = "lens eval, lens show, weights validate, patch or attribute"
 
   func run() throws {
     let url = URL(fileURLWithPath: folder)

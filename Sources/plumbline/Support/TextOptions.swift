@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import Foundation
 internal import Instruments
 internal import LanguageModels
+internal import Statistics
 
 /// What every command takes that reads text from files.
 struct TextOptions: ParsableArguments {
@@ -87,6 +88,11 @@ enum TextTable {
       .number.precision(.fractionLength(decimals)).grouping(.never)
         .locale(Locale(identifier: "en_US_POSIX")))
     return String(repeating: " ", count: max(0, width - text.count)) + text
+  }
+
+  /// A value and half the width of its interval.
+  static func withMargin(_ estimate: Estimate) -> String {
+    "\(number(estimate.value)) ± \(number(estimate.interval.width / 2))"
   }
 
   /// Rows in columns of equal widths, the first to the left and the others to the right.

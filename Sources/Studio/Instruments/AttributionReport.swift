@@ -1,0 +1,146 @@
+package import Foundation
+internal import Instruments
+package import Lab
+internal import Statistics
+
+/// The page of `plumbline attribute`: what an answer's logit is made of.
+package struct AttributionReport {
+  private let result: CellResult<AttributionCell.Finding>
+  private let record: RunRecord
+  private let base: String
+
+  /// Reads a finished attribution.
+  ///
+  /// - Parameters:
+  ///   - run: The run's folder.
+  ///   - cell: The cell that attributed.
+  ///   - base: The model, as people name it.
+  /// - Throws: What reading the run throws; `LabError.notARun` where it has no such cell.
+  package init(run: URL, cell: CellID, base: String) throws {
+    record = try RunRecord(folder: run)
+    guard let result = try record.result(of: cell, as: AttributionCell.Finding.self) else {
+      throw LabError.notARun(folder: run.path)
+    }
+    (self.result, self.base) = (result, (base as NSString).lastPathComponent)
+  }
+
+  /// The page as one self-contained HTML file.
+  package func html() throws -> String {
+    let finding = result.finding
+    return try Page(
+      title: "What \(base)'s answer is made of", kicker: "Plumbline · attribution",
+      facts: [
+        (name: "Model", value: base), (name: "Pairs of prompts", value: "\(finding.prompts)"),
+        (name: "Run", value: record.folder.url.lastPathComponent),
+      ],
+      sections: (finding.direct.map { [section($0)] } ?? [])
+        + finding.gradients.indices.map(section),
+      cells: record.cells.map { CellRecord($0) },
+      footer: """
+        Shares are what a component writes along the answer's direction; that others would do the same without \
+        it, patching tells.
+        """
+    ).html()
+  }
+
+  // MARK: Direct
+
+  private func section(_ direct: AttributionCell.Direct) -> Section {
+    let cited = result.cite(\.direct).unwrapped()
+    let heads = Dictionary(grouping: direct.heads) { $0.block ?? 0 }
+    let most = (direct.heads + direct.mlps).map { abs($0.share.value) }.max() ?? 1
+    let count = heads.values.map(\.count).max() ?? 0
+    let rows = direct.mlps.reversed().map { mlp in
+      let block = mlp.block ?? 0
+      return (
+        name: "\(block)",
+        cells: ((heads[block] ?? []) + [mlp]).map { Self.cell($0.name, $0.share, most) }
+      )
+    }
+    return Section(
+      id: "direct", title: "Direct logit attribution",
+      lede: """
+        What each component adds to the answer's logit over the distractor's in the clean prompts, the last \
+        norm's division held at what it was.
+        """
+    ) {
+      HeatTable(
+        title: "Shares by block",
+        legend: "In logits. Blue speaks for the answer, orange against it.",
+        axes: (row: "block", column: "component"),
+        columns: (0..<count).map { "H\($0)" } + ["MLP"], rows: rows, cell: result.id
+      ).node
+      if let cited {
+        DataTable(
+          caption: "The rest, and how far a logit's parts miss it at most.",
+          columns: [.init("part"), .init("logits", alignment: .right)],
+          rows: [
+            .init(["embedding", CitedNumber(cited.embedding.share).node]),
+            .init(["biases", CitedNumber(cited.biases.share).node]),
+            .init(["largest error", CitedNumber(cited.largestError).node]),
+          ]
+        ).node
+        DataTable(
+          caption: "The neurons with the largest shares, as block.number.",
+          columns: [.init("neuron"), .init("logits", alignment: .right)],
+          rows: cited.neurons.elements.map {
+            .init([.text($0.value.name), CitedNumber($0.share).node])
+          }
+        ).node
+      }
+    }
+  }
+
+  private static func cell(_ name: String, _ share: Estimate, _ most: Double) -> HeatTable.Cell {
+    HeatTable.Cell(
+      NumberFormat.fixed(share.value, places: 2), strength: most > 0 ? share.value / most : 0,
+      detail: "\(name): \(NumberFormat.fixed(share.value, places: 3)) "
+        + "[\(NumberFormat.fixed(share.interval.lower, places: 3)), "
+        + "\(NumberFormat.fixed(share.interval.upper, places: 3))]")
+  }
+
+  // MARK: Gradients
+
+  private func section(_ index: Int) -> Section {
+    let gradient = result.finding.gradients[index]
+    let cited = result.cite(\.gradients).elements[index]
+    let blocks = (gradient.shares.map(\.place.block).max() ?? 0) + 1
+    let most = gradient.shares.map { abs($0.share.value) }.max() ?? 1
+    let rows = (0..<blocks).reversed().map { block in
+      (
+        name: "\(block)",
+        cells: gradient.shares.filter { $0.place.block == block }.map {
+          Self.cell("\($0.place)", $0.share, most)
+        }
+      )
+    }
+    let columns = gradient.shares.filter { $0.place.block == 0 }.map { share in
+      share.place.head.map { "H\($0)" } ?? share.place.component.rawValue
+    }
+    return Section(
+      id: gradient.method.rawValue,
+      title: gradient.method == .integrated ? "Integrated gradients" : "Activation times gradient",
+      lede: "What patching each place from the clean prompt would bring, to first order."
+    ) {
+      if !gradient.agreements.isEmpty {
+        DataTable(
+          caption: "Correlation with the effects that patching measured, by kind of place.",
+          columns: [
+            .init("place"), .init("a prompt", alignment: .right),
+            .init("of means", alignment: .right),
+          ],
+          rows: cited.agreements.elements.map {
+            .init([
+              .text($0.value.component.rawValue), CitedNumber($0.correlation).node,
+              CitedNumber($0.correlationOfMeans).node,
+            ])
+          }
+        ).node
+      }
+      HeatTable(
+        title: "Estimated effects by block", legend: "In logits. Blue brings the answer up.",
+        axes: (row: "block", column: "component"), columns: columns, rows: rows, cell: result.id
+      ).node
+    }
+  }
+}
