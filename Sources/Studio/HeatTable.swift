@@ -41,7 +41,8 @@ package struct HeatTable: Sendable {
     guard !columns.isEmpty, !rows.isEmpty else {
       return Tag.p(.class("absent")) { "\(title): nothing to show." }
     }
-    return Tag.figure(.class("heat")) {
+    // Many columns take the page's margins too.
+    return Tag.figure(.class(columns.count > 10 ? "heat broad" : "heat")) {
       Tag.figcaption {
         Tag.strong { title + "." }
         " " + legend

@@ -109,7 +109,7 @@ enum Style {
     tr.group th{padding-top:1.1rem;font-weight:650}
     .mark-word{white-space:nowrap;font-weight:560}
     .heat table{width:auto;border-collapse:separate;border-spacing:2px;font-size:.8rem}
-    @media (min-width:60rem){.heat{width:min(92vw,80rem);margin-left:calc(23.5rem - 1rem - min(46vw,40rem))}}
+    @media (min-width:60rem){.broad{width:min(92vw,80rem);margin-left:calc(23.5rem - 1rem - min(46vw,40rem))}}
     .heat th,.heat td{padding:.2rem .4rem;border:0;white-space:pre;text-align:left}
     .heat td{min-width:3.2rem;max-width:7.5rem;overflow:hidden;text-overflow:ellipsis;border-radius:3px;
     background:color-mix(in srgb,var(--c) var(--p),var(--panel));cursor:default}

@@ -62,7 +62,7 @@ package struct AttributionCell: CellKind {
     package var largestError: Double
   }
 
-  /// Estimates of patching by gradients at all positions of a place.
+  /// Estimates of patching by gradients: at all positions of a component, at each of the residual stream.
   package struct Gradient: Codable, Sendable {
     package var method: Method
     package var shares: [PlaceShare]
@@ -116,7 +116,8 @@ private struct Attribution {
   private let model: LanguageModel
   private let adapter: AdapterWeights?
   private let context: CellContext
-  /// Blocks in front, heads within: all places, at all positions together.
+  /// All components at all positions together, and the residual stream at each: exchanged whole, it is
+  /// the other prompt's run in every block.
   private let places: [PatchPlace]
 
   init(
@@ -126,7 +127,7 @@ private struct Attribution {
     (self.config, self.prompts, self.model) = (config, prompts, model)
     (self.adapter, self.context) = (adapter, context)
     places = PatchPlace.Component.allCases.flatMap {
-      PatchPlace.all($0, in: model.configuration, positions: nil)
+      PatchPlace.all($0, in: model.configuration, positions: $0 == .resid ? prompts.length : nil)
     }
   }
 
@@ -261,10 +262,14 @@ private struct Attribution {
     var bySite: [Site: [Float]] = [:]
     for (site, gradient) in zip(sites, gradients) {
       let product = difference(site) * gradient
-      // By head where there are heads, and otherwise in all.
-      bySite[site] = try (product.rank == 3 ? product.sum(axes: [0, 2]) : product.sum()).floats()
+      // By head where there are heads, and otherwise by position.
+      bySite[site] = try product.sum(axes: product.rank == 3 ? [0, 2] : [1]).floats()
     }
-    return places.map { Double(bySite[$0.site].unwrapped[$0.head ?? 0]) }
+    return places.map { place in
+      let values = bySite[place.site].unwrapped
+      let single = place.head ?? place.position
+      return Double(single.map { values[$0] } ?? values.reduce(0, +))
+    }
   }
 
   private func gradient(

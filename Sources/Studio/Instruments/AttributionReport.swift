@@ -104,19 +104,6 @@ package struct AttributionReport {
   private func section(_ index: Int) -> Section {
     let gradient = result.finding.gradients[index]
     let cited = result.cite(\.gradients).elements[index]
-    let blocks = (gradient.shares.map(\.place.block).max() ?? 0) + 1
-    let most = gradient.shares.map { abs($0.share.value) }.max() ?? 1
-    let rows = (0..<blocks).reversed().map { block in
-      (
-        name: "\(block)",
-        cells: gradient.shares.filter { $0.place.block == block }.map {
-          Self.cell("\($0.place)", $0.share, most)
-        }
-      )
-    }
-    let columns = gradient.shares.filter { $0.place.block == 0 }.map { share in
-      share.place.head.map { "H\($0)" } ?? share.place.component.rawValue
-    }
     return Section(
       id: gradient.method.rawValue,
       title: gradient.method == .integrated ? "Integrated gradients" : "Activation times gradient",
@@ -137,10 +124,29 @@ package struct AttributionReport {
           }
         ).node
       }
-      HeatTable(
-        title: "Estimated effects by block", legend: "In logits. Blue brings the answer up.",
-        axes: (row: "block", column: "component"), columns: columns, rows: rows, cell: result.id
-      ).node
+      table(gradient.shares.filter { $0.place.position == nil }, "component") { place in
+        place.head.map { "H\($0)" } ?? place.component.rawValue
+      }
+      table(gradient.shares.filter { $0.place.position != nil }, "position of the residual stream")
+      {
+        "\($0.position ?? 0)"
+      }
     }
+  }
+
+  private func table(
+    _ shares: [AttributionCell.Gradient.PlaceShare], _ what: String,
+    _ name: (PatchPlace) -> String
+  ) -> Node {
+    let most = shares.map { abs($0.share.value) }.max() ?? 1
+    let rows = Dictionary(grouping: shares, by: \.place.block).sorted { $0.key > $1.key }
+    return HeatTable(
+      title: "Estimated effects by block and \(what)",
+      legend: "In logits. Blue brings the answer up.", axes: (row: "block", column: what),
+      columns: (rows.last?.value ?? []).map { name($0.place) },
+      rows: rows.map { block, own in
+        (name: "\(block)", cells: own.map { Self.cell("\($0.place)", $0.share, most) })
+      }, cell: result.id
+    ).node
   }
 }

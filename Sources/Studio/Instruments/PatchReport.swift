@@ -155,7 +155,7 @@ package struct PatchReport {
     }
     let token = effect.place.position.map { " (\(HeatTable.visible(result.finding.tokens[$0])))" }
     return HeatTable.Cell(
-      NumberFormat.fixed(effect.effect.value, places: 2) + (effect.standsOut ? " •" : ""),
+      NumberFormat.fixed(effect.effect.value, places: 2) + (effect.standsOut ? "•" : ""),
       strength: most > 0 ? effect.effect.value / most : 0,
       detail: "\(effect.place)\(token ?? ""): effect \(text(effect.effect)), random change "
         + "\(text(effect.control))" + (effect.standsOut ? "; stands out" : ""))

@@ -58,7 +58,7 @@ package struct WeightReport {
       let lead = raw?.lead.unwrapped().map { CitedNumber($0).node } ?? "–"
       return DataTable.Row([
         .text(Self.title(value)), correlation(.identity), correlation(value.correction), lead,
-        .text("The correction \(value.verdict.sentence)."),
+        .text(value.verdict.sentence),
       ])
     }
     return Section(
@@ -74,7 +74,7 @@ package struct WeightReport {
         caption: "Correlation with what was measured, mean over neurons and gaps.",
         columns: [
           .init("reading"), .init("raw", alignment: .right), .init("corrected", alignment: .right),
-          .init("difference", alignment: .right), .init("verdict"),
+          .init("difference", alignment: .right), .init("it"),
         ], rows: rows, stacksOnPhones: true
       ).node
     }
@@ -83,15 +83,15 @@ package struct WeightReport {
   private static func title(_ reading: WeightValidationCell.Reading) -> String {
     let what =
       switch reading.kind {
-      case .output: "tokens that a neuron promotes"
-      case .virtual: "later neurons that a neuron excites"
-      case .input: "tokens that excite a neuron"
+      case .output: "tokens promoted"
+      case .virtual: "neurons excited"
+      case .input: "tokens that excite"
       }
     let truth =
       switch reading.truth {
-      case .slope: "small changes"
-      case .ablation: "ablation to the mean"
-      case .tokenMean: "means by token"
+      case .slope: "by small changes"
+      case .ablation: "by ablation"
+      case .tokenMean: "by means"
       }
     return "\(what), \(truth)"
   }
@@ -144,7 +144,7 @@ package struct WeightReport {
       DataTable(
         caption: "All gaps together. Difference: the correction's correlation less this one's.",
         columns: [.init("transport")]
-          + ["correlation", "of ranks", "of the top 20", "same side", "difference"].map {
+          + ["correlation", "of the top 20", "difference"].map {
             .init($0, alignment: .right)
           },
         rows: cited.pooled.transports.elements.map(row)
@@ -155,8 +155,8 @@ package struct WeightReport {
   private func row(_ own: Cited<WeightValidationCell.Transported>) -> DataTable.Row {
     DataTable.Row(
       [
-        .text(own.value.kind.rawValue), CitedNumber(own.cosine).node, CitedNumber(own.rank).node,
-        CitedNumber(own.top, unit: .rate).node, CitedNumber(own.sign, unit: .rate).node,
+        .text(own.value.kind.rawValue), CitedNumber(own.cosine).node,
+        CitedNumber(own.top, unit: .rate).node,
       ] + [own.lead.unwrapped().map { CitedNumber($0).node } ?? "–"])
   }
 

@@ -77,6 +77,7 @@ struct WeightsReadCommand: AsyncParsableCommand {
     let model = try await LanguageModel(path: path, precision: precision)
     let c = model.configuration
     try model.requireReadableWeights()
+    var files = try drift.inputs()
     let named = try neurons.map { try Neuron($0, in: c) }
     for lens in [lens, drift.backward].compactMap({ $0 }) { try await Lens.check(lens, for: model) }
     _ = try await adapter.load(for: c, path: model.path)
@@ -84,7 +85,6 @@ struct WeightsReadCommand: AsyncParsableCommand {
       neurons: named, topCount: min(top, c.dVocab / 2), hasLens: lens != nil,
       hasBackward: drift.backward != nil, sequenceLength: min(128, c.contextLength),
       tokens: tokens, seed: seed, precision: precision, textFiles: drift.fitFiles.count)
-    var files = try drift.inputs()
     for (index, file) in drift.fitFiles.enumerated() { files["text\(index)"] = file }
     (files["lens"], files["adapter"]) = (lens, adapter.adapter)
     if !drift.fitFiles.isEmpty {

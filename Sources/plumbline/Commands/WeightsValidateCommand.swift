@@ -100,6 +100,8 @@ struct WeightsValidateCommand: AsyncParsableCommand {
     let c = model.configuration
     try model.requireReadableWeights()
     guard c.nLayers >= 2 else { throw WeightError.tooShallow(blocks: c.nLayers) }
+    var inputs = try drift.inputs()
+    try TextOptions.check(files)
     for lens in [lens, drift.backward].compactMap({ $0 }) { try await Lens.check(lens, for: model) }
     _ = try await adapter.load(for: c, path: model.path)
     let config = WeightValidationCell.Config(
@@ -108,8 +110,6 @@ struct WeightsValidateCommand: AsyncParsableCommand {
       fitTokens: fitTokens, jacobianSamples: jacobianSamples, inputTokens: inputTokens,
       minimumCount: minimumCount, hasBackward: drift.backward != nil, seed: seed,
       precision: precision, textFiles: files.count, fitFiles: drift.fitFiles.count)
-    var inputs = try drift.inputs()
-    try TextOptions.check(files)
     for (index, file) in files.enumerated() { inputs["text\(index)"] = file }
     for (index, file) in drift.fitFiles.enumerated() { inputs["fit\(index)"] = file }
     (inputs["lens"], inputs["adapter"]) = (lens, adapter.adapter)
