@@ -67,12 +67,14 @@ package struct PatchReport {
         ]
       ).node
       DataTable(
-        caption: .text("Effects, in \(unit)."),
+        caption: .text(
+          "Effects, in \(unit): the \(min(effects.count, 12)) largest of \(effects.count) that stand out."
+        ),
         columns: [
           .init("place"), .init("effect", alignment: .right),
           .init("random change", alignment: .right),
         ],
-        rows: effects.prefix(40).map {
+        rows: effects.prefix(12).map {
           .init([
             .text("\($0.value.place)"), CitedNumber($0.effect).node, CitedNumber($0.control).node,
           ])

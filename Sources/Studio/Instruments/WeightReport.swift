@@ -74,7 +74,7 @@ package struct WeightReport {
         caption: "Correlation with what was measured, mean over neurons and gaps.",
         columns: [
           .init("reading"), .init("raw", alignment: .right), .init("corrected", alignment: .right),
-          .init("difference", alignment: .right), .init("it"),
+          .init("difference", alignment: .right), .init("the lens"),
         ], rows: rows, stacksOnPhones: true
       ).node
     }
