@@ -63,6 +63,7 @@ private struct Bench {
       let finding = try await bench.patch(
         .init(components: [.head], source: source, precision: .float32))
       #expect(finding.effects.count == 8 && finding.prompts == 6)
+      #expect(finding.effects.allSatisfy { abs($0.excess.interval.level - (1 - 0.05 / 8)) < 1e-12 })
       #expect(finding.clean.value > 2 && finding.corrupt.value < -2)
       #expect(names(finding) == ["L0H0", "L1H2"], "\(names(finding))")
       let whole = finding.clean.value - finding.corrupt.value
@@ -129,12 +130,16 @@ private struct Bench {
         #expect(abs(a.effect.value - b.effect.value) < 1e-4, "\(a.place)")
       }
     }
-    // Different ones: no prompt is steered by itself, and tokens in common are few.
-    try await Bench.with { bench in
+    // Two in turn: each is steered by the other's difference, which says something else.
+    let two = [InductionModel.prompts(1, seed: 1), InductionModel.prompts(1, seed: 2)]
+    #expect(two[0] != two[1])
+    try await Bench.with((two + two).joined(separator: "\n")) { bench in
       let steered = try await bench.patch(
         .init(components: [.head], source: .steering, precision: .float32))
       let own = try effect(steered, "L1H2").effect.value
-      #expect(abs(own) < 0.5 * (steered.clean.value - steered.corrupt.value), "\(own)")
+      // Half of the way: the corrupt prompt's answer goes, the clean one's does not come. Its own
+      // difference would lead all the way.
+      #expect(abs(own) < 0.8 * (steered.clean.value - steered.corrupt.value), "\(own)")
     }
   }
 
@@ -202,6 +207,31 @@ private struct Bench {
       let own = b[first + 1] / a[first + 1]
       #expect(abs(own / common - 1.5) < 1e-3, "\(position)")
     }
+  }
+
+  @Test @TensorActor func `parts of a logit count what an adapter has added`() throws {
+    let model = try tinyModel("llama")
+    let c = model.configuration
+    var key = RandomKey(seed: 8)
+    let named = (0..<c.nLayers).flatMap { block in
+      LinearModule.separate.flatMap { module -> [(String, Tensor)] in
+        let shape = module.shape(in: c)
+        return [
+          (AdapterWeights.path(block: block, module, "A"), key.normal([2, shape[1]]) * 0.1),
+          (AdapterWeights.path(block: block, module, "B"), key.normal([shape[0], 2])),
+        ]
+      }
+    }
+    let adapter = AdapterWeights(
+      LoRAConfiguration(rank: 2, alpha: 1), parameters: ParameterTree(named))
+    let output = try model.forward(
+      TokenBatch([[3, 5, 8, 13]]), adapter: adapter,
+      hooks: Hooks(captures: model.decompositionSites))
+    let parts = try model.logitParts(
+      output.captured, rows: [3, 3], targets: [7, 9], adapter: adapter)
+    let logits = try #require(output.logits).floats()
+    let expected = [7, 9].map { logits[3 * c.dVocab + $0] }
+    expectError(largestDifference(try parts.sum.floats(), expected), within: 1e-4, "sum")
   }
 
   @Test func `the answer's direct share is that of the head that says it`() async throws {
