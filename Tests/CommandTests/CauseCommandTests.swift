@@ -192,6 +192,9 @@ import Testing
       try refuse(
         64, "something before it", "patch", model[0], model[1], "--prompts", prompts, "--receiver",
         "blocks.0.attn.q.0")
+      try refuse(
+        64, "once", "patch", model[0], model[1], "--prompts", prompts, "--receiver", "blocks.1.mlp",
+        "--receiver", "blocks.1.mlp")
       let bad = try Self.write("{\"clean\": 3}\n", "bad.jsonl", in: folder)
       try refuse(65, "line 1", "attribute", model[0], model[1], "--prompts", bad)
       for name in ["9.0", "0.99999", "0", "a.b", "-1.2", "0.1.2"] {

@@ -339,6 +339,10 @@ private struct Bench {
           "distractor"
         ),
         (#"{"clean": "abcd", "corrupt": "abce", "answer": "a"}"#, "prompts of 8 tokens"),
+        (
+          #"{"clean": "kabcdefa", "corrupt": "kabcdefb", "answer": "a"}"#,
+          "in every line or in none"
+        ),
       ]
       for (line, part) in cases {
         let found = try refusal(good, line)

@@ -40,7 +40,7 @@ package struct PatchCell: CellKind {
     package var control: Estimate
     /// Effect less control by prompt, at a level at which all places' intervals hold together.
     package var excess: Estimate
-    /// Whether that interval leaves out 0, and the effect is at least a twentieth of the difference
+    /// Whether that interval leaves out 0 on the effect's own side, and the effect is at least a twentieth of the difference
     /// between clean and corrupt.
     package var standsOut: Bool
   }
@@ -100,12 +100,11 @@ package struct PatchCell: CellKind {
   package static func places(
     _ config: Config, _ c: ModelConfiguration, length: Int
   ) -> [PatchPlace] {
-    let last = config.receivers.compactMap { try? PatchReceiver($0, in: c).block(in: c) }.max()
+    let receivers = config.receivers.compactMap { try? PatchReceiver($0, in: c) }
     return config.components.flatMap {
       PatchPlace.all($0, in: c, positions: config.byPosition ? length : nil)
     }.filter { place in
-      guard let last else { return true }
-      return place.block < last
+      receivers.isEmpty || receivers.contains { $0.isReached(from: place, in: c) }
     }
   }
 
@@ -135,7 +134,8 @@ package struct PatchCell: CellKind {
           control: try clusteredMean(
             control, clusters: clusters, unit: "prompt", level: config.level),
           excess: excess,
-          standsOut: !excess.interval.contains(0) && abs(mean.value) >= least)
+          standsOut: !excess.interval.contains(0) && (excess.value > 0) == (mean.value > 0)
+            && abs(mean.value) >= least)
       },
       clean: clean, corrupt: corrupt, prompts: baselines.count,
       tokens: (config.source.runsCorrupt ? prompts.pairs[0].corrupt : prompts.pairs[0].clean).map {

@@ -68,7 +68,8 @@ package enum PatchSource: String, Codable, Sendable, CaseIterable {
   /// The clean prompt runs with zeros.
   case zero
   /// The corrupt prompt runs with the mean difference of clean and corrupt added that the other half of
-  /// the pairs has: a steering vector, never from the prompt that it steers.
+  /// the pairs has: a steering vector, never from the prompt that it steers. Intervals hold for these two
+  /// vectors: that others would have come of other prompts is not in them.
   case steering
 
   package var runsCorrupt: Bool { self == .clean || self == .steering }
@@ -269,7 +270,14 @@ struct Patcher {
       receivers.compactMap { receiver in
         guard let site = receiver.site, let value = captured[site] else { return nil }
         let delta = value - value.take(unchanged)
-        return (site, .add(receiver.head.map { Self.only($0, of: delta) } ?? delta))
+        // In place of what comes there, not on top of it: another receiver may have changed that.
+        return (
+          site,
+          .transform { came in
+            let put = came.take(unchanged) + delta - came
+            return came + (receiver.head.map { Self.only($0, of: put) } ?? put)
+          }
+        )
       })
   }
 
@@ -382,11 +390,17 @@ package enum PatchReceiver: Hashable, Sendable {
   }
 
   /// The block that it lies in; behind the last for the logits.
-  package func block(in c: ModelConfiguration) -> Int {
+  private func block(in c: ModelConfiguration) -> Int {
     switch self {
     case .logits: c.nLayers
     case .head(let block, _, _), .mlp(let block): block
     }
+  }
+
+  /// Whether what `place` writes is there when the receiver reads: a block's MLP comes after its own attention.
+  func isReached(from place: PatchPlace, in c: ModelConfiguration) -> Bool {
+    if case .mlp(place.block) = self { return place.component != .mlp && !c.isParallel }
+    return place.block < block(in: c)
   }
 
   /// What is carried from the first pass to the second: all that the receiver makes of what it reads.

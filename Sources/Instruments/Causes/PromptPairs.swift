@@ -72,7 +72,7 @@ package struct PromptPairs: Sendable, Equatable {
     var pairs: [PromptPair] = []
     for (index, line) in lines.enumerated() where !line.allSatisfy(\.isWhitespace) {
       let reader = LineReader(path: path, line: index + 1, tokenizer: tokenizer)
-      pairs.append(try reader.pair(Data(line.utf8), length: pairs.first?.clean.count))
+      pairs.append(try reader.pair(Data(line.utf8), like: pairs.first))
     }
     guard pairs.count >= 2 else { throw .tooFewPrompts(path: path, found: pairs.count) }
     self.init(pairs)
@@ -88,7 +88,7 @@ private struct LineReader {
     .badLine(path: path, line: line, expected: expected, found: found)
   }
 
-  func pair(_ data: Data, length: Int?) throws(CauseError) -> PromptPair {
+  func pair(_ data: Data, like first: PromptPair?) throws(CauseError) -> PromptPair {
     guard let fields = (try? JSONSerialization.jsonObject(with: data)) as? [String: Any] else {
       throw refusal("{\"clean\": …, \"corrupt\": …, \"answer\": …}", "no JSON object")
     }
@@ -98,11 +98,16 @@ private struct LineReader {
         "prompts of as many tokens", "\(clean.count) in clean and \(corrupt.count) in corrupt")
     }
     guard clean != corrupt else { throw refusal("prompts that differ", "twice the same") }
-    if let length, length != clean.count {
-      throw refusal("prompts of \(length) tokens like those before", "\(clean.count)")
+    if let first, first.clean.count != clean.count {
+      throw refusal("prompts of \(first.clean.count) tokens like those before", "\(clean.count)")
     }
     let answer = try token("answer", fields)
     let distractor = fields["distractor"] == nil ? nil : try token("distractor", fields)
+    // Differences of logits and log-probabilities have no common mean.
+    if let first, (first.distractor == nil) != (distractor == nil) {
+      throw refusal(
+        "a distractor in every line or in none", distractor == nil ? "none" : "one here only")
+    }
     guard answer != distractor else {
       throw refusal("an answer and another distractor", "twice the same")
     }

@@ -8,6 +8,7 @@ package enum LensError: Error, Equatable, CustomStringConvertible {
   /// A lens that was fitted to another model.
   case otherModel(path: String, expected: String, found: String)
   case badSite(path: String, site: String)
+  case otherKind(path: String, expected: String, found: String)
   case tooLittleText(needed: Int, found: Int, unit: String)
 
   package var description: String {
@@ -21,6 +22,8 @@ package enum LensError: Error, Equatable, CustomStringConvertible {
     case .badSite(let path, let site):
       "Expected the lens in \(path) to read the residual stream of this model, found `\(site)`: "
         + "name the model that it was trained for"
+    case .otherKind(let path, let expected, let found):
+      "Expected a \(expected) lens in \(path), found a \(found) lens: name another"
     case .tooLittleText(let needed, let found, let unit):
       "Expected at least \(needed) \(unit) of text, found \(found): give more text"
     }
@@ -106,6 +109,16 @@ extension Lens {
   @discardableResult
   package static func check(_ path: String, for model: LanguageModel) throws -> [Site] {
     try read(path, for: model).sites
+  }
+
+  /// Checks a lens as above, and that it is of a kind.
+  ///
+  /// - Throws: As ``read(_:for:)``, and ``LensError/otherKind(path:expected:found:)``.
+  package static func check(_ path: String, for model: LanguageModel, is kind: Kind) throws {
+    let found = try read(path, for: model).kind
+    guard found == kind else {
+      throw LensError.otherKind(path: path, expected: kind.rawValue, found: found.rawValue)
+    }
   }
 
   private static func safetensors(_ path: String, _ model: LanguageModel) throws -> Lens {

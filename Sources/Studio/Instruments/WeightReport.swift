@@ -32,7 +32,7 @@ package struct WeightReport {
       kicker: "Plumbline · weights",
       facts: [
         (name: "Model", value: base), (name: "Neurons", value: "\(finding.neurons)"),
-        (name: "Windows", value: "\(finding.windows), other text than fitted on"),
+        (name: "Windows", value: "\(finding.windows)"),
         (name: "Run", value: record.folder.url.lastPathComponent),
       ], sections: [verdicts, controls] + finding.readings.indices.map(section),
       cells: record.cells.map { CellRecord($0) },
@@ -74,7 +74,7 @@ package struct WeightReport {
         caption: "Correlation with what was measured, mean over neurons and gaps.",
         columns: [
           .init("reading"), .init("raw", alignment: .right), .init("corrected", alignment: .right),
-          .init("difference", alignment: .right), .init("the lens"),
+          .init("difference", alignment: .right), .init("the correction"),
         ], rows: rows, stacksOnPhones: true
       ).node
     }
@@ -141,6 +141,7 @@ package struct WeightReport {
       lede: .text("The \(reading.correction.rawValue) correction \(reading.verdict.sentence).")
     ) {
       chart(reading)
+      gaps(cited)
       DataTable(
         caption: "All gaps together. Difference: the correction's correlation less this one's.",
         columns: [.init("transport")]
@@ -150,6 +151,25 @@ package struct WeightReport {
         rows: cited.pooled.transports.elements.map(row)
       ).node
     }
+  }
+
+  /// The paired difference along the gap.
+  private func gaps(_ reading: Cited<WeightValidationCell.Reading>) -> Node {
+    DataTable(
+      caption: "Raw and corrected by gap. Intervals of one column hold together over gaps.",
+      columns: [.init("gap")]
+        + ["raw", "corrected", "difference"].map { .init($0, alignment: .right) },
+      rows: reading.gaps.elements.map { gap in
+        let all = gap.transports.elements
+        let raw = all.first { $0.value.kind == .identity }
+        let corrected = all.first { $0.value.kind == reading.value.correction }
+        return DataTable.Row([
+          .text("\(gap.value.gap ?? 0)"), raw.map { CitedNumber($0.cosine).node } ?? "–",
+          corrected.map { CitedNumber($0.cosine).node } ?? "–",
+          raw?.lead.unwrapped().map { CitedNumber($0).node } ?? "–",
+        ])
+      }
+    ).node
   }
 
   private func row(_ own: Cited<WeightValidationCell.Transported>) -> DataTable.Row {

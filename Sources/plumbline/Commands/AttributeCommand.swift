@@ -63,6 +63,10 @@ struct AttributeCommand: AsyncParsableCommand {
     for (name, value) in [("--top", top), ("--steps", steps)] where value < 1 {
       throw ValidationError("Expected \(name) of at least 1, found \(value).")
     }
+    guard !compare || methods != [.direct] else {
+      throw ValidationError(
+        "Expected --method gradient or integrated beside --compare, found direct alone.")
+    }
     guard Set(methods).count == methods.count else {
       throw ValidationError("Expected each --method once, found one twice.")
     }

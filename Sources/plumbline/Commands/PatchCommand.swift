@@ -105,6 +105,9 @@ struct PatchCommand: AsyncParsableCommand {
         "Expected --component attn, mlp or head beside --receiver, found resid: a residual stream is every "
           + "path at once.")
     }
+    guard Set(receivers).count == receivers.count else {
+      throw ValidationError("Expected each --receiver once, found one twice.")
+    }
     guard receivers == ["logits"] || !receivers.contains("logits") else {
       throw ValidationError("Expected --receiver logits alone, found others beside it.")
     }

@@ -1,4 +1,7 @@
 internal import ArgumentParser
+internal import Instruments
+internal import LanguageModels
+internal import Tensors
 
 /// `plumbline weights`.
 struct WeightsCommand: AsyncParsableCommand {
@@ -23,5 +26,20 @@ struct DriftOptions: ParsableArguments {
   func inputs() throws -> [String: String] {
     try TextOptions.check(fitFiles)
     return ["backward": backward].compactMapValues { $0 }
+  }
+
+  /// Checks that the lenses are this model's, and read forward and back.
+  @TensorActor
+  func check(lens: String?, for model: LanguageModel) throws {
+    if let lens { try Lens.check(lens, for: model, is: .tuned) }
+    if let backward { try Lens.check(backward, for: model, is: .retrodiction) }
+  }
+
+  /// Checks that no file to measure on is one to fit on.
+  func requireOther(_ files: [String]) throws {
+    let fitted = Set(try fitFiles.map { try FileDigest.sha256(path: $0) })
+    for file in files where fitted.contains(try FileDigest.sha256(path: file)) {
+      throw ValidationError("Expected other --text than --fit-text, found \(file) in both.")
+    }
   }
 }

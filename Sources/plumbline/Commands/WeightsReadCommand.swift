@@ -79,7 +79,7 @@ struct WeightsReadCommand: AsyncParsableCommand {
     try model.requireReadableWeights()
     var files = try drift.inputs()
     let named = try neurons.map { try Neuron($0, in: c) }
-    for lens in [lens, drift.backward].compactMap({ $0 }) { try await Lens.check(lens, for: model) }
+    try await drift.check(lens: lens, for: model)
     _ = try await adapter.load(for: c, path: model.path)
     let config = WeightReadCell.Config(
       neurons: named, topCount: min(top, c.dVocab / 2), hasLens: lens != nil,

@@ -102,7 +102,8 @@ struct WeightsValidateCommand: AsyncParsableCommand {
     guard c.nLayers >= 2 else { throw WeightError.tooShallow(blocks: c.nLayers) }
     var inputs = try drift.inputs()
     try TextOptions.check(files)
-    for lens in [lens, drift.backward].compactMap({ $0 }) { try await Lens.check(lens, for: model) }
+    try drift.requireOther(files)
+    try await drift.check(lens: lens, for: model)
     _ = try await adapter.load(for: c, path: model.path)
     let config = WeightValidationCell.Config(
       blocks: WeightValidationCell.Config.blocks(of: c, count: blocks), neuronsPerBlock: neurons,
