@@ -74,7 +74,7 @@ package struct WeightReport {
         caption: "Correlation with what was measured, mean over neurons and gaps.",
         columns: [
           .init("reading"), .init("raw", alignment: .right), .init("corrected", alignment: .right),
-          .init("difference", alignment: .right), .init("the correction"),
+          .init("difference", alignment: .right), .init("does"),
         ], rows: rows, stacksOnPhones: true
       ).node
     }
@@ -156,17 +156,12 @@ package struct WeightReport {
   /// The paired difference along the gap.
   private func gaps(_ reading: Cited<WeightValidationCell.Reading>) -> Node {
     DataTable(
-      caption: "Raw and corrected by gap. Intervals of one column hold together over gaps.",
-      columns: [.init("gap")]
-        + ["raw", "corrected", "difference"].map { .init($0, alignment: .right) },
+      caption: "The correction's correlation less the raw reading's; the intervals hold together.",
+      columns: [.init("gap"), .init("difference", alignment: .right)],
       rows: reading.gaps.elements.map { gap in
-        let all = gap.transports.elements
-        let raw = all.first { $0.value.kind == .identity }
-        let corrected = all.first { $0.value.kind == reading.value.correction }
+        let raw = gap.transports.elements.first { $0.value.kind == .identity }
         return DataTable.Row([
-          .text("\(gap.value.gap ?? 0)"), raw.map { CitedNumber($0.cosine).node } ?? "–",
-          corrected.map { CitedNumber($0.cosine).node } ?? "–",
-          raw?.lead.unwrapped().map { CitedNumber($0).node } ?? "–",
+          .text("\(gap.value.gap ?? 0)"), raw?.lead.unwrapped().map { CitedNumber($0).node } ?? "–",
         ])
       }
     ).node
