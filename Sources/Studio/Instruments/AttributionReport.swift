@@ -1,46 +1,25 @@
-package import Foundation
-internal import Instruments
-package import Lab
+package import Instruments
+internal import Lab
 internal import Statistics
 
 /// The page of `plumbline attribute`: what an answer's logit is made of.
-package struct AttributionReport {
-  private let result: CellResult<AttributionCell.Finding>
-  private let record: RunRecord
-  private let base: String
+package struct AttributionReport: InstrumentReport {
+  package let source: InstrumentResult<AttributionCell>
 
-  /// Reads a finished attribution.
-  ///
-  /// - Parameters:
-  ///   - run: The run's folder.
-  ///   - cell: The cell that attributed.
-  ///   - base: The model, as people name it.
-  /// - Throws: What reading the run throws; `LabError.notARun` where it has no such cell.
-  package init(run: URL, cell: CellID, base: String) throws {
-    record = try RunRecord(folder: run)
-    guard let result = try record.result(of: cell, as: AttributionCell.Finding.self) else {
-      throw LabError.notARun(folder: run.path)
-    }
-    (self.result, self.base) = (result, (base as NSString).lastPathComponent)
-  }
+  package init(_ source: InstrumentResult<AttributionCell>) { self.source = source }
 
-  /// The page as one self-contained HTML file.
   package func html() throws -> String {
     let finding = result.finding
-    return try Page(
+    return try page(
       title: "What \(base)'s answer is made of", kicker: "Plumbline · attribution",
-      facts: [
-        (name: "Model", value: base), (name: "Pairs of prompts", value: "\(finding.prompts)"),
-        (name: "Run", value: record.folder.url.lastPathComponent),
-      ],
+      facts: [(name: "Pairs of prompts", value: "\(finding.prompts)")],
       sections: (finding.direct.map { [section($0)] } ?? [])
         + finding.gradients.indices.map(section),
-      cells: record.cells.map { CellRecord($0) },
       footer: """
         Shares are what a component writes along the answer's direction; that others would do the same without \
         it, patching tells.
         """
-    ).html()
+    )
   }
 
   // MARK: Direct

@@ -1,48 +1,25 @@
-package import Foundation
-internal import Instruments
-package import Lab
+package import Instruments
+internal import Lab
 internal import Statistics
 
 /// The page of `plumbline lens eval`: what each lens's reading is worth, by site.
-package struct LensReport {
-  private let result: CellResult<LensEvaluationCell.Finding>
-  private let record: RunRecord
-  private let base: String
+package struct LensReport: InstrumentReport {
+  package let source: InstrumentResult<LensEvaluationCell>
 
-  /// Reads a finished evaluation.
-  ///
-  /// - Parameters:
-  ///   - run: The run's folder.
-  ///   - cell: The cell that evaluated.
-  ///   - base: The model, as people name it.
-  /// - Throws: What reading the run throws; `LabError.notARun` where it has no such cell.
-  package init(run: URL, cell: CellID, base: String) throws {
-    record = try RunRecord(folder: run)
-    guard let result = try record.result(of: cell, as: LensEvaluationCell.Finding.self) else {
-      throw LabError.notARun(folder: run.path)
-    }
-    (self.result, self.base) = (result, (base as NSString).lastPathComponent)
-  }
+  package init(_ source: InstrumentResult<LensEvaluationCell>) { self.source = source }
 
-  /// The page as one self-contained HTML file.
   package func html() throws -> String {
     let finding = result.finding
-    return try Page(
+    let text = "\(finding.modelEntropy.n) tokens of \(finding.documents) \(finding.unit)s"
+    return try page(
       title: "What lenses read in \(base)", kicker: "Plumbline · lens",
-      facts: [
-        (name: "Model", value: base),
-        (
-          name: "Text",
-          value: "\(finding.modelEntropy.n) tokens of \(finding.documents) \(finding.unit)s"
-        ),
-        (name: "Run", value: record.folder.url.lastPathComponent),
-      ], sections: [curves] + finding.lenses.indices.map(section),
-      cells: record.cells.map { CellRecord($0) },
+      facts: [(name: "Text", value: text)],
+      sections: [curves] + finding.lenses.indices.map(section),
       footer: """
         95 % intervals, in which \(finding.unit)s count as a whole. 1 nat a token is \
         \(NumberFormat.fixed(finding.bitsPerByte, places: 3)) bits a byte of this text.
         """
-    ).html()
+    )
   }
 
   // MARK: Curves

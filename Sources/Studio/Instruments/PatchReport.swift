@@ -1,47 +1,27 @@
-package import Foundation
-internal import Instruments
-package import Lab
+package import Instruments
+internal import Lab
 internal import Statistics
 
 /// The page of `plumbline patch`: effects by block and position, or by block and head.
-package struct PatchReport {
-  private let result: CellResult<PatchCell.Finding>
-  private let record: RunRecord
-  private let base: String
+package struct PatchReport: InstrumentReport {
+  package let source: InstrumentResult<PatchCell>
 
-  /// Reads finished patching.
-  ///
-  /// - Parameters:
-  ///   - run: The run's folder.
-  ///   - cell: The cell that patched.
-  ///   - base: The model, as people name it.
-  /// - Throws: What reading the run throws; `LabError.notARun` where it has no such cell.
-  package init(run: URL, cell: CellID, base: String) throws {
-    record = try RunRecord(folder: run)
-    guard let result = try record.result(of: cell, as: PatchCell.Finding.self) else {
-      throw LabError.notARun(folder: run.path)
-    }
-    (self.result, self.base) = (result, (base as NSString).lastPathComponent)
-  }
+  package init(_ source: InstrumentResult<PatchCell>) { self.source = source }
 
-  /// The page as one self-contained HTML file.
   package func html() throws -> String {
     let finding = result.finding
     let components = PatchPlace.Component.allCases.filter { component in
       finding.effects.contains { $0.place.component == component }
     }
-    return try Page(
+    return try page(
       title: "Where \(base)'s answer comes from", kicker: "Plumbline · patching",
-      facts: [
-        (name: "Model", value: base), (name: "Pairs of prompts", value: "\(finding.prompts)"),
-        (name: "Run", value: record.folder.url.lastPathComponent),
-      ], sections: [summary] + components.flatMap(sections),
-      cells: record.cells.map { CellRecord($0) },
+      facts: [(name: "Pairs of prompts", value: "\(finding.prompts)")],
+      sections: [summary] + components.flatMap(sections),
       footer: """
         An effect says what a place is enough for, or what the answer cannot do without, in these prompts; \
         other places may do the same.
         """
-    ).html()
+    )
   }
 
   private var unit: String {

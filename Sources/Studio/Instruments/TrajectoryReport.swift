@@ -1,29 +1,13 @@
-package import Foundation
-internal import Instruments
-package import Lab
+internal import Foundation
+package import Instruments
+internal import Lab
 
 /// The page of `plumbline lens show`: what a lens reads at every site of every token.
-package struct TrajectoryReport {
-  private let result: CellResult<LensTrajectoryCell.Finding>
-  private let record: RunRecord
-  private let base: String
+package struct TrajectoryReport: InstrumentReport {
+  package let source: InstrumentResult<LensTrajectoryCell>
 
-  /// Reads a finished look.
-  ///
-  /// - Parameters:
-  ///   - run: The run's folder.
-  ///   - cell: The cell that looked.
-  ///   - base: The model, as people name it.
-  /// - Throws: What reading the run throws; `LabError.notARun` where it has no such cell.
-  package init(run: URL, cell: CellID, base: String) throws {
-    record = try RunRecord(folder: run)
-    guard let result = try record.result(of: cell, as: LensTrajectoryCell.Finding.self) else {
-      throw LabError.notARun(folder: run.path)
-    }
-    (self.result, self.base) = (result, (base as NSString).lastPathComponent)
-  }
+  package init(_ source: InstrumentResult<LensTrajectoryCell>) { self.source = source }
 
-  /// The page as one self-contained HTML file.
   package func html() throws -> String {
     let finding = result.finding
     var sections = [section(finding.trajectory, id: "trajectory", title: "Trajectory")]
@@ -31,16 +15,14 @@ package struct TrajectoryReport {
       sections.append(section(other, id: "other", title: "The other"))
       sections.append(section(distances, of: other))
     }
-    return try Page(
+    return try page(
       title: "What \(base) would say at every layer", kicker: "Plumbline · lens",
-      facts: [
-        (name: "Model", value: base), (name: "Lens", value: finding.trajectory.kind.rawValue),
-        (name: "Run", value: record.folder.url.lastPathComponent),
-      ], sections: sections, cells: record.cells.map { CellRecord($0) },
+      facts: [(name: "Lens", value: finding.trajectory.kind.rawValue)],
+      sections: sections,
       footer: """
         A lens reads what can be decoded at a site; that the model uses it is another question.
         """
-    ).html()
+    )
   }
 
   private func section(_ trajectory: Trajectory, id: String, title: String) -> Section {

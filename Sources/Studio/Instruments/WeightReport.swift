@@ -1,46 +1,27 @@
-package import Foundation
-internal import Instruments
-package import Lab
+package import Instruments
+internal import Lab
 internal import Statistics
 
 /// The page of `plumbline weights validate`: whether correcting weight readings for drift makes them better.
-package struct WeightReport {
-  private let result: CellResult<WeightValidationCell.Finding>
-  private let record: RunRecord
-  private let base: String
+package struct WeightReport: InstrumentReport {
+  package let source: InstrumentResult<WeightValidationCell>
 
-  /// Reads a finished validation.
-  ///
-  /// - Parameters:
-  ///   - run: The run's folder.
-  ///   - cell: The cell that measured.
-  ///   - base: The model, as people name it.
-  /// - Throws: What reading the run throws; `LabError.notARun` where it has no such cell.
-  package init(run: URL, cell: CellID, base: String) throws {
-    record = try RunRecord(folder: run)
-    guard let result = try record.result(of: cell, as: WeightValidationCell.Finding.self) else {
-      throw LabError.notARun(folder: run.path)
-    }
-    (self.result, self.base) = (result, (base as NSString).lastPathComponent)
-  }
+  package init(_ source: InstrumentResult<WeightValidationCell>) { self.source = source }
 
-  /// The page as one self-contained HTML file.
   package func html() throws -> String {
     let finding = result.finding
-    return try Page(
+    return try page(
       title: "Does correcting for drift help to read weights of \(base)?",
       kicker: "Plumbline · weights",
       facts: [
-        (name: "Model", value: base), (name: "Neurons", value: "\(finding.neurons)"),
+        (name: "Neurons", value: "\(finding.neurons)"),
         (name: "Windows", value: "\(finding.windows)"),
-        (name: "Run", value: record.folder.url.lastPathComponent),
       ], sections: [verdicts, controls] + finding.readings.indices.map(section),
-      cells: record.cells.map { CellRecord($0) },
       footer: """
         Intervals come from resampled neurons, the same ones for all transports; pooled ones are of 95 %, \
         those by gap hold together at 95 %. They say nothing about other models or other text.
         """
-    ).html()
+    )
   }
 
   // MARK: Verdicts

@@ -1,5 +1,4 @@
 internal import ArgumentParser
-internal import Foundation
 internal import Instruments
 internal import Lab
 internal import LanguageModels
@@ -52,9 +51,7 @@ struct AttributeCommand: AsyncParsableCommand {
 
   @OptionGroup var device: DeviceOption
   @OptionGroup var adapter: AdapterOption
-
-  @Option(help: "Where run folders lie.")
-  var runs = "runs"
+  @OptionGroup var results: RunOptions
 
   @Flag(help: "Print {\"run\", \"cell\", \"finding\"} as JSON: all parts with their intervals.")
   var json = false
@@ -86,34 +83,21 @@ struct AttributeCommand: AsyncParsableCommand {
     var files = ["prompts": prompts.prompts]
     files["adapter"] = adapter.adapter
     let run = try InstrumentRun(
-      "attribute", question: config, model: model, files: files, runs: runs)
+      "attribute", question: config, model: model, files: files, runs: results.runs)
     let result = try await run.perform(AttributionCell(model: model), config, label: "attribute")
     if let html {
       let page = try AttributionReport(run: run.folder, cell: result.id, base: file.model).html()
       try AtomicFile.write(Array(page.utf8), to: html)
     }
-    try report(result, run: run.folder.path)
+    try results.report(result, of: run, asJSON: json, page: html, lines: lines)
   }
 
-  private struct Summary: Encodable {
-    let run: String
-    let cell: String
-    let finding: AttributionCell.Finding
-  }
-
-  private func report(_ result: CellResult<AttributionCell.Finding>, run: String) throws {
-    let finding = result.finding
-    guard !json else {
-      return try StandardOutput.write(
-        json: Summary(run: run, cell: result.id.hex, finding: finding))
-    }
+  private func lines(_ finding: AttributionCell.Finding) -> [String] {
     let head =
       "\(finding.prompts) pairs; the answer: clean \(TextTable.withMargin(finding.clean)), corrupt "
       + "\(TextTable.withMargin(finding.corrupt)), ± half of a 95 % interval over prompts"
     let direct = finding.direct.map(lines) ?? []
-    let pages = html.map { ["page: \($0)"] } ?? []
-    try StandardOutput.write(
-      lines: [head] + direct + finding.gradients.flatMap(lines) + pages + ["run: \(run)"])
+    return [head] + direct + finding.gradients.flatMap(lines)
   }
 
   private func lines(_ direct: AttributionCell.Direct) -> [String] {

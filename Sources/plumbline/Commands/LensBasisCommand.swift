@@ -1,7 +1,5 @@
 internal import ArgumentParser
-internal import Foundation
 internal import Instruments
-internal import Lab
 internal import LanguageModels
 internal import Statistics
 internal import Tensors
@@ -40,9 +38,7 @@ struct LensBasisCommand: AsyncParsableCommand {
 
   @OptionGroup var device: DeviceOption
   @OptionGroup var adapter: AdapterOption
-
-  @Option(help: "Where run folders lie.")
-  var runs = "runs"
+  @OptionGroup var results: RunOptions
 
   @Flag(help: "Print {\"run\", \"cell\", \"finding\"} as JSON, with the directions.")
   var json = false
@@ -85,24 +81,13 @@ struct LensBasisCommand: AsyncParsableCommand {
     files["lens"] = lens
     try text.checkForIntervals(model, length: config.sequenceLength, tokens: config.tokens)
     let run = try InstrumentRun(
-      "lens-basis", question: config, model: model, files: files, runs: runs)
+      "lens-basis", question: config, model: model, files: files, runs: results.runs)
     let result = try await run.perform(
       CausalBasisCell(model: model), config, label: "lens basis")
-    try report(result, run: run.folder.path)
+    try results.report(result, of: run, asJSON: json, lines: lines)
   }
 
-  private struct Summary: Encodable {
-    let run: String
-    let cell: String
-    let finding: CausalBasisCell.Finding
-  }
-
-  private func report(_ result: CellResult<CausalBasisCell.Finding>, run: String) throws {
-    let finding = result.finding
-    guard !json else {
-      return try StandardOutput.write(
-        json: Summary(run: run, cell: result.id.hex, finding: finding))
-    }
+  private func lines(_ finding: CausalBasisCell.Finding) -> [String] {
     let text = TextTable.withMargin
     let rows = finding.directions.enumerated().map { index, direction in
       [
@@ -113,11 +98,10 @@ struct LensBasisCommand: AsyncParsableCommand {
     let rank = finding.correlation.map {
       ["rank correlation of stimulus and response: \(TextTable.number($0))"]
     }
-    try StandardOutput.write(
-      lines: [
-        "\(finding.tokens) tokens of \(finding.documents) \(finding.unit)s; KL in nats a token, "
-          + "± half of a 95 % interval over \(finding.unit)s:"
-      ] + TextTable.lines([["direction", "stimulus", "response", "alignment", "random"]] + rows)
-        + (rank ?? []) + ["run: \(run)"])
+    return [
+      "\(finding.tokens) tokens of \(finding.documents) \(finding.unit)s; KL in nats a token, "
+        + "± half of a 95 % interval over \(finding.unit)s:"
+    ] + TextTable.lines([["direction", "stimulus", "response", "alignment", "random"]] + rows)
+      + (rank ?? [])
   }
 }

@@ -52,9 +52,7 @@ struct LensEvalCommand: AsyncParsableCommand {
 
   @OptionGroup var device: DeviceOption
   @OptionGroup var adapter: AdapterOption
-
-  @Option(help: "Where run folders lie.")
-  var runs = "runs"
+  @OptionGroup var results: RunOptions
 
   @Flag(
     help: "Print {\"run\", \"cell\", \"finding\"} as JSON: all quantities with their intervals.")
@@ -85,32 +83,16 @@ struct LensEvalCommand: AsyncParsableCommand {
     try text.checkForIntervals(model, length: config.sequenceLength, tokens: config.tokens)
     for (index, lens) in lenses.enumerated() { files["lens\(index)"] = lens }
     let run = try InstrumentRun(
-      "lens-eval", question: config, model: model, files: files, runs: runs)
+      "lens-eval", question: config, model: model, files: files, runs: results.runs)
     let result = try await run.perform(
       LensEvaluationCell(model: model), config, label: "lens eval")
     if let html {
       let page = try LensReport(run: run.folder, cell: result.id, base: file.model).html()
       try AtomicFile.write(Array(page.utf8), to: html)
     }
-    try report(result, run: run.folder.path)
-  }
-
-  private struct Summary: Encodable {
-    let run: String
-    let cell: String
-    let finding: LensEvaluationCell.Finding
-  }
-
-  private func report(
-    _ result: CellResult<LensEvaluationCell.Finding>, run: String
-  ) throws {
-    guard !json else {
-      return try StandardOutput.write(
-        json: Summary(run: run, cell: result.id.hex, finding: result.finding))
+    try results.report(result, of: run, asJSON: json, page: html) {
+      LensTable(finding: $0, inBits: bitsPerByte).lines
     }
-    try StandardOutput.write(
-      lines: LensTable(finding: result.finding, inBits: bitsPerByte).lines
-        + (html.map { ["page: \($0)"] } ?? []) + ["run: \(run)"])
   }
 }
 

@@ -51,9 +51,7 @@ struct LensShowCommand: AsyncParsableCommand {
 
   @OptionGroup var device: DeviceOption
   @OptionGroup var adapter: AdapterOption
-
-  @Option(help: "Where run folders lie.")
-  var runs = "runs"
+  @OptionGroup var results: RunOptions
 
   @Flag(help: "Print {\"run\", \"cell\", \"finding\"} as JSON.")
   var json = false
@@ -89,39 +87,26 @@ struct LensShowCommand: AsyncParsableCommand {
     var files: [String: String] = [:]
     (files["lens"], files["adapter"]) = (lens, adapter.adapter)
     let run = try InstrumentRun(
-      "lens-show", question: config, model: model, files: files, runs: runs)
+      "lens-show", question: config, model: model, files: files, runs: results.runs)
     let result = try await run.perform(
       LensTrajectoryCell(model: model), config, label: "lens show")
     if let html {
       let page = try TrajectoryReport(run: run.folder, cell: result.id, base: file.model).html()
       try AtomicFile.write(Array(page.utf8), to: html)
     }
-    try report(result, run: run.folder.path)
+    try results.report(result, of: run, asJSON: json, page: html, lines: lines)
   }
 
-  private struct Summary: Encodable {
-    let run: String
-    let cell: String
-    let finding: LensTrajectoryCell.Finding
-  }
-
-  private func report(
-    _ result: CellResult<LensTrajectoryCell.Finding>, run: String
-  ) throws {
-    guard !json else {
-      return try StandardOutput.write(
-        json: Summary(run: run, cell: result.id.hex, finding: result.finding))
-    }
+  private func lines(_ finding: LensTrajectoryCell.Finding) -> [String] {
     let picture = TrajectoryText(
       columns: StandardOutput.columns, inColour: StandardOutput.isTerminal, every: every)
-    var lines = picture.lines(of: result.finding.trajectory)
-    if let other = result.finding.other, let distances = result.finding.distances {
+    var lines = picture.lines(of: finding.trajectory)
+    if let other = finding.other, let distances = finding.distances {
       lines += ["", "the other:"] + picture.lines(of: other)
       lines += ["", "Jensen–Shannon divergence of the two, nats:"]
       lines += picture.lines(of: distances, tokens: other.tokens, sites: other.sites)
     }
-    if let html { lines.append("page: \(html)") }
-    try StandardOutput.write(lines: lines + ["run: \(run)"])
+    return lines
   }
 }
 

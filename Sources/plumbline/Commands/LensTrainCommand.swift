@@ -86,9 +86,7 @@ struct LensTrainCommand: AsyncParsableCommand {
 
   @OptionGroup var device: DeviceOption
   @OptionGroup var adapter: AdapterOption
-
-  @Option(help: "Where run folders lie.")
-  var runs = "runs"
+  @OptionGroup var results: RunOptions
 
   @Flag(help: "Print {\"output\", \"run\", \"cell\", \"finding\"} as JSON.")
   var json = false
@@ -135,11 +133,11 @@ struct LensTrainCommand: AsyncParsableCommand {
     let run = try InstrumentRun(
       "lens-train", question: config, model: model,
       files: try text.inputs(adapter: adapter),
-      runs: runs)
+      runs: results.runs)
     let result = try await run.perform(
       LensTrainCell(model: model), config, label: "\(kind.rawValue) lens")
     try await write(result.artifacts, for: model)
-    try report(result, run: run.folder.path)
+    try results.report(result, of: run, asJSON: json, output: output, lines: lines)
   }
 
   private var chosenPrecision: Precision {
@@ -167,31 +165,16 @@ struct LensTrainCommand: AsyncParsableCommand {
     try FolderCopy.copy(folder, to: output)
   }
 
-  private struct Summary: Encodable {
-    let output: String
-    let run: String
-    let cell: String
-    let finding: LensTrainCell.Finding
-  }
-
-  private func report(_ result: CellResult<LensTrainCell.Finding>, run: String) throws {
-    let finding = result.finding
-    guard !json else {
-      return try StandardOutput.write(
-        json: Summary(output: output, run: run, cell: result.id.hex, finding: finding))
-    }
+  private func lines(_ finding: LensTrainCell.Finding) -> [String] {
     let rows = finding.sites.indices.map { site in
       [
         finding.sites[site], TextTable.number(Double(finding.heldOut[0][site])),
         TextTable.number(Double(finding.best[site])), "\(finding.looks[finding.kept[site]])",
       ]
     }
-    try StandardOutput.write(
-      lines: [
-        "\(finding.trainingTokens) tokens in \(finding.steps) steps; "
-          + "loss on \(finding.heldOutTokens) held-out tokens, nats a token:"
-      ] + TextTable.lines([["site", "before", "after", "at step"]] + rows) + [
-        "lens: \(output)", "run: \(run)",
-      ])
+    return [
+      "\(finding.trainingTokens) tokens in \(finding.steps) steps; "
+        + "loss on \(finding.heldOutTokens) held-out tokens, nats a token:"
+    ] + TextTable.lines([["site", "before", "after", "at step"]] + rows) + ["lens: \(output)"]
   }
 }

@@ -1,5 +1,4 @@
 internal import ArgumentParser
-internal import Foundation
 internal import Instruments
 internal import Lab
 internal import LanguageModels
@@ -88,9 +87,7 @@ struct PatchCommand: AsyncParsableCommand {
 
   @OptionGroup var device: DeviceOption
   @OptionGroup var adapter: AdapterOption
-
-  @Option(help: "Where run folders lie.")
-  var runs = "runs"
+  @OptionGroup var results: RunOptions
 
   @Flag(help: "Print {\"run\", \"cell\", \"finding\"} as JSON: all effects with their intervals.")
   var json = false
@@ -131,27 +128,17 @@ struct PatchCommand: AsyncParsableCommand {
     }
     var files = ["prompts": prompts.prompts]
     files["adapter"] = adapter.adapter
-    let run = try InstrumentRun("patch", question: config, model: model, files: files, runs: runs)
+    let run = try InstrumentRun(
+      "patch", question: config, model: model, files: files, runs: results.runs)
     let result = try await run.perform(PatchCell(model: model), config, label: "patch")
     if let html {
       let page = try PatchReport(run: run.folder, cell: result.id, base: file.model).html()
       try AtomicFile.write(Array(page.utf8), to: html)
     }
-    try report(result, run: run.folder.path)
+    try results.report(result, of: run, asJSON: json, page: html, lines: lines)
   }
 
-  private struct Summary: Encodable {
-    let run: String
-    let cell: String
-    let finding: PatchCell.Finding
-  }
-
-  private func report(_ result: CellResult<PatchCell.Finding>, run: String) throws {
-    let finding = result.finding
-    guard !json else {
-      return try StandardOutput.write(
-        json: Summary(run: run, cell: result.id.hex, finding: finding))
-    }
+  private func lines(_ finding: PatchCell.Finding) -> [String] {
     let unit = finding.hasDistractor ? "logits over the distractor" : "nats of log-probability"
     let ordered = finding.effects.sorted { abs($0.effect.value) > abs($1.effect.value) }
     let rows = ordered.prefix(top).map { effect in
@@ -167,8 +154,6 @@ struct PatchCommand: AsyncParsableCommand {
       "\(count) of \(finding.effects.count) places stand out (*): beyond their random control with all "
         + "intervals holding together, and at least 5 % of clean less corrupt",
     ]
-    try StandardOutput.write(
-      lines: head + TextTable.lines([["place", "effect", "random"]] + rows)
-        + (html.map { ["page: \($0)"] } ?? []) + ["run: \(run)"])
+    return head + TextTable.lines([["place", "effect", "random"]] + rows)
   }
 }

@@ -1,6 +1,5 @@
 internal import ArgumentParser
 internal import Foundation
-internal import Instruments
 internal import Lab
 internal import LanguageModels
 internal import Studio
@@ -24,25 +23,23 @@ struct ReportCommand: ParsableCommand {
   @Option(help: "What the page calls the model.")
   var model = ModelCatalog.defaultName
 
-  /// What makes a page of a cell, by the cell's kind.
-  private static let pages: [String: @Sendable (URL, CellID, String) throws -> String] = [
-    LensEvaluationCell.kind: { try LensReport(run: $0, cell: $1, base: $2).html() },
-    LensTrajectoryCell.kind: { try TrajectoryReport(run: $0, cell: $1, base: $2).html() },
-    PatchCell.kind: { try PatchReport(run: $0, cell: $1, base: $2).html() },
-    AttributionCell.kind: { try AttributionReport(run: $0, cell: $1, base: $2).html() },
-    WeightValidationCell.kind: { try WeightReport(run: $0, cell: $1, base: $2).html() },
+  /// All reports, each of one kind of cell.
+  private static let reports: [any InstrumentReport.Type] = [
+    LensReport.self, TrajectoryReport.self, PatchReport.self, AttributionReport.self,
+    WeightReport.self,
   ]
   private static let names = "lens eval, lens show, weights validate, patch or attribute"
 
   func run() throws {
     let url = URL(fileURLWithPath: folder)
     let finished = try RunRecord(folder: url).cells.last { cell in
-      Self.pages[cell.kind] != nil && cell.state == .finished
+      cell.state == .finished && Self.reports.contains { $0.kind == cell.kind }
     }
-    guard let finished, let page = try Self.pages[finished.kind]?(url, finished.id, model) else {
+    guard let finished, let report = Self.reports.first(where: { $0.kind == finished.kind }) else {
       throw ValidationError(
         "Expected a finished run of \(Self.names), found \(folder): name another folder.")
     }
+    let page = try report.init(run: url, cell: finished.id, base: model).html()
     try AtomicFile.write(Array(page.utf8), to: output)
     try StandardOutput.write(line: "page: \(output)")
   }

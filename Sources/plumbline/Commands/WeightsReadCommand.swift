@@ -1,7 +1,5 @@
 internal import ArgumentParser
-internal import Foundation
 internal import Instruments
-internal import Lab
 internal import LanguageModels
 internal import Tensors
 internal import Trials
@@ -48,9 +46,7 @@ struct WeightsReadCommand: AsyncParsableCommand {
 
   @OptionGroup var device: DeviceOption
   @OptionGroup var adapter: AdapterOption
-
-  @Option(help: "Where run folders lie.")
-  var runs = "runs"
+  @OptionGroup var results: RunOptions
 
   @Flag(help: "Print {\"run\", \"cell\", \"finding\"} as JSON.")
   var json = false
@@ -92,28 +88,16 @@ struct WeightsReadCommand: AsyncParsableCommand {
         model.tokenizer, length: config.sequenceLength, tokens: tokens, seed: seed)
     }
     let run = try InstrumentRun(
-      "weights-read", question: config, model: model, files: files, runs: runs)
+      "weights-read", question: config, model: model, files: files, runs: results.runs)
     let result = try await run.perform(
       WeightReadCell(model: model), config, label: "weights read")
-    try report(result, run: run.folder.path)
+    try results.report(result, of: run, asJSON: json, lines: lines)
   }
 
-  private struct Summary: Encodable {
-    let run: String
-    let cell: String
-    let finding: WeightReadCell.Finding
-  }
-
-  private func report(_ result: CellResult<WeightReadCell.Finding>, run: String) throws {
-    guard !json else {
-      return try StandardOutput.write(
-        json: Summary(run: run, cell: result.id.hex, finding: result.finding))
-    }
-    try StandardOutput.write(
-      lines: result.finding.readings.flatMap(Self.lines) + [
-        "tokens: in standard deviations over the vocabulary, at a positive activation",
-        "run: \(run)",
-      ])
+  private func lines(_ finding: WeightReadCell.Finding) -> [String] {
+    finding.readings.flatMap(Self.lines) + [
+      "tokens: in standard deviations over the vocabulary, at a positive activation"
+    ]
   }
 
   private static func lines(_ reading: WeightReadCell.Reading) -> [String] {

@@ -1,5 +1,4 @@
 internal import ArgumentParser
-internal import Foundation
 internal import Instruments
 internal import Lab
 internal import LanguageModels
@@ -70,9 +69,7 @@ struct WeightsValidateCommand: AsyncParsableCommand {
 
   @OptionGroup var device: DeviceOption
   @OptionGroup var adapter: AdapterOption
-
-  @Option(help: "Where run folders lie.")
-  var runs = "runs"
+  @OptionGroup var results: RunOptions
 
   @Flag(
     help: "Print {\"run\", \"cell\", \"finding\"} as JSON: all quantities with their intervals.")
@@ -121,28 +118,17 @@ struct WeightsValidateCommand: AsyncParsableCommand {
         model.tokenizer, length: config.sequenceLength, tokens: tokens, seed: seed)
     }
     let run = try InstrumentRun(
-      "weights-validate", question: config, model: model, files: inputs, runs: runs)
+      "weights-validate", question: config, model: model, files: inputs, runs: results.runs)
     let result = try await run.perform(
       WeightValidationCell(model: model), config, label: "weights validate")
     if let html {
       let page = try WeightReport(run: run.folder, cell: result.id, base: file.model).html()
       try AtomicFile.write(Array(page.utf8), to: html)
     }
-    try report(result, run: run.folder.path)
+    try results.report(result, of: run, asJSON: json, page: html, lines: lines)
   }
 
-  private struct Summary: Encodable {
-    let run: String
-    let cell: String
-    let finding: WeightValidationCell.Finding
-  }
-
-  private func report(_ result: CellResult<WeightValidationCell.Finding>, run: String) throws {
-    let finding = result.finding
-    guard !json else {
-      return try StandardOutput.write(
-        json: Summary(run: run, cell: result.id.hex, finding: finding))
-    }
+  private func lines(_ finding: WeightValidationCell.Finding) -> [String] {
     let direct = finding.controls.direct.map {
       "\($0.kind.rawValue) mean \(TextTable.number($0.mean)), least \(TextTable.number($0.least))"
     }
@@ -155,9 +141,7 @@ struct WeightsValidateCommand: AsyncParsableCommand {
       "raw readings against direct effects: " + direct.joined(separator: "; "),
       "from a site to itself, off by: " + coincidence.joined(separator: ", "),
     ]
-    let pages = html.map { ["page: \($0)"] } ?? []
-    try StandardOutput.write(
-      lines: head + finding.readings.flatMap(lines) + pages + ["run: \(run)"])
+    return head + finding.readings.flatMap(lines)
   }
 
   private func lines(_ reading: WeightValidationCell.Reading) -> [String] {
