@@ -110,6 +110,10 @@ cmlx_array *cmlx_along_axis(cmlx_axis_op op, const cmlx_array *a, int axis) {
   return guarded_array([&] { return along_axis(op, a->value, axis); });
 }
 
+cmlx_array *cmlx_topk(const cmlx_array *a, int count, int axis) {
+  return guarded_array([&] { return mx::topk(a->value, count, axis); });
+}
+
 cmlx_array *cmlx_astype(const cmlx_array *a, cmlx_dtype dtype) {
   return guarded_array([&] { return mx::astype(a->value, dtype_from(dtype)); });
 }

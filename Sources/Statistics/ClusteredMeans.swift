@@ -64,6 +64,48 @@ package func clusteredMean<Cluster: Hashable>(
     clusters: dense.count)
 }
 
+/// One sum over another with a t interval in which clusters count as a whole: an explained share of a
+/// variance, for example.
+///
+/// The combined ratio estimator with its linearised variance and the t quantile of clusters - 1 degrees
+/// of freedom (Cochran 1977, Sampling Techniques, section 6.3).
+///
+/// - Parameters:
+///   - numerators: Sums above the line, one a cluster.
+///   - denominators: Sums below it, one a cluster, whose total is above 0.
+///   - count: How many units the clusters hold together.
+///   - unit: The unit that `count` counts.
+///   - level: The interval's level.
+/// - Returns: The ratio of the totals.
+/// - Throws: ``StatisticsError`` below two clusters, or for a number that is not finite.
+package func clusteredRatio(
+  _ numerators: [Double], over denominators: [Double], count: Int, unit: String,
+  level: Double = 0.95
+) throws(StatisticsError) -> Estimate {
+  try checkLevel(level)
+  try checkCount("denominators", denominators.count, numerators.count)
+  for (index, pair) in zip(numerators, denominators).enumerated()
+  where !pair.0.isFinite || !pair.1.isFinite {
+    throw .notFinite(what: "sum", index: index, found: pair.0.isFinite ? pair.1 : pair.0)
+  }
+  let k = numerators.count
+  guard k >= 2 else { throw .tooFew(what: "clusters", needed: 2, found: k) }
+  let below = denominators.reduce(0, +)
+  guard below > 0 else {
+    throw .noVariation(statistic: "a ratio over \(below)", remedy: "give more text")
+  }
+  let ratio = numerators.reduce(0, +) / below
+  let squares = zip(numerators, denominators).reduce(0.0) { sum, pair in
+    let residual = pair.0 - ratio * pair.1
+    return sum + residual * residual
+  }
+  let deviation = (Double(k) / Double(k - 1) * squares).squareRoot() / below
+  let reach = StudentT(degreesOfFreedom: Double(k - 1)).quantile((1 + level) / 2) * deviation
+  return Estimate(
+    value: ratio, interval: Interval(lower: ratio - reach, upper: ratio + reach, level: level),
+    n: count, unit: unit, method: "t interval, clustered ratio estimator", clusters: k)
+}
+
 /// The rate of clustered successes with an exact-style interval at its effective sample size.
 ///
 /// Korn & Graybill 1998 (Survey Methodology 24:193): the linearised cluster variance gives an

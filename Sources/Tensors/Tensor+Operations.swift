@@ -119,6 +119,12 @@ extension Tensor {
   package func argsort(axis: Int = -1) -> Tensor {
     Tensor(cmlx_along_axis(CMLX_ARGSORT, pointer, Int32(axis)), "argsort", self)
   }
+  /// The `count` largest elements along `axis`, in no particular order; not to be differentiated.
+  package func largest(_ count: Int, axis: Int = -1) -> Tensor {
+    let length = shape[axis < 0 ? rank + axis : axis]
+    require((1...length).contains(count), "largest(\(shape)): \(count) of axis \(axis)")
+    return Tensor(cmlx_topk(pointer, Int32(count), Int32(axis)), "largest", self)
+  }
   /// Running sums along `axis`.
   package func cumsum(axis: Int) -> Tensor {
     Tensor(cmlx_along_axis(CMLX_CUMSUM, pointer, Int32(axis)), "cumsum", self)

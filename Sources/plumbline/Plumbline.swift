@@ -24,6 +24,7 @@ struct Plumbline: AsyncParsableCommand {
       LogprobsCommand.self,
       TraceCommand.self,
       LensCommand.self,
+      SaeCommand.self,
       WeightsCommand.self,
       PatchCommand.self,
       AttributeCommand.self,

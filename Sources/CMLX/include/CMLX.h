@@ -66,6 +66,8 @@ cmlx_array *cmlx_reduce(
 
 typedef enum { CMLX_ARGMAX, CMLX_ARGMIN, CMLX_ARGSORT, CMLX_CUMSUM, CMLX_SORT } cmlx_axis_op;
 cmlx_array *cmlx_along_axis(cmlx_axis_op op, const cmlx_array *a, int axis);
+/// The `count` largest elements along `axis`, in no order.
+cmlx_array *cmlx_topk(const cmlx_array *a, int count, int axis);
 
 cmlx_array *cmlx_astype(const cmlx_array *a, cmlx_dtype dtype);
 cmlx_array *cmlx_reshape(const cmlx_array *a, const int *shape, int rank);

@@ -90,35 +90,13 @@ package struct LensTrainCell: CellKind {
     }
   }
 
-  /// Windows to train on, and windows of other documents to watch: a tenth of them, two at least.
+  /// Windows to train on, and windows of other documents to watch.
   package static func split(
     _ corpus: Corpus, _ config: Config, _ model: LanguageModel
   ) throws(LensError) -> (train: [[Int]], heldOut: [[Int]]) {
-    var generator = SeededGenerator(seed: config.seed, stream: "lens-split")
-    let documents = generator.shuffled(corpus.documents.indices)
-    guard documents.count >= 3 else {
-      throw LensError.tooLittleText(needed: 3, found: documents.count, unit: "\(corpus.unit)s")
-    }
-    let watched = max(2, documents.count / 10)
-    func windows(
-      _ documents: ArraySlice<Int>, _ tokens: Int?
-    ) throws(LensError) -> [[Int]] {
-      try corpus.windows(
-        of: Array(documents), model.tokenizer, length: config.sequenceLength, tokens: tokens,
-        seed: config.seed
-      ).map(\.ids)
-    }
-    let train = try windows(documents[watched...], config.tokens)
-    // Ridge regression sets a fifth of them aside.
-    guard train.count >= 5 else {
-      throw LensError.tooLittleText(needed: 5, found: train.count, unit: "windows to train on")
-    }
-    do throws(LensError) {
-      return (train, try windows(documents[..<watched], config.heldOutTokens))
-    } catch .tooLittleText(let needed, let found, let unit) {
-      throw .tooLittleText(
-        needed: needed, found: found, unit: "held-out \(unit) (a tenth of the \(corpus.unit)s)")
-    }
+    try corpus.split(
+      model.tokenizer, length: config.sequenceLength, tokens: config.tokens,
+      heldOut: config.heldOutTokens, seed: config.seed)
   }
 }
 

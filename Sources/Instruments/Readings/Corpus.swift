@@ -4,7 +4,7 @@ internal import Statistics
 
 /// Documents of text files, cut into windows of tokens.
 ///
-/// A document is a line of a file of JSON objects (its `text`), an article of a file in WikiText's form
+/// A document is a line of a file of JSON objects (its `text`, or what it asks and answers), an article of a file in WikiText's form
 /// (a heading ` = Title = ` begins one), or else a passage that ends at the first blank line after 4,000
 /// characters, or at any line's end after 8,000. Windows never reach from one document into the next, so documents can be resampled.
 package struct Corpus: Sendable {
@@ -19,6 +19,8 @@ package struct Corpus: Sendable {
     package let document: Int
     /// UTF-8 bytes that its tokens after the first stand for.
     package let bytes: Int
+    /// Where the text's own tokens end: an encoder puts something behind them.
+    package let textEnd: Int
   }
 
   /// Reads files, each in its form.
@@ -72,14 +74,26 @@ package struct Corpus: Sendable {
 
   private static func jsonLines(_ lines: [Substring], _ path: String) throws -> [String] {
     try lines.enumerated().filter { !$1.isEmpty }.map { index, line in
-      guard let text = object(line)?["text"] as? String else {
+      guard let text = object(line).flatMap(text) else {
         throw ModelFileError.malformed(
           .init(
-            path: path, expected: "{\"text\": …} in line \(index + 1)", found: "something else",
-            remedy: "write one such object a line"))
+            path: path,
+            expected: "{\"text\": …}, or a question and an answer, in line \(index + 1)",
+            found: "something else", remedy: "write one such object a line"))
       }
       return text
     }.filter { !$0.isEmpty }
+  }
+
+  /// An object's `text`, or else what it asks and answers.
+  private static func text(_ object: [String: Any]) -> String? {
+    if let text = object["text"] as? String { return text }
+    let fields = ["instruction", "prompt", "question", "input", "answer", "response", "output"]
+    let examples = object["instances"] as? [[String: Any]] ?? []
+    let parts = ([object] + examples.prefix(1)).flatMap { part in
+      fields.compactMap { part[$0] as? String }
+    }.filter { !$0.isEmpty }
+    return parts.isEmpty ? nil : parts.joined(separator: "\n")
   }
 
   /// A line in parts of at most 8,000 characters.
@@ -129,12 +143,12 @@ package struct Corpus: Sendable {
     of documents: [Int]? = nil, _ tokenizer: Tokenizer, length: Int, tokens: Int?, seed: UInt64
   ) throws(LensError) -> [Window] {
     var generator = SeededGenerator(seed: seed, stream: "corpus")
-    let opening = tokenizer.encode("", addSpecial: true)
+    let special = Self.specialTokens(tokenizer)
     let order = generator.shuffled(documents ?? Array(self.documents.indices))
     // Each one's windows in random order.
     var (rest, known) = (order.map { _ in [Window]() }, 0)
     for (place, document) in order.enumerated() {
-      rest[place] = generator.shuffled(cut(document, opening, tokenizer, length))
+      rest[place] = generator.shuffled(cut(document, special, tokenizer, length))
       known += rest[place].reduce(0) { $0 + $1.ids.count }
     }
     if let tokens, known < tokens {
@@ -165,18 +179,67 @@ package struct Corpus: Sendable {
     return windows
   }
 
+  /// Windows to train on, and windows of other documents to watch: a tenth of them, two at least.
+  ///
+  /// - Parameters:
+  ///   - tokenizer: The model's.
+  ///   - length: Tokens of a window at most.
+  ///   - tokens: Tokens to train on; nil for all.
+  ///   - heldOut: Tokens to watch.
+  ///   - seed: Draws documents and their order.
+  /// - Returns: Token ids of the windows of both.
+  /// - Throws: ``LensError/tooLittleText(needed:found:unit:)``.
+  package func split(
+    _ tokenizer: Tokenizer, length: Int, tokens: Int?, heldOut: Int, seed: UInt64
+  ) throws(LensError) -> (train: [[Int]], heldOut: [[Int]]) {
+    var generator = SeededGenerator(seed: seed, stream: "lens-split")
+    let documents = generator.shuffled(self.documents.indices)
+    guard documents.count >= 3 else {
+      throw LensError.tooLittleText(needed: 3, found: documents.count, unit: "\(unit)s")
+    }
+    let watched = max(2, documents.count / 10)
+    func windows(
+      _ documents: ArraySlice<Int>, _ tokens: Int?
+    ) throws(LensError) -> [[Int]] {
+      try self.windows(
+        of: Array(documents), tokenizer, length: length, tokens: tokens, seed: seed
+      ).map(\.ids)
+    }
+    let train = try windows(documents[watched...], tokens)
+    // Ridge regression sets a fifth of them aside.
+    guard train.count >= 5 else {
+      throw LensError.tooLittleText(needed: 5, found: train.count, unit: "windows to train on")
+    }
+    do throws(LensError) {
+      return (train, try windows(documents[..<watched], heldOut))
+    } catch .tooLittleText(let needed, let found, let name) {
+      throw .tooLittleText(
+        needed: needed, found: found, unit: "held-out \(name) (a tenth of the \(unit)s)")
+    }
+  }
+
   /// A document in windows; an end of fewer than 16 tokens is left out.
   private func cut(
-    _ document: Int, _ opening: [Int], _ tokenizer: Tokenizer, _ length: Int
+    _ document: Int, _ special: (before: [Int], after: [Int]), _ tokenizer: Tokenizer,
+    _ length: Int
   ) -> [Window] {
-    let (ids, room) = (tokenizer.encode(documents[document]), max(length - opening.count, 1))
+    let ids = tokenizer.encode(documents[document])
+    let room = max(length - special.before.count - special.after.count, 1)
     return stride(from: 0, to: ids.count, by: room).compactMap { start in
       let part = Array(ids[start..<min(start + room, ids.count)])
       guard part.count >= 16 else { return nil }
-      let read = opening.isEmpty ? part.dropFirst() : part[...]
+      let read = special.before.isEmpty ? part.dropFirst() : part[...]
       return Window(
-        ids: opening + part, document: document,
-        bytes: read.reduce(0) { $0 + tokenizer.bytes($1).count })
+        ids: special.before + part + special.after, document: document,
+        bytes: read.reduce(0) { $0 + tokenizer.bytes($1).count },
+        textEnd: special.before.count + part.count)
     }
+  }
+
+  /// What a model's tokenizer puts before and behind a text.
+  static func specialTokens(_ tokenizer: Tokenizer) -> (before: [Int], after: [Int]) {
+    let (plain, whole) = (tokenizer.encode("a"), tokenizer.encode("a", addSpecial: true))
+    let start = whole.indices.first { whole[$0...].starts(with: plain) } ?? 0
+    return (Array(whole[..<start]), Array(whole[(start + plain.count)...]))
   }
 }
