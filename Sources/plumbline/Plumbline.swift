@@ -25,6 +25,7 @@ struct Plumbline: AsyncParsableCommand {
       TraceCommand.self,
       LensCommand.self,
       SaeCommand.self,
+      NeuronsCommand.self,
       WeightsCommand.self,
       PatchCommand.self,
       AttributeCommand.self,

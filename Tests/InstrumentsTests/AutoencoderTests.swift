@@ -51,7 +51,7 @@ struct KnownDictionary {
       var known = try KnownDictionary(width: 32, count: 64, active: 3)
       let x = known.activations(16384)
       let training = AutoencoderTraining(
-        method: method, features: 96, l0: 3, tokensPerStep: 1024, deadAfter: 8192)
+        method: method, features: 96, l0: 3, rateScale: 0.2, deadAfter: 8192)
       var trainer = try AutoencoderTrainer(training, site: .block(0, .residPost), from: x, seed: 1)
       let before = try known.meanMaximumCosine(trainer.autoencoder.parameters["W_dec"])
       var (explained, l0): (Float, Float) = (0, 0)
@@ -218,7 +218,7 @@ struct KnownDictionary {
 @Suite struct AutoencoderCellTests {
   private static let training = AutoencoderTrainCell.Config(
     training: AutoencoderTraining(
-      features: 128, l0: 8, rateScale: 4, tokensPerStep: 64, epochs: 12, deadAfter: 256),
+      features: 128, l0: 8, rateScale: 0.8, tokensPerStep: 64, epochs: 12, deadAfter: 256),
     sites: ["blocks.0.mlp.out", "blocks.1.resid_post"], sequenceLength: 32, tokens: 640,
     heldOutTokens: 64, chunkTokens: 256, precision: .float32, textFiles: 1)
 

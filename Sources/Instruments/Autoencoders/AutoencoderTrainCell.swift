@@ -151,6 +151,10 @@ private struct AutoencoderTrainingRun {
   }
 
   private var total: Int { config.training.epochs * chunks.count }
+  /// Tokens to train on over all epochs, but for rests.
+  private var expected: Int {
+    config.training.epochs * text.train.reduce(0) { $0 + $1.count - 1 }
+  }
 
   /// `afterChunk` is called with how many chunks are done, after the last was kept.
   mutating func run(afterChunk: (Int) throws -> Void) throws {
@@ -183,7 +187,7 @@ private struct AutoencoderTrainingRun {
     for step in 0..<steps {
       let rows = order[step * size..<min((step + 1) * size, count)]
       let index = Tensor(rows.map(Int32.init))
-      // Chunks hold about equally many steps: the last one's end is where the rate ends.
+      // Chunks take about equally many steps: the rate ends where the last one does.
       let done = (Double(chunksDone) + Double(step) / Double(steps)) / Double(total)
       let factor = config.training.schedule.factor(step: Int(done * 1e6), of: 1_000_000)
       var note = ""
@@ -194,7 +198,7 @@ private struct AutoencoderTrainingRun {
       trained += rows.count
       context.report(
         progress: CellProgress(
-          done: chunksDone * 1000 + (step + 1) * 1000 / steps, total: total * 1000, unit: "‰",
+          done: trained, total: max(trained, expected), unit: "tokens",
           note: "explained\(note)"))
     }
   }

@@ -148,19 +148,10 @@ private struct WeightReader {
         try WeightMetrics.correlation(raw, model.embeddings(alongDirections: direction)).scalar())
     }
     return WeightReadCell.Reading(
-      neuron: neuron, output: try output(written, after: neuron.block), inputs: inputs,
+      neuron: neuron,
+      output: try model.outputViews(
+        of: written, after: neuron.block, lens: lens, count: config.topCount), inputs: inputs,
       partners: try partners(written, neuron.block, transports), writesWhatItReads: common)
-  }
-
-  /// Raw, and corrected by the translator of where the neuron's output lands.
-  private func output(_ written: Tensor, after block: Int) throws -> [WeightReadCell.View] {
-    var kinds: [TransportKind: Tensor] = [:]
-    if let lens, block + 1 < nLayers {
-      kinds[.tuned] = lens.matrix(at: .block(block + 1, .residPre), model.configuration.dModel)
-    }
-    return try views(kinds, preferring: [.tuned]) { matrix in
-      try tokens(model.logits(alongDirections: matrix.map { written.matmul($0) } ?? written))
-    }
   }
 
   private func partners(
@@ -210,32 +201,62 @@ private struct WeightReader {
 
   private func views(
     _ kinds: [TransportKind: Tensor]?, preferring order: [TransportKind],
-    _ read: (Tensor?) throws -> (highest: [WeightReadCell.Meant], lowest: [WeightReadCell.Meant])
+    _ read: (Tensor?) throws -> WeightReadCell.Extremes
   ) throws -> [WeightReadCell.View] {
+    try WeightReadCell.views(kinds, preferring: order, read)
+  }
+
+  private func tokens(_ row: Tensor) throws -> WeightReadCell.Extremes {
+    try model.extremeTokens(of: row, count: config.topCount)
+  }
+}
+
+extension WeightReadCell {
+  fileprivate typealias Extremes = (highest: [Meant], lowest: [Meant])
+
+  /// A reading as it is, and through the first of some transports that there is.
+  @TensorActor
+  fileprivate static func views(
+    _ kinds: [TransportKind: Tensor]?, preferring order: [TransportKind],
+    _ read: (Tensor?) throws -> Extremes
+  ) throws -> [View] {
     let raw = try read(nil)
-    var views = [
-      WeightReadCell.View(transport: .identity, highest: raw.highest, lowest: raw.lowest)
-    ]
+    var views = [View(transport: .identity, highest: raw.highest, lowest: raw.lowest)]
     if let kind = order.first(where: { kinds?[$0] != nil }), let matrix = kinds?[kind] {
       let corrected = try read(matrix)
       views.append(.init(transport: kind, highest: corrected.highest, lowest: corrected.lowest))
     }
     return views
   }
+}
+
+extension LanguageModel {
+  /// The tokens that a direction `[1, dModel]` promotes and suppresses: raw, and corrected by the translator
+  /// of where it lands, where there is a lens.
+  func outputViews(
+    of written: Tensor, after block: Int, lens: Lens?, count: Int
+  ) throws -> [WeightReadCell.View] {
+    var kinds: [TransportKind: Tensor] = [:]
+    if let lens, block + 1 < configuration.nLayers {
+      kinds[.tuned] = lens.matrix(at: .block(block + 1, .residPre), configuration.dModel)
+    }
+    return try WeightReadCell.views(kinds, preferring: [.tuned]) { matrix in
+      try extremeTokens(
+        of: logits(alongDirections: matrix.map { written.matmul($0) } ?? written), count: count)
+    }
+  }
 
   /// The tokens of the largest and the least of one row of numbers, in units of its standard deviation
   /// from its mean, since softmax takes no notice of the mean and a norm sets the scale.
-  private func tokens(
-    _ row: Tensor
-  ) throws -> (highest: [WeightReadCell.Meant], lowest: [WeightReadCell.Meant]) {
+  fileprivate func extremeTokens(
+    of row: Tensor, count: Int
+  ) throws -> WeightReadCell.Extremes {
     let deviation = Tensor.maximum(row.variance().sqrt(), Tensor(1e-30))
     let values = try ((row - row.mean()) / deviation).floats()
     let order = values.indices.sorted { values[$0] > values[$1] }
     func meant(_ ids: some Sequence<Int>) -> [WeightReadCell.Meant] {
-      ids.map { .init(name: model.tokenizer.decode([$0]), id: $0, value: Double(values[$0])) }
+      ids.map { .init(name: tokenizer.decode([$0]), id: $0, value: Double(values[$0])) }
     }
-    return (
-      meant(order.prefix(config.topCount)), meant(order.suffix(config.topCount).reversed())
-    )
+    return (meant(order.prefix(count)), meant(order.suffix(count).reversed()))
   }
 }

@@ -26,9 +26,10 @@ struct ReportCommand: ParsableCommand {
   /// All reports, each of one kind of cell.
   private static let reports: [any InstrumentReport.Type] = [
     LensReport.self, TrajectoryReport.self, PatchReport.self, AttributionReport.self,
-    WeightReport.self, AutoencoderReport.self,
+    WeightReport.self, AutoencoderReport.self, NeuronReport.self,
   ]
-  private static let names = "lens eval, lens show, sae eval, weights validate, patch or attribute"
+  private static let names =
+    "lens eval, lens show, sae eval, neurons, weights validate, patch or attribute"
 
   func run() throws {
     let url = URL(fileURLWithPath: folder)

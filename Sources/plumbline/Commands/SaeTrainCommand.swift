@@ -54,11 +54,11 @@ struct SaeTrainCommand: AsyncParsableCommand {
   var l0 = 32
 
   @Option(
-    help: "Multiplies the learning rate, 2e-4 for 16,384 features and with the root of fewer more.")
+    help: "Multiplies the learning rate, 1e-3 for 16,384 features and with the root of fewer more.")
   var lrScale = 1.0
 
   @Option(help: "Tokens a step.")
-  var tokensPerStep = 2048
+  var tokensPerStep = 512
 
   @Option(help: "Passes over the text.")
   var epochs = 1

@@ -1,0 +1,220 @@
+package import Instruments
+internal import Lab
+internal import Statistics
+
+/// The page of `plumbline neurons`: each unit's excerpts, histogram, explanations with their scores, illusion
+/// check, and the tokens that it promotes and suppresses.
+package struct NeuronReport: InstrumentReport {
+  package let source: InstrumentResult<NeuronCell>
+
+  package init(_ source: InstrumentResult<NeuronCell>) { self.source = source }
+
+  package func html() throws -> String {
+    let finding = result.finding
+    let names = finding.units.map(\.name)
+    return try page(
+      title: names.count == 1 ? "\(names[0]) of \(base)" : "\(names.count) units of \(base)",
+      kicker: "Plumbline · neurons",
+      facts: [(name: "Text", value: "\(NumberFormat.grouped(finding.tokens)) tokens")],
+      sections: (finding.units.count > 1 ? [overview] : [])
+        + finding.units.indices.flatMap { sections($0) },
+      footer: """
+        Explanations are made from one half of the documents and scored on the other; intervals are 95 %, over \
+        excerpts. A high score says that an explanation tells where a unit is active in text like this, and not \
+        what the model uses it for.
+        """
+    )
+  }
+
+  private var overview: Section {
+    Section(id: "overview", title: "All units") {
+      DataTable(
+        caption: "Rules of tokens from the first corpus, scored there, and the illusion check.",
+        columns: [
+          .init("unit"), .init("rules' correlation", alignment: .right),
+          .init("gap between corpora", alignment: .right), .init("p", alignment: .right),
+          .init("illusion check"),
+        ],
+        rows: result.cite(\.units).elements.map { unit in
+          .init([
+            .text(unit.value.name),
+            unit.explanations.elements.first?.scores.elements.first?.correlation.unwrapped()
+              .map { CitedNumber($0).node } ?? .text("–"),
+            unit.illusion.gap.unwrapped().map { CitedNumber($0).node } ?? .text("–"),
+            unit.illusion.pValue.unwrapped().map { CitedNumber($0).node } ?? .text("–"),
+            .text(unit.value.illusion.verdict.rawValue),
+          ])
+        }
+      ).node
+    }
+  }
+
+  // MARK: A unit
+
+  private func sections(_ index: Int) -> [Section] {
+    let unit = result.finding.units[index]
+    let prefix = result.finding.units.count > 1 ? "\(unit.name): " : ""
+    return [
+      Section(id: "unit-\(index)", title: prefix + "what is said of it") {
+        for explanation in result.cite(\.units).elements[index].explanations.elements.indices {
+          scores(index, explanation)
+        }
+        illusion(index)
+      },
+      Section(id: "excerpts-\(index)", title: prefix + "where it is active") {
+        histogram(unit)
+        for (corpus, view) in unit.corpora.enumerated() { excerpts(unit, corpus, view) }
+      },
+    ] + (unit.output.isEmpty ? [] : [tokens(index, prefix)])
+  }
+
+  private func scores(_ index: Int, _ place: Int) -> Node {
+    let unit = result.finding.units[index]
+    let cited = result.cite(\.units).elements[index].explanations.elements[place]
+    let explanation = cited.value
+    func number(_ estimate: Cited<Estimate?>) -> Node {
+      estimate.unwrapped().map { CitedNumber($0).node } ?? .text("–")
+    }
+    // What nobody asked for has no column.
+    let asked: [(title: String, of: KeyPath<ExplanationScore, Estimate?>)] = [
+      ("ablation", \.ablation), ("detection", \.detection), ("fuzzing", \.fuzzing),
+    ]
+    let others = asked.filter { column in
+      explanation.scores.contains { $0[keyPath: column.of] != nil }
+    }
+    let rows = zip(unit.corpora, cited.scores.elements).map { corpus, score in
+      DataTable.Row(
+        [
+          .text(corpus.name), number(score.correlation), number(score.randomCorrelation),
+          score.explained.unwrapped().map { CitedNumber($0).node } ?? .text("–"),
+        ] + others.map { number(score[dynamicMember: $0.of]) })
+    }
+    let caption =
+      explanation.by == "rules"
+      ? "Rules of tokens from \(unit.corpora[0].name), which need no language model: \(explanation.text)."
+      : explanation.by == "given"
+        ? "Looks for \(explanation.text)." : "\(explanation.by): looks for \(explanation.text)."
+    return DataTable(
+      caption: .text(caption),
+      columns: [
+        .init("scored on"), .init("correlation", alignment: .right),
+        .init("random excerpts only", alignment: .right), .init("R²", alignment: .right),
+      ] + others.map { .init($0.title, alignment: .right) }, rows: rows, stacksOnPhones: true
+    ).node
+  }
+
+  private func illusion(_ index: Int) -> Node {
+    let unit = result.finding.units[index]
+    let (check, cited) = (unit.illusion, result.cite(\.units).elements[index].illusion)
+    guard let gap = cited.gap.unwrapped(), let p = cited.pValue.unwrapped() else {
+      return Tag.p {
+        "Illusion check: cannot be told without three corpora in which the unit varies."
+      }
+    }
+    let names = unit.corpora.map(\.name)
+    let most = check.scores.joined().compactMap { $0 }.map(abs).max() ?? 1
+    return Tag.div {
+      Tag.p {
+        Tag.strong { "Illusion check: \(check.verdict.rawValue). " }
+        Self.meaning(check.verdict) + " Rules score "
+        CitedNumber(gap).node
+        " more on the corpus that they are from than on others (p "
+        CitedNumber(p).node
+        " by exchanging corpora)."
+      }
+      HeatTable(
+        title: "Rules from one corpus on others",
+        legend:
+          "Correlation on excerpts of the column's corpus; the last row says how far each corpus's strongest "
+          + "excerpts get, where the strongest corpus's are 100% and the mean of all activations 0.",
+        axes: (row: "rules from", column: "scored on"), columns: names,
+        rows: zip(names, check.scores).map { from, row in
+          (
+            name: from,
+            cells: zip(names, row).map { on, score in
+              HeatTable.Cell(
+                score.map { NumberFormat.fixed($0, places: 2) } ?? "–",
+                strength: most > 0 ? (score ?? 0) / most : 0,
+                detail: "rules from \(from) on \(on): "
+                  + (score.map { NumberFormat.fixed($0, places: 3) } ?? "nothing varies"))
+            }
+          )
+        } + [
+          (
+            name: "level",
+            cells: zip(names, zip(check.topLevels, check.topPercentiles)).map { name, top in
+              HeatTable.Cell(
+                NumberFormat.fixed(100 * top.0, places: 0) + "%", strength: 0,
+                detail: "the strongest excerpts of \(name) get to "
+                  + "\(NumberFormat.fixed(100 * top.0, places: 0))% of the strongest corpus's level, and above "
+                  + "\(NumberFormat.fixed(100 * top.1, places: 1))% of all activations")
+            }
+          )
+        ], cell: result.id
+      ).node
+    }
+  }
+
+  private static func meaning(_ verdict: IllusionCheck.Verdict) -> String {
+    switch verdict {
+    case .illusion:
+      "What explains the unit in one corpus fails in another where it is as strongly active."
+    case .oneCorpus:
+      "The unit is strongly active in one corpus only, so this text cannot tell what it does elsewhere."
+    case .consistent: "What explains the unit in one corpus holds in the others."
+    case .undecided: "These excerpts do not decide it."
+    }
+  }
+
+  // MARK: Excerpts
+
+  private func histogram(_ unit: NeuronCell.Unit) -> Node {
+    let step = (unit.highest - unit.lowest) / Float(max(unit.histogram.count, 1))
+    return Histogram(
+      title: "Activations of \(unit.name)", xLabel: "activation", counted: "tokens",
+      bins: unit.histogram.enumerated().map { bin, count in
+        .init(NumberFormat.significant(Double(unit.lowest + step * (Float(bin) + 0.5))), count)
+      }, isLogarithmic: true
+    ).figure(citing: [result.id]) { "Tokens of all corpora; the heights are logarithms." }
+  }
+
+  private func excerpts(
+    _ unit: NeuronCell.Unit, _ corpus: Int, _ view: NeuronCell.CorpusView
+  ) -> Node {
+    let top = Double(max(unit.highest, .leastNormalMagnitude))
+    return Tag.div {
+      Tag.h3 { view.name }
+      for (rank, shown) in view.top.prefix(5).enumerated() {
+        TokenStrip(
+          label: "\(view.name), strongest excerpt \(rank + 1)",
+          tokens: zip(shown.tokens, shown.activations).map { .init($0, score: Double($1)) },
+          range: 0...top, cell: result.id
+        ).node
+      }
+    }
+  }
+
+  // MARK: Tokens
+
+  private func tokens(_ index: Int, _ prefix: String) -> Section {
+    let views = result.finding.units[index].output
+    func list(_ meant: [WeightReadCell.Meant]) -> Node {
+      .text(meant.map { HeatTable.visible($0.name) }.joined(separator: "  "))
+    }
+    return Section(
+      id: "tokens-\(index)", title: prefix + "tokens that it promotes and suppresses",
+      lede: "Where its activation is positive, by what it writes to the residual stream."
+    ) {
+      DataTable(
+        caption: "Strongest first.",
+        columns: [.init("reading"), .init("promoted"), .init("suppressed")],
+        rows: views.map { view in
+          .init([
+            .text(view.transport == .identity ? "raw" : "corrected by the lens"),
+            list(view.highest), list(view.lowest),
+          ])
+        }, stacksOnPhones: true
+      ).node
+    }
+  }
+}

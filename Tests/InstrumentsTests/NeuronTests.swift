@@ -1,0 +1,264 @@
+import Foundation
+import Instruments
+import Lab
+import LanguageModels
+import Statistics
+import Tensors
+import Testing
+
+/// Corpora whose words are made of letters of their own, with commas in all of them.
+enum SplitCorpora {
+  static let letters = ["abcdf", "hjklm", "pqsuv"].map(Array.init)
+
+  /// JSON lines of so many documents.
+  static func lines(_ corpus: Int, documents: Int = 40, seed: UInt64 = 7) -> String {
+    var generator = SeededGenerator(seed: seed, stream: "corpus-\(corpus)")
+    return (0..<documents).map { _ in
+      let words = (0..<40).map { _ in
+        let word = String((0..<3).map { _ in letters[corpus][generator.below(5)] })
+        return generator.uniform() < 0.2 ? word + "," : word
+      }
+      return "{\"text\": \"\(words.joined(separator: " "))\"}"
+    }.joined(separator: "\n")
+  }
+}
+
+/// A model whose neurons find tokens, and which tokens each of them finds.
+@TensorActor
+struct DetectingModel {
+  let tokens: [[Int]]
+  let model: LanguageModel
+
+  /// Neuron j finds `tokens[j]`: an embedding's one is 7.9 after LayerNorm, and everything else below 0.
+  init(_ tokens: [[Int]], in folder: String) throws {
+    self.tokens = tokens
+    var hand = HandWrittenModel(nLayers: 1, dModel: 64, dMLP: tokens.count, contextLength: 64)
+    for token in 0..<hand.dVocab { hand["wte", token, token] = 1 }
+    for (neuron, found) in tokens.enumerated() {
+      for token in found { hand["h.0.mlp.c_fc", token, neuron] = 1 }
+    }
+    hand.set("h.0.mlp.c_fc.bias", [Float](repeating: -4, count: tokens.count))
+    model = try hand.load(in: folder)
+  }
+}
+
+@Suite struct TokenRuleTests {
+  private static func excerpt(_ ids: [Int], _ activations: [Float]) -> Excerpt {
+    Excerpt(corpus: 0, ids: ids, activations: activations)
+  }
+
+  /// By hand: mean 2, token 5 has (6 + 0 + 2) / 3, the pair 4 5 (6 + 6 + 8/3 …).
+  @Test func `expectations are means, pulled to those of shorter sequences`() {
+    let seen = [
+      Self.excerpt([4, 5, 4, 5], [0, 6, 0, 6]), Self.excerpt([7, 5, 7], [0, 0, 2]),
+    ]
+    let rules = TokenRules(fittedOn: seen)
+    let mean = 14.0 / 7
+    let five = (12 + mean) / 4
+    let pair = (12 + five) / 3
+    #expect(abs(rules.mean - mean) < 1e-12)
+    // The pair 7 5 was seen once, and no longer sequence twice: both fall back.
+    let found = rules.predictions([[4, 5], [7, 5], [9], [5]])
+    #expect(abs(found[0][1] - pair) < 1e-12)
+    #expect(abs(found[1][1] - five) < 1e-12)
+    #expect(abs(found[2][0] - mean) < 1e-12 && abs(found[3][0] - five) < 1e-12)
+    #expect(rules.strongest(1).first?.ids == [5] || rules.strongest(1).first?.ids == [4, 5])
+  }
+
+  @Test func `a simulation is scored as it says`() throws {
+    let excerpts = (0..<6).map { i in
+      Self.excerpt([0, 1, 2], [0, Float(i % 3), 4])
+    }
+    let exact = excerpts.map { $0.activations.map(Double.init) }
+    let right = ExplanationScore(
+      simulated: exact, excerpts: excerpts, topCount: 3, calibration: nil, seed: 1)
+    #expect(abs((right.correlation?.value ?? 0) - 1) < 1e-12)
+    #expect(abs((right.explained ?? 0) - 1) < 1e-12 && right.unread == 0)
+    // A line makes up for another scale and offset; without it they count.
+    let scaled: [[Double]?] = exact.map { $0.map { 5 - 2 * $0 } }
+    let line = ExplanationScore(
+      simulated: scaled, excerpts: excerpts, topCount: 3,
+      calibration: (simulated: scaled, excerpts: excerpts), seed: 1)
+    #expect(abs((line.correlation?.value ?? 0) + 1) < 1e-12)
+    #expect(abs((line.explained ?? 0) - 1) < 1e-9)
+    let raw = ExplanationScore(
+      simulated: scaled, excerpts: excerpts, topCount: 3, calibration: nil, seed: 1)
+    #expect((raw.explained ?? 1) < 0)
+    // What could not be read is counted and left out; what does not vary has no correlation.
+    let half = ExplanationScore(
+      simulated: exact.enumerated().map { $0 < 2 ? nil : $1 }, excerpts: excerpts, topCount: 3,
+      calibration: nil, seed: 1)
+    #expect(half.unread == 2 && half.correlation?.n == 12)
+    let flat = ExplanationScore(
+      simulated: excerpts.map { _ in [1, 1, 1] }, excerpts: excerpts, topCount: 3,
+      calibration: nil, seed: 1)
+    #expect(flat.correlation == nil)
+  }
+}
+
+@Suite struct NeuronCellTests {
+  /// Corpora in files, and the bench that knows them as `text0` …
+  private static func bench() throws -> CellBench {
+    let bench = try CellBench()
+    for corpus in 0..<3 {
+      let file = bench.folder.appending(path: "corpus\(corpus).jsonl")
+      try SplitCorpora.lines(corpus).write(to: file, atomically: true, encoding: .utf8)
+      try bench.add("text\(corpus)", file.path)
+    }
+    return bench
+  }
+
+  private static func config(_ units: [NeuronName], ablates: Bool = false) -> NeuronCell.Config {
+    NeuronCell.Config(
+      units: units, corpora: ["first", "second", "third"], sequenceLength: 32, tokens: 2048,
+      excerpts: 8, ablates: ablates, permutations: 99, precision: .float32)
+  }
+
+  /// True and false explanations of neurons whose meaning is written into their weights: rules of the tokens
+  /// that a neuron finds, against those of another's.
+  @Test func `scores tell true explanations of neurons from false ones`() async throws {
+    let bench = try Self.bench()
+    let folder = bench.folder.path
+    // Letters of all corpora, alone and in pairs, and the comma; 38 of the vocabulary's 64.
+    let letters = SplitCorpora.letters.joined().map { Int($0.asciiValue ?? 0) - 97 }
+    let tokens =
+      letters.map { [$0] } + zip(letters, letters.dropFirst(7)).map { [$0, $1] } + [[38]]
+    let detecting = try await DetectingModel(tokens, in: folder + "/model")
+    let names = tokens.indices.map { NeuronName.neuron(site: "blocks.0.mlp.post", index: $0) }
+    let text = try ExcerptText(
+      (0..<3).map { ("c\($0)", try Corpus(files: ["\(folder)/corpus\($0).jsonl"])) },
+      tokenizer: detecting.model.tokenizer, length: 32, tokens: 2048, seed: 1)
+    let excerpts = try await detecting.model.excerpts(of: names, in: text)
+    var (scores, labels): ([Double?], [Bool]) = ([], [])
+    for (neuron, own) in excerpts.enumerated() {
+      let split = ExcerptSplit(own, of: text, count: 8, seed: 1)
+      // Judged on the corpus that it is most active in.
+      let corpus = (0..<3).max {
+        (split.scoredTop[$0].first?.peak ?? 0) < (split.scoredTop[$1].first?.peak ?? 0)
+      }
+      let judged = split.scoring(try #require(corpus))
+      for other in [neuron, (neuron + 5) % tokens.count, (neuron + 11) % tokens.count]
+      where other == neuron || Set(tokens[other]).isDisjoint(with: tokens[neuron]) {
+        let said = TokenRules(
+          rules: tokens[other].map { .init(ids: [$0], value: 4, count: 1) }, mean: 0)
+        let score = ExplanationScore(
+          simulated: said.predictions(judged.map(\.ids)).map { $0 }, excerpts: judged, topCount: 8,
+          calibration: nil, seed: 1)
+        scores.append(score.correlation?.value ?? 0)
+        labels.append(other == neuron)
+      }
+    }
+    let area = try clusterBootstrapAUROC(
+      LabelledScores(scores: scores, labels: labels), unit: "explanation", seed: 1)
+    #expect(labels.count { $0 } == tokens.count && labels.count { !$0 } > tokens.count)
+    #expect(area.interval.lower > 0.85, "\(area)")
+  }
+
+  /// A direction that sums a token of the first corpus and one of the second, and one that is a comma: twenty
+  /// of each, with a little of every other token in them.
+  @Test func `planted illusions are flagged, and commas are not`() async throws {
+    let bench = try Self.bench()
+    let folder = bench.folder.path
+    let detecting = try await DetectingModel([[0]], in: folder + "/model")
+    var generator = SeededGenerator(seed: 4)
+    func direction(_ tokens: [Int]) -> [Float] {
+      var values = (0..<64).map { _ in Float(0.05 * generator.normal()) }
+      for token in tokens { values[token] += 1 }
+      return values
+    }
+    let ids = SplitCorpora.letters.map { $0.map { Int($0.asciiValue ?? 0) - 97 } }
+    var planted: [(name: String, values: [Float])] = []
+    for i in 0..<20 {
+      planted.append(("illusion\(i)", direction([ids[0][i % 5], ids[1][(i / 5 + i) % 5]])))
+      planted.append(("comma\(i)", direction([38])))
+    }
+    let file = folder + "/directions.safetensors"
+    try SafetensorsFile.write(
+      planted.map { SafetensorsEntry(name: $0.name, shape: [64], values: $0.values) },
+      metadata: [:],
+      to: file)
+    try bench.add("direction", file)
+    let finding = try await bench.perform(
+      NeuronCell(model: detecting.model),
+      Self.config(planted.map { .direction(site: "embed", name: $0.name) })
+    ).finding
+    let verdicts = Dictionary(grouping: finding.units) { $0.name.hasPrefix("illusion") }
+      .mapValues { $0.map(\.illusion.verdict) }
+    let flagged = verdicts[true, default: []].count { $0 == .illusion }
+    let falseAlarms = verdicts[false, default: []].count { $0 == .illusion }
+    #expect(flagged >= 19, "\(verdicts)")
+    #expect(falseAlarms <= 1, "\(verdicts)")
+    #expect(verdicts[false, default: []].count { $0 == .consistent } >= 19, "\(verdicts)")
+  }
+
+  @Test func `a unit's page holds what its weights say, and a run goes on where it stopped`()
+    async throws
+  {
+    let bench = try Self.bench()
+    let detecting = try await DetectingModel(
+      [[38], [0, 7]], in: bench.folder.path + "/model")
+    let names = (0..<2).map { NeuronName.neuron(site: "blocks.0.mlp.post", index: $0) }
+    let finding = try await bench.perform(
+      NeuronCell(model: detecting.model), Self.config(names, ablates: true)
+    ).finding
+    let (comma, pair) = (finding.units[0], finding.units[1])
+    #expect(comma.name == "blocks.0.mlp.post.0")
+    #expect(comma.rules.first?.tokens == [","])
+    #expect(comma.illusion.verdict == .consistent && pair.illusion.verdict == .illusion)
+    #expect(comma.histogram.reduce(0, +) == comma.corpora.reduce(0) { $0 + $1.tokens })
+    for view in comma.corpora {
+      let top = try #require(view.top.first)
+      let place = top.activations.indices.max { top.activations[$0] < top.activations[$1] }
+      #expect(top.tokens[try #require(place)] == ",")
+      #expect(abs(view.peak - (top.activations.max() ?? 0)) < 2)
+    }
+    let scores = try #require(comma.explanations.first).scores
+    #expect(scores.allSatisfy { ($0.correlation?.value ?? 0) > 0.95 && ($0.explained ?? 0) > 0.9 })
+    // The neuron writes nothing, so nothing changes without it, and nothing can be recovered.
+    #expect(scores.allSatisfy { $0.ablation == nil })
+  }
+
+  @Test func `a simulation in a unit's place is as good as what it leaves of the model`()
+    async throws
+  {
+    let bench = try Self.bench()
+    var hand = HandWrittenModel(nLayers: 1, dModel: 64, dMLP: 1, contextLength: 64)
+    for token in 0..<hand.dVocab {
+      hand["wte", token, token] = 1
+      hand["lm_head", token, token] = 0.1
+    }
+    hand["h.0.mlp.c_fc", 38, 0] = 1
+    hand.set("h.0.mlp.c_fc.bias", [-4])
+    // After a comma, a blank.
+    hand["h.0.mlp.c_proj", 0, 36] = 2
+    hand["lm_head", 36, 36] = 1
+    let model = try await hand.load(in: bench.folder.path + "/model")
+    let unit = try await bench.perform(
+      NeuronCell(model: model),
+      Self.config([.neuron(site: "blocks.0.mlp.post", index: 0)], ablates: true)
+    ).finding.units[0]
+    let scores = try #require(unit.explanations.first).scores
+    // Rules of the first corpus; of other letters they expect the mean, which is worse than little.
+    #expect((scores.first?.ablation?.value ?? 0) > 0.99)
+    #expect(scores.dropFirst().allSatisfy { ($0.ablation?.value ?? 1) < 0.99 })
+    // What it writes is a blank.
+    #expect(unit.output.first?.highest.first?.id == 36)
+  }
+
+  @Test func `what there is not is refused by name`() async throws {
+    let bench = try Self.bench()
+    let model = try await DetectingModel([[0]], in: bench.folder.path + "/model").model
+    let c = model.configuration
+    for name in ["blocks.0.mlp.post.1", "blocks.9.mlp.post.0", "blocks.0.attn.pattern.0", "17"] {
+      #expect(throws: (any Error).self) { try NeuronName(neuron: name, in: c) }
+    }
+    let known = try NeuronName(neuron: "blocks.0.resid_post.63", in: c)
+    #expect(known == .neuron(site: "blocks.0.resid_post", index: 63))
+    let short = Self.config([known])
+    await #expect(throws: (any Error).self) {
+      var config = short
+      config.tokens = 1_000_000
+      _ = try await bench.perform(NeuronCell(model: model), config)
+    }
+  }
+}
