@@ -102,6 +102,8 @@ private struct AutoencoderEvaluation {
   /// What is known of one autoencoder.
   struct Tally {
     var error: [Int: Double] = [:]
+    /// The first window's mean, from which activations are counted here.
+    var centre: Tensor?
     /// Σ x and Σ ‖x‖² by document, from which any mean's variance follows.
     var sums: [Int: [Double]] = [:]
     var squares: [Int: Double] = [:]
@@ -175,8 +177,12 @@ private struct AutoencoderEvaluation {
     let features = autoencoder.encode(x)
     let error = (x - autoencoder.decode(features)).square().sum()
     let isSeen = Tensor(0).less(features).astype(.float32).sum(axes: [0])
-    let (sum, squares) = (x.sum(axes: [0]), x.square().sum())
-    try Tensor.evaluate([error, isSeen, sum, squares])
+    // From a point among them: a variance does not care, and rounding does.
+    let centre = tallies[i].centre ?? x.mean(axes: [0])
+    tallies[i].centre = centre
+    let near = x - centre
+    let (sum, squares) = (near.sum(axes: [0]), near.square().sum())
+    try Tensor.evaluate([error, isSeen, sum, squares, centre])
     let seen = try isSeen.floats().map(Double.init)
     tallies[i].error[document, default: 0] += Double(try error.scalar())
     tallies[i].squares[document, default: 0] += Double(try squares.scalar())

@@ -137,9 +137,9 @@ package struct ExcerptSplit: Sendable {
   /// Of each corpus, the strongest and as many others of the second half.
   package let scoredTop: [[Excerpt]]
   package let scoredRandom: [[Excerpt]]
-  /// Below which share of all corpora's activations those of each corpus's strongest excerpts' peaks lie.
+  /// Above which share of all corpora's activations the peak of each corpus's third strongest excerpt lies.
   package let topPercentiles: [Double]
-  /// How far each corpus's strongest excerpts get, from 0 for the mean of all to 1 for the strongest corpus's.
+  /// How far that peak gets, from 0 for the mean of all activations to 1 for the strongest corpus's.
   package let topLevels: [Double]
 
   /// Everything that rules are fitted on, and scored on, for a corpus.
@@ -166,14 +166,16 @@ package struct ExcerptSplit: Sendable {
     let (first, second) = (corpora.map { take($0, false) }, corpora.map { take($0, true) })
     (top, random) = (first.map(\.top), first.map(\.random))
     (scoredTop, scoredRandom) = (second.map(\.top), second.map(\.random))
-    // The middle one of the peaks: a single excerpt says little.
-    let middles = first.map { $0.top.isEmpty ? 0 : $0.top[$0.top.count / 2].peak }
+    // Three excerpts at least: one or two may be chance.
+    let levels = first.map { part in
+      part.top.isEmpty ? 0 : part.top[min(2, part.top.count - 1)].peak
+    }
     let all = excerpts.flatMap(\.activations)
-    topPercentiles = middles.map { middle in
-      Double(all.count { $0 < middle }) / Double(max(all.count, 1))
+    topPercentiles = levels.map { level in
+      Double(all.count { $0 < level }) / Double(max(all.count, 1))
     }
     let mean = all.reduce(0, +) / Float(max(all.count, 1))
-    let most = middles.map { $0 - mean }.max() ?? 0
-    topLevels = middles.map { most > 0 ? Double(($0 - mean) / most) : 0 }
+    let most = levels.map { $0 - mean }.max() ?? 0
+    topLevels = levels.map { most > 0 ? Double(($0 - mean) / most) : 0 }
   }
 }

@@ -24,10 +24,10 @@ package struct IllusionCheck: Codable, Sendable, Equatable {
   package var gap: Double?
   /// How often exchanged corpora have as large a gap.
   package var pValue: Double?
-  /// Below which share of all activations each corpus's strongest excerpts' peaks lie.
+  /// Above which share of all activations the peak of each corpus's third strongest excerpt lies.
   package var topPercentiles: [Double]
-  /// How far each corpus's strongest excerpts get, from 0 for the mean of all activations to 1 for the
-  /// strongest corpus's: a weak top makes illusions.
+  /// How far that peak gets, from 0 for the mean of all activations to 1 for the strongest corpus's: a weak
+  /// top makes illusions.
   package var topLevels: [Double]
   package var verdict: Verdict
 

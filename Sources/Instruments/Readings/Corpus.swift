@@ -227,7 +227,7 @@ package struct Corpus: Sendable {
     let room = max(length - special.before.count - special.after.count, 1)
     return stride(from: 0, to: ids.count, by: room).compactMap { start in
       let part = Array(ids[start..<min(start + room, ids.count)])
-      guard part.count >= 16 else { return nil }
+      guard part.count >= min(16, room) else { return nil }
       let read = special.before.isEmpty ? part.dropFirst() : part[...]
       return Window(
         ids: special.before + part + special.after, document: document,

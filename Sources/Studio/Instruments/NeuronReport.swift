@@ -53,41 +53,52 @@ package struct NeuronReport: InstrumentReport {
 
   private func sections(_ index: Int) -> [Section] {
     let unit = result.finding.units[index]
-    let prefix = result.finding.units.count > 1 ? "\(unit.name): " : ""
+    func title(_ text: String) -> String {
+      result.finding.units.count > 1
+        ? "\(unit.name): \(text)" : text.prefix(1).uppercased() + text.dropFirst()
+    }
     return [
-      Section(id: "unit-\(index)", title: prefix + "what is said of it") {
+      Section(id: "unit-\(index)", title: title("what is said of it")) {
         for explanation in result.cite(\.units).elements[index].explanations.elements.indices {
           scores(index, explanation)
         }
         illusion(index)
       },
-      Section(id: "excerpts-\(index)", title: prefix + "where it is active") {
+      Section(id: "excerpts-\(index)", title: title("where it is active")) {
         histogram(unit)
         for (corpus, view) in unit.corpora.enumerated() { excerpts(unit, corpus, view) }
       },
-    ] + (unit.output.isEmpty ? [] : [tokens(index, prefix)])
+    ]
+      + (unit.output.isEmpty
+        ? [] : [tokens(index, title("tokens that it promotes and suppresses"))])
   }
 
   private func scores(_ index: Int, _ place: Int) -> Node {
     let unit = result.finding.units[index]
     let cited = result.cite(\.units).elements[index].explanations.elements[place]
     let explanation = cited.value
-    func number(_ estimate: Cited<Estimate?>) -> Node {
-      estimate.unwrapped().map { CitedNumber($0).node } ?? .text("–")
-    }
-    // What nobody asked for has no column.
-    let asked: [(title: String, of: KeyPath<ExplanationScore, Estimate?>)] = [
+    // What nobody asked for has no row.
+    let measures: [(title: String, of: KeyPath<ExplanationScore, Estimate?>)] = [
+      ("correlation", \.correlation), ("correlation, random excerpts only", \.randomCorrelation),
       ("ablation", \.ablation), ("detection", \.detection), ("fuzzing", \.fuzzing),
     ]
-    let others = asked.filter { column in
-      explanation.scores.contains { $0[keyPath: column.of] != nil }
+    var rows = measures.compactMap { measure -> DataTable.Row? in
+      guard explanation.scores.contains(where: { $0[keyPath: measure.of] != nil }) else {
+        return nil
+      }
+      return DataTable.Row(
+        [.text(measure.title)]
+          + cited.scores.elements.map { score in
+            score[dynamicMember: measure.of].unwrapped().map { CitedNumber($0).node } ?? .text("–")
+          })
     }
-    let rows = zip(unit.corpora, cited.scores.elements).map { corpus, score in
-      DataTable.Row(
-        [
-          .text(corpus.name), number(score.correlation), number(score.randomCorrelation),
-          score.explained.unwrapped().map { CitedNumber($0).node } ?? .text("–"),
-        ] + others.map { number(score[dynamicMember: $0.of]) })
+    let explained = cited.scores.elements.map { score in
+      score.explained.unwrapped().map { CitedNumber($0).node } ?? .text("–")
+    }
+    rows.insert(DataTable.Row([.text("R²")] + explained), at: min(2, rows.count))
+    let unread = explanation.scores.map(\.unread)
+    if unread.contains(where: { $0 > 0 }) {
+      rows.append(DataTable.Row([.text("excerpts not read")] + unread.map { .text("\($0)") }))
     }
     let caption =
       explanation.by == "rules"
@@ -96,10 +107,8 @@ package struct NeuronReport: InstrumentReport {
         ? "Looks for \(explanation.text)." : "\(explanation.by): looks for \(explanation.text)."
     return DataTable(
       caption: .text(caption),
-      columns: [
-        .init("scored on"), .init("correlation", alignment: .right),
-        .init("random excerpts only", alignment: .right), .init("R²", alignment: .right),
-      ] + others.map { .init($0.title, alignment: .right) }, rows: rows, stacksOnPhones: true
+      columns: [.init("scored on")]
+        + unit.corpora.map { .init($0.name, alignment: .right) }, rows: rows, stacksOnPhones: true
     ).node
   }
 
@@ -196,13 +205,13 @@ package struct NeuronReport: InstrumentReport {
 
   // MARK: Tokens
 
-  private func tokens(_ index: Int, _ prefix: String) -> Section {
+  private func tokens(_ index: Int, _ title: String) -> Section {
     let views = result.finding.units[index].output
     func list(_ meant: [WeightReadCell.Meant]) -> Node {
       .text(meant.map { HeatTable.visible($0.name) }.joined(separator: "  "))
     }
     return Section(
-      id: "tokens-\(index)", title: prefix + "tokens that it promotes and suppresses",
+      id: "tokens-\(index)", title: title,
       lede: "Where its activation is positive, by what it writes to the residual stream."
     ) {
       DataTable(

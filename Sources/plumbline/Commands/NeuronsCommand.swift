@@ -35,11 +35,13 @@ struct NeuronOptions: ParsableArguments {
     help: "A feature of --sae by its number; may be given several times.")
   var features: [Int] = []
 
-  @Option(help: "A safetensors file with a direction, whose --direction-name is meant at --site.")
+  @Option(help: "A safetensors file with directions, which are read at --site.")
   var direction: String?
 
-  @Option(help: "The direction's name in that file.")
-  var directionName = "direction"
+  @Option(
+    name: .customLong("direction-name"),
+    help: "A tensor of that file; may be given several times; all of them if not given.")
+  var directionNames: [String] = []
 
   @Option(help: "Where the direction is read, such as blocks.12.resid_post.")
   var site: String?
@@ -109,9 +111,12 @@ struct NeuronOptions: ParsableArguments {
     var names = try neurons.map { try NeuronName(neuron: $0, in: c) }
     names += features.map { .feature($0) }
     if let site {
-      let known = try Site(site, nLayers: c.nLayers)
-      guard known.isPerToken else { throw AutoencoderError.badSite(name: site) }
-      names.append(.direction(site: site, name: directionName))
+      let place = try Site(site, nLayers: c.nLayers)
+      guard place.isPerToken else { throw AutoencoderError.badSite(name: site) }
+      let known = try SafetensorsFile(path: direction ?? "").tensors.map(\.name)
+      names += (directionNames.isEmpty ? known : directionNames).map {
+        .direction(site: site, name: $0)
+      }
     }
     return names + (probe == nil ? [] : [.probe])
   }

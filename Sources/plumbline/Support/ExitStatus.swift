@@ -42,12 +42,13 @@ enum ExitStatus: Int32, CaseIterable {
     case let error as WorkerFailure: self = .init(of: error)
     case let error as RemoteModelError: self = .init(of: error)
     case ModelCatalogError.remote, TensorError.noGPU, WeightError.noSuchNeuron,
-      CauseError.badReceiver, CauseError.noHead:
+      CauseError.badReceiver, CauseError.noHead, NeuronError.noSuchNeuron, AutoencoderError.badSite:
       self = .usage
     case is ModelCatalogError, CauseError.unreadable: self = .missingInput
     case is TokenizerError, is ChatTemplateError, is ChatTokensError, is GenerationError,
       is ModelError,
-      is RecipeError, is AuditError, is LensError, is WeightError, is CauseError:
+      is RecipeError, is AuditError, is LensError, is WeightError, is CauseError,
+      is NeuronError, is AutoencoderError:
       self = .data
     default: self = .failure
     }
