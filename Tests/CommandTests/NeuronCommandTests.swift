@@ -54,7 +54,9 @@ import Testing
       #expect(html.contains("Kept and lost") && html.contains("how often features are seen"))
       let shown = try Command(
         ["neurons", "show", "--sae", output, "--feature", "3", "--neuron", "blocks.1.mlp.post.2"]
-          + ["--tokens", "1024", "--excerpt-length", "32", "--html", page] + texts + common,
+          + ["--tokens", "1024", "--excerpt-length", "32", "--excerpts", "5", "--html", page]
+          + texts
+          + common,
         input: Data())
       #expect(shown.status == 0, "\(shown.errors)")
       #expect(shown.text.contains("feature 3") && shown.text.contains("illusion check"))

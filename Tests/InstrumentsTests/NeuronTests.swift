@@ -127,7 +127,7 @@ struct DetectingModel {
     let names = tokens.indices.map { NeuronName.neuron(site: "blocks.0.mlp.post", index: $0) }
     let text = try ExcerptText(
       (0..<3).map { ("c\($0)", try Corpus(files: ["\(folder)/corpus\($0).jsonl"])) },
-      tokenizer: detecting.model.tokenizer, length: 32, tokens: 2048, seed: 1)
+      tokenizer: detecting.model.tokenizer, length: 32, tokens: 2048, excerpts: 8, seed: 1)
     let excerpts = try await detecting.model.excerpts(of: names, in: text)
     var (scores, labels): ([Double?], [Bool]) = ([], [])
     for (neuron, own) in excerpts.enumerated() {
@@ -189,6 +189,43 @@ struct DetectingModel {
     #expect(flagged >= 19, "\(verdicts)")
     #expect(falseAlarms <= 1, "\(verdicts)")
     #expect(verdicts[false, default: []].count { $0 == .consistent } >= 19, "\(verdicts)")
+  }
+
+  /// The comma again, but the third corpus has none: nothing is lost where there is nothing.
+  @Test func `a corpus without what a unit finds makes no illusion`() async throws {
+    let bench = try Self.bench()
+    let file = bench.folder.appending(path: "silent.jsonl")
+    try SplitCorpora.lines(2).replacing(",", with: "").replacing("}\n{", with: "}\n{")
+      .write(to: file, atomically: true, encoding: .utf8)
+    try bench.add("text2", file.path)
+    let model = try await DetectingModel([[38]], in: bench.folder.path + "/model").model
+    let check = try await bench.perform(
+      NeuronCell(model: model), Self.config([.neuron(site: "blocks.0.mlp.post", index: 0)])
+    ).finding.units[0].illusion
+    #expect(check.verdict == .consistent, "\(check)")
+    #expect(check.topLevels[2] < IllusionCheck.strong && check.topPercentiles[0] > 0.5)
+  }
+
+  /// One concept with other words in each corpus is no illusion that rules could tell from one, but rules that
+  /// tell nothing decide nothing.
+  @Test func `rules that explain nothing decide nothing`() async throws {
+    let bench = try Self.bench()
+    let folder = bench.folder.path
+    let model = try await DetectingModel([[0]], in: folder + "/model").model
+    // What is behind the letters: nothing that they tell.
+    let text = try ExcerptText(
+      (0..<3).map { ("c\($0)", try Corpus(files: ["\(folder)/corpus\($0).jsonl"])) },
+      tokenizer: model.tokenizer, length: 32, tokens: 2048, excerpts: 8, seed: 1)
+    var generator = SeededGenerator(seed: 8)
+    let noise = try await model.excerpts(of: [.neuron(site: "embed", index: 0)], in: text)[0]
+      .map { excerpt in
+        var excerpt = excerpt
+        excerpt.activations = excerpt.activations.map { _ in Float(generator.normal()) }
+        return excerpt
+      }
+    let check = IllusionCheck(ExcerptSplit(noise, of: text, count: 8, seed: 1), seed: 1)
+    #expect(check.verdict == .undecided, "\(check)")
+    #expect((check.own ?? 1) < IllusionCheck.leastOwn)
   }
 
   @Test func `a unit's page holds what its weights say, and a run goes on where it stopped`()
@@ -260,5 +297,71 @@ struct DetectingModel {
       config.tokens = 1_000_000
       _ = try await bench.perform(NeuronCell(model: model), config)
     }
+  }
+}
+
+@Suite struct ChatRoleTests {
+  /// A chat model whose next token depends on the last one alone: 9 after a comma, any digit after others, yes
+  /// after the end of a question. Its tokenizer knows neither tabs nor line ends.
+  @TensorActor
+  private static func model(in folder: String) throws -> LanguageModel {
+    var hand = HandWrittenModel(nLayers: 1, dModel: 64, dMLP: 1, contextLength: 1024)
+    for token in 0..<hand.dVocab { hand["wte", token, token] = 1 }
+    hand["lm_head", 35, 38] = 0.5
+    // The template ends with an x.
+    hand["lm_head", 24, 23] = 1
+    hand["lm_head", 13, 23] = 0.25
+    try hand.write(to: folder)
+    let file = URL(fileURLWithPath: folder + "/tokenizer_config.json")
+    let found = try JSONSerialization.jsonObject(with: Data(contentsOf: file))
+    var fields = try #require(found as? [String: Any])
+    fields["chat_template"] = "{% for message in messages %}{{ message.content }}{% endfor %}x"
+    try JSONSerialization.data(withJSONObject: fields).write(to: file)
+    return try LanguageModel(path: folder)
+  }
+
+  @Test func `a simulation is what probabilities of digits expect at each token`() async throws {
+    let folder = FileManager.default.temporaryDirectory
+      .appending(path: "plumbline-role-\(UUID().uuidString)").path
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let model = try await Self.model(in: folder)
+    let role = ChatRole.local(model)
+    try await role.check(length: 4, explains: false)
+    await #expect(throws: RoleError.self) { try await role.check(length: 512, explains: true) }
+    let prompts = NeuronPrompts(tokenizer: model.tokenizer, scale: 4)
+    let found = try await role.simulate("commas", on: [[0, 38, 1], [38, 38]], prompts: prompts)
+    // LayerNorm makes (x − 1/64) / √((1/64)(1 − 1/64)) of an embedding's ones and zeros; the 9's logit is half.
+    func expected(_ x: Double) -> Double {
+      let nine = exp(0.5 * (x - 1.0 / 64) / (1.0 / 64 * 63 / 64 + 1e-5).squareRoot())
+      return (36 + 9 * nine) / (9 + nine)
+    }
+    let wanted = [[expected(0), expected(1), expected(0)], [expected(1), expected(1)]]
+    for (simulated, wanted) in zip(found, wanted) {
+      let simulated = try #require(simulated)
+      #expect(simulated.count == wanted.count)
+      for (one, other) in zip(simulated, wanted) { #expect(abs(one - other) < 1e-4) }
+    }
+    let answers = try await role.agreement([[ChatMessage(role: "user", content: "a")]])
+    #expect(answers.count == 1 && answers[0] > 0)
+  }
+
+  @Test func `numbers are read from lines that have them, and as many as there are tokens`() {
+    #expect(ChatRole.numbers(in: "Here:\na\t3\nb\t10\n\nc 0.5\n", count: 3) == [3, 10, 0.5])
+    #expect(ChatRole.numbers(in: "a\t3\nb\t4", count: 3) == nil)
+    #expect(ChatRole.numbers(in: "a\t3\nb\t44", count: 2) == nil)
+  }
+
+  @Test func `what is marked is where the unit is active, or as much elsewhere`() async throws {
+    let model = try await tinyModel("gpt2")
+    let prompts = NeuronPrompts(tokenizer: model.tokenizer, scale: 4)
+    let excerpts = [
+      Excerpt(corpus: 0, ids: [0, 38, 1, 2], activations: [0, 4, 0, 1]),
+      Excerpt(corpus: 0, ids: [0, 1], activations: [0, 0]),
+    ]
+    let questions = prompts.fuzzingQuestions(about: "commas", excerpts, seed: 1)
+    #expect(questions.map(\.isRight) == [true, false] && questions.map(\.excerpt) == [0, 0])
+    let texts = questions.map { $0.question[0].content }
+    #expect(texts[0].contains("a«,»bc"))
+    #expect(!texts[1].contains("«,»") && texts[1].contains("«"))
   }
 }

@@ -136,8 +136,11 @@ private struct AutoencoderTrainingRun {
     _ config: AutoencoderTrainCell.Config, model: LanguageModel, adapter: AdapterWeights?,
     text: (train: [[Int]], heldOut: [[Int]]), _ context: CellContext
   ) throws {
-    (self.config, self.context, self.model, self.adapter) = (config, context, model, adapter)
-    self.text = text
+    (self.context, self.model, self.adapter, self.text) = (context, model, adapter, text)
+    var config = config
+    config.training.deadAfter = config.training.deadAfter(
+      tokens: config.training.epochs * text.train.reduce(0) { $0 + $1.count })
+    self.config = config
     sites = try config.sites.map { try Site($0, nLayers: model.configuration.nLayers) }
     chunks = LensTrainer.parts(of: text.train[...], tokens: config.chunkTokens)
     looks = sites.map { _ in [] }
@@ -213,7 +216,7 @@ private struct AutoencoderTrainingRun {
     return AutoencoderTrainCell.Look(
       tokens: trained, explained: try 1 - error.scalar() / max(variance.scalar(), 1e-30),
       l0: try l0.scalar(),
-      dead: trainers[i].silent.count { $0 > config.training.deadAfter })
+      dead: trainers[i].silent.count { $0 > config.training.deadAfter ?? 100_000 })
   }
 
   // MARK: - Checkpoints

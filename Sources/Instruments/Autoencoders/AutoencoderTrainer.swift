@@ -23,8 +23,9 @@ package struct AutoencoderTraining: Codable, Sendable, Equatable {
   package var epochs: Int
   /// Weight of what dead features are trained by, 1/32 in Gao et al. 2024 (AuxK).
   package var auxiliary: Double
-  /// Tokens in a row without which a feature counts as dead.
-  package var deadAfter: Int
+  /// A feature counts as dead that was not seen in so many tokens in a row; nil for a tenth of a training's,
+  /// and 100,000 at most.
+  package var deadAfter: Int?
   /// JumpReLU: weight of (L0 / ``l0`` − 1)² beside a loss that is 1 where nothing is explained.
   package var sparsity: Double
   /// JumpReLU: width of the window around a threshold within which it is moved, where activations have a
@@ -34,7 +35,7 @@ package struct AutoencoderTraining: Codable, Sendable, Equatable {
   package init(
     method: Method = .topK, features: Int? = nil, l0: Int = 32, rateScale: Double = 1,
     schedule: Schedule = .linear, tokensPerStep: Int = 512, epochs: Int = 1,
-    auxiliary: Double = 1.0 / 32, deadAfter: Int = 100_000, sparsity: Double = 0.1,
+    auxiliary: Double = 1.0 / 32, deadAfter: Int? = nil, sparsity: Double = 0.1,
     bandwidth: Double = 0.5
   ) {
     (self.method, self.features, self.l0, self.rateScale) = (method, features, l0, rateScale)
@@ -42,6 +43,9 @@ package struct AutoencoderTraining: Codable, Sendable, Equatable {
     (self.auxiliary, self.deadAfter) = (auxiliary, deadAfter)
     (self.sparsity, self.bandwidth) = (sparsity, bandwidth)
   }
+
+  /// ``deadAfter`` for a training of so many tokens.
+  func deadAfter(tokens: Int) -> Int { deadAfter ?? max(1, min(100_000, tokens / 10)) }
 
   /// 1e-3 for 16,384 features, and with the root of fewer more, as in Gao et al. 2024, section 3.1, but five
   /// times theirs: for trainings that see a thousandth of their tokens.
@@ -85,13 +89,14 @@ package struct AutoencoderTrainer {
   ///   - site: Where activations come from.
   ///   - x: The first of them, `[token, d_in]`, from which scale, mean and thresholds are taken.
   ///   - seed: Draws the directions.
-  /// - Throws: `TensorError` where `x` cannot be computed.
+  /// - Throws: ``AutoencoderError/constant(site:)``, or `TensorError` where `x` cannot be computed.
   package init(
     _ configuration: AutoencoderTraining, site: Site, from x: Tensor, seed: UInt64
   ) throws {
     let (width, centred) = (x.shape[1], x - x.mean(axes: [0]))
     let size = try centred.square().mean().scalar().squareRoot()
-    scale = size > 0 && size.isFinite ? 1 / size : 1
+    guard size > 0, size.isFinite else { throw AutoencoderError.constant(site: "\(site)") }
+    scale = 1 / size
     (self.configuration, self.site) = (configuration, site)
     let count = configuration.features ?? 8 * width
     var generator = SeededGenerator(seed: seed, stream: "autoencoder-\(site)")
@@ -163,7 +168,7 @@ package struct AutoencoderTrainer {
   @discardableResult
   package mutating func takeStep(_ x: Tensor, rateFactor: Double) throws -> Step {
     let x = x * scale
-    let dead = silent.map { $0 > configuration.deadAfter }
+    let dead = silent.map { $0 > configuration.deadAfter ?? 100_000 }
     let deadCount = dead.count { $0 }
     let total = (x - x.mean(axes: [0])).square().sum()
     var (counts, error) = (Tensor(0), Tensor(0))

@@ -8,6 +8,8 @@ package enum AutoencoderError: Error, Equatable, CustomStringConvertible {
   case unsupported(path: String, field: String, expected: String, found: String)
   case otherModel(path: String, expected: String, found: String)
   case badSite(name: String)
+  /// Activations that are all the same, of which there is nothing to learn.
+  case constant(site: String)
 
   package var description: String {
     switch self {
@@ -19,6 +21,8 @@ package enum AutoencoderError: Error, Equatable, CustomStringConvertible {
     case .otherModel(let path, let expected, let found):
       "Expected the autoencoder in \(path) to be for this model (\(expected)), found one for \(found): "
         + "name the model that it was trained for"
+    case .constant(let site):
+      "Expected activations that vary at \(site), found none that do: leave the site out"
     case .badSite(let name):
       "Expected a site where each token has a vector, found `\(name)`: name one such as "
         + "`blocks.15.resid_post` or `blocks.3.mlp.out`"
@@ -40,13 +44,14 @@ extension SparseAutoencoder {
     try SafetensorsFile.write(entries, metadata: [:], to: "\(folder)/\(Self.weights)")
     var metadata: [String: Any] = [
       "model_name": (model.path as NSString).lastPathComponent, "plumbline_site": "\(site)",
-      "hook_name": site.hookName ?? "\(site)", "prepend_bos": false,
+      "hook_name": site.hookName ?? "\(site)",
+      "prepend_bos": !Corpus.specialTokens(model.tokenizer).before.isEmpty,
     ]
     if model.configuration.hasHead { metadata[Self.identity] = try model.unembeddingHash() }
     var fields: [String: Any] = [
       "d_in": width, "d_sae": featureCount, "dtype": "float32", "device": "cpu",
       "apply_b_dec_to_input": subtractsBias, "normalize_activations": "none",
-      "reshape_activations": "none", "metadata": metadata,
+      "reshape_activations": site.isByHead ? "hook_z" : "none", "metadata": metadata,
     ]
     switch architecture {
     case .topK(let k):
@@ -105,6 +110,12 @@ extension SparseAutoencoder {
 
   /// What would change the numbers and is not computed here.
   private static func check(_ fields: [String: Any], _ folder: String) throws {
+    let metadata = fields["metadata"] as? [String: Any] ?? fields
+    let loading = metadata["model_from_pretrained_kwargs"] as? [String: Any]
+    if loading?["center_writing_weights"] as? Bool == true {
+      throw AutoencoderError.unsupported(
+        path: folder, field: "`center_writing_weights`", expected: "false", found: "true")
+    }
     // A factor that was averaged over training is in the weights by the time they are written.
     let known = [
       "normalize_activations": ["none", "expected_average_only_in"],
@@ -184,6 +195,16 @@ extension SparseAutoencoder {
 }
 
 extension Site {
+  /// Whether activations here are `[token, head, …]`.
+  var isByHead: Bool {
+    switch self {
+    case .block(_, .q), .block(_, .k), .block(_, .v), .block(_, .rotQ), .block(_, .rotK),
+      .block(_, .z):
+      true
+    default: false
+    }
+  }
+
   /// Numbers of one token here.
   package func width(in c: ModelConfiguration) -> Int {
     switch self {

@@ -38,7 +38,7 @@ package enum ChatRole: Sendable {
 
   /// How much more likely yes is than no, as the answer to each question: log-odds of a local model, and 1, 0
   /// or −1 of what a remote one wrote.
-  func agreement(_ questions: [[ChatMessage]]) async throws -> [Double] {
+  package func agreement(_ questions: [[ChatMessage]]) async throws -> [Double] {
     switch self {
     case .local(let model):
       return try await TensorActor.run {
@@ -74,11 +74,15 @@ package enum ChatRole: Sendable {
 
 /// What chat models are asked about a unit. The scale is that of Bills et al. 2023 but from 0 to 9, so that
 /// every number is one token of any model.
-struct NeuronPrompts: Sendable {
+package struct NeuronPrompts: Sendable {
   /// The model's tokens as texts.
   let tokenizer: Tokenizer
   /// The activation that is called 9.
   let scale: Float
+
+  package init(tokenizer: Tokenizer, scale: Float) {
+    (self.tokenizer, self.scale) = (tokenizer, scale)
+  }
 
   private static let task = """
     A neuron in a language model looks at one token of a text at a time and gives it a number from 0 to 9: 0 \
@@ -111,7 +115,7 @@ struct NeuronPrompts: Sendable {
       }
     }
     let repeated =
-      marked.count * 5 < excerpts.reduce(0) { $0 + $1.ids.count }
+      !marked.isEmpty && marked.count * 5 < excerpts.reduce(0) { $0 + $1.ids.count }
       ? "\nThe same without zeros:\n" + marked.joined(separator: "\n") : ""
     return [
       ChatMessage(
@@ -133,8 +137,8 @@ struct NeuronPrompts: Sendable {
         content: """
           \(Self.task)
           This neuron looks for \(explanation).
-          Write each token of this text on a line of its own, a tab, and the number that the neuron gives it.
-          Text: \(tokenizer.decode(ids))
+          Write these lines again, each with a tab and the number that the neuron gives its token in this place:
+          \(ids.map(text).joined(separator: "\n"))
           """)
     ]
   }
@@ -178,7 +182,7 @@ extension ChatRole {
   ///
   /// A local model sees the word `unknown` where earlier numbers would be, and the number is what its
   /// probabilities of 0 to 9 expect: one pass an excerpt, as in Bills et al. 2023.
-  func simulate(
+  package func simulate(
     _ explanation: String, on texts: [[Int]], prompts: NeuronPrompts
   ) async throws -> [[Double]?] {
     switch self {
@@ -221,12 +225,45 @@ extension ChatRole {
     return try values.sum(axes: [1]).floats().map(Double.init)
   }
 
-  /// The numbers at the ends of the first so many lines that have one.
-  static func numbers(in text: String, count: Int) -> [Double]? {
-    let numbers = text.split(separator: "\n").compactMap { line in
-      line.split(whereSeparator: \.isWhitespace).last.flatMap { Double($0) }
+  /// The numbers at the ends of so many lines that have one; nil where there are more or fewer.
+  package static func numbers(in text: String, count: Int) -> [Double]? {
+    let numbers = text.split(separator: "\n").compactMap { line -> Double? in
+      guard let last = line.split(whereSeparator: \.isWhitespace).last else { return nil }
+      return Double(last).flatMap { (0...10).contains($0) ? $0 : nil }
     }
-    guard numbers.count == count, numbers.allSatisfy({ (0...10).contains($0) }) else { return nil }
-    return numbers
+    return numbers.count == count ? numbers : nil
+  }
+
+  /// Refuses a model that cannot play the role: one without a chat template, whose digits are not a token
+  /// each, or that has no room for excerpts of `length` tokens, five of them where it explains.
+  ///
+  /// - Throws: ``RoleError``, `ChatTokensError` or `ChatTemplateError`.
+  package func check(length: Int, explains: Bool) async throws {
+    guard case .local(let model) = self else { return }
+    let frame = try model.promptTokens("").count + 300
+    // A token takes a line: itself, a tab, a number, and a line's end; simulated, the word unknown as well.
+    let need = frame + (explains ? 5 * 7 * length : 10 * length)
+    guard need <= model.configuration.contextLength else {
+      throw RoleError.noRoom(
+        path: model.path, need: need, context: model.configuration.contextLength)
+    }
+    let digits = (0...9).compactMap { model.tokenizer.encode("\t\($0)", parseSpecial: false).last }
+    guard Set(digits).count == 10 else { throw RoleError.noDigits(path: model.path) }
+  }
+}
+
+/// Why a chat model cannot play a role.
+package enum RoleError: Error, Equatable, CustomStringConvertible {
+  case noRoom(path: String, need: Int, context: Int)
+  case noDigits(path: String)
+
+  package var description: String {
+    switch self {
+    case .noRoom(let path, let need, let context):
+      "Expected room for some \(need) tokens in the context of \(path), found \(context): give a smaller "
+        + "--excerpt-length or another model"
+    case .noDigits(let path):
+      "Expected a token for each of the digits 0 to 9 in \(path), found fewer: name another model"
+    }
   }
 }

@@ -41,12 +41,13 @@ package struct ExcerptText: Sendable {
   let windows: [Window]
   package var tokenCount: Int { windows.reduce(0) { $0 + $1.ids.count } }
 
-  /// Cuts corpora into windows of `length` tokens, about `tokens` of each.
+  /// Cuts corpora into windows of `length` tokens, about `tokens` of each, so many that there are `excerpts` of
+  /// each kind in both halves.
   ///
   /// - Throws: ``LensError/tooLittleText(needed:found:unit:)`` where a corpus has too little.
   package init(
     _ corpora: [(name: String, corpus: Corpus)], tokenizer: Tokenizer, length: Int, tokens: Int,
-    seed: UInt64
+    excerpts: Int, seed: UInt64
   ) throws(LensError) {
     let (before, _) = Corpus.specialTokens(tokenizer)
     var windows: [Window] = []
@@ -63,6 +64,12 @@ package struct ExcerptText: Sendable {
         throw .tooLittleText(needed: 4, found: documents.count, unit: "\(corpus.unit)s in \(name)")
       }
       let scored = Set(documents.suffix(documents.count / 2))
+      let half = found.count { scored.contains($0.document) }
+      guard min(half, found.count - half) >= 2 * excerpts else {
+        throw .tooLittleText(
+          needed: 2 * excerpts, found: min(half, found.count - half),
+          unit: "windows of \(length) tokens in each half of \(name)")
+      }
       windows += found.map { window in
         let first = max(before.count, 1)
         return Window(
@@ -105,6 +112,9 @@ struct ExcerptReader {
       try Tensor.evaluate(values)
       for (unit, tensor) in values.enumerated() {
         let numbers = try tensor.floats()
+        guard numbers.allSatisfy(\.isFinite) else {
+          throw NeuronError.notFinite(name: units[unit].name)
+        }
         for (window, span) in zip(text.windows[part], batch.spans) {
           excerpts[unit].append(
             Excerpt(
@@ -141,6 +151,9 @@ package struct ExcerptSplit: Sendable {
   package let topPercentiles: [Double]
   /// How far that peak gets, from 0 for the mean of all activations to 1 for the strongest corpus's.
   package let topLevels: [Double]
+
+  /// The corpora in which the unit is strongly active.
+  var strong: [Int] { topLevels.indices.filter { topLevels[$0] >= IllusionCheck.strong } }
 
   /// Everything that rules are fitted on, and scored on, for a corpus.
   package func explaining(_ corpus: Int) -> [Excerpt] { top[corpus] + random[corpus] }

@@ -14,7 +14,8 @@ package struct ExplanationScore: Codable, Sendable {
   /// 1 − JSD(model, model with the unit's simulation in its place) / JSD(model, model with its mean there);
   /// nil where it was not asked for.
   package var ablation: Estimate?
-  /// Area under the curve when asked whether an excerpt is one where the unit is active.
+  /// Area under the curve when asked whether an excerpt is one where the unit is active: gets to half of what
+  /// it gets to in the strongest.
   package var detection: Estimate?
   /// Area under the curve when asked whether the marked tokens are those where it is active.
   package var fuzzing: Estimate?
@@ -52,7 +53,7 @@ package struct ExplanationScore: Codable, Sendable {
       randomCorrelation: Self.correlation(
         Self.pairs(Array(simulated.dropFirst(topCount)), Array(excerpts.dropFirst(topCount))),
         seed: seed, level: level),
-      explained: Self.explained(pairs.flatMap { $0 }, line),
+      explained: line.flatMap { Self.explained(pairs.flatMap { $0 }, $0) },
       unread: simulated.count { $0 == nil })
   }
 
@@ -83,13 +84,13 @@ package struct ExplanationScore: Codable, Sendable {
       replicates: distribution.replicates)
   }
 
-  /// Slope and offset that make the most of a simulation.
+  /// Slope and offset that make the most of a simulation; nil where none could be read.
   static func line(
     _ calibration: (simulated: [[Double]?], excerpts: [Excerpt])?
-  ) -> (slope: Double, offset: Double) {
+  ) -> (slope: Double, offset: Double)? {
     guard let calibration else { return (1, 0) }
     let pairs = pairs(calibration.simulated, calibration.excerpts).flatMap { $0 }
-    guard !pairs.isEmpty else { return (0, 0) }
+    guard !pairs.isEmpty else { return nil }
     let n = Double(pairs.count)
     let (x, y) = (
       pairs.reduce(0) { $0 + $1.simulated } / n, pairs.reduce(0) { $0 + $1.actual } / n
@@ -113,8 +114,15 @@ package struct ExplanationScore: Codable, Sendable {
   }
 
   /// Area under the curve with an interval; nil where there is only one class.
-  static func area(_ scores: [Double], _ labels: [Bool], seed: UInt64) -> Estimate? {
-    guard let sample = try? LabelledScores(scores: scores, labels: labels) else { return nil }
+  ///
+  /// Questions of one cluster are about one excerpt.
+  static func area(
+    _ scores: [Double], _ labels: [Bool], clusters: [Int], seed: UInt64
+  ) -> Estimate? {
+    guard let sample = try? LabelledScores(scores: scores, labels: labels, clusters: clusters)
+    else {
+      return nil
+    }
     return try? clusterBootstrapAUROC(sample, unit: "question", replicates: 500, seed: seed)
   }
 }

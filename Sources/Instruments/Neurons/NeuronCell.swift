@@ -80,6 +80,9 @@ package struct NeuronCell: CellKind {
     package var text: String
     /// By corpus; it was made from the first.
     package var scores: [ExplanationScore]
+    /// Whether it holds elsewhere as in the first corpus; nil where the unit is not strongly active in it and
+    /// in another, and for rules, which are made again from every corpus.
+    package var transfer: IllusionCheck.Transfer?
   }
 
   package struct Unit: Codable, Sendable {
@@ -123,21 +126,40 @@ package struct NeuronCell: CellKind {
     }
     let text = try ExcerptText(
       corpora, tokenizer: model.tokenizer, length: config.sequenceLength, tokens: config.tokens,
-      seed: config.seed)
+      excerpts: config.excerpts, seed: config.seed)
     let study = NeuronStudy(
       config: config, model: model, text: text, explainer: explainer, simulator: simulator)
-    let excerpts = try await study.read(in: context)
+    let (excerpts, shelf) = try await study.read(in: context)
     var units: [Unit] = []
     for index in config.units.indices {
       units.append(
         try await study.kept(index, in: context) {
-          try await study.unit(index, excerpts[index], in: context)
+          try await study.unit(index, excerpts[index], shelf, in: context)
         })
       context.report(
         progress: CellProgress(
           done: index + 1, total: config.units.count, unit: "units", note: units[index].name))
     }
     return Finding(units: units, tokens: text.tokenCount)
+  }
+}
+
+/// Units with what they are read by, made once.
+@TensorActor
+private final class UnitShelf {
+  let units: [NeuronUnit]
+  let adapter: AdapterWeights?
+  let lens: Lens?
+
+  init(_ config: NeuronCell.Config, _ model: LanguageModel, _ context: CellContext) throws {
+    func path(_ name: String) -> String? { try? context.input(named: name).path }
+    let autoencoder = try path("sae").map { try SparseAutoencoder.read($0, for: model) }
+    units = try config.units.map {
+      try $0.unit(
+        of: model, direction: path("direction"), probe: path("probe"), autoencoder: autoencoder)
+    }
+    adapter = try model.adapter(of: context)
+    lens = config.hasLens ? try Lens.read(context.input(named: "lens").path, for: model) : nil
   }
 }
 
@@ -152,25 +174,16 @@ private struct NeuronStudy: Sendable {
   // MARK: Reading
 
   @TensorActor
-  private func units(_ context: CellContext) throws -> [NeuronUnit] {
-    func path(_ name: String) -> String? { try? context.input(named: name).path }
-    let autoencoder = try path("sae").map { try SparseAutoencoder.read($0, for: model) }
-    return try config.units.map {
-      try $0.unit(
-        of: model, direction: path("direction"), probe: path("probe"), autoencoder: autoencoder)
-    }
-  }
-
-  @TensorActor
-  func read(in context: CellContext) throws -> [[Excerpt]] {
-    let (units, total) = (try units(context), text.tokenCount)
+  func read(in context: CellContext) throws -> ([[Excerpt]], UnitShelf) {
+    let (shelf, total) = (try UnitShelf(config, model, context), text.tokenCount)
     var done = 0
-    return try ExcerptReader(model: model, adapter: model.adapter(of: context), text: text)
-      .read(units) { tokens in
+    let excerpts = try ExcerptReader(model: model, adapter: shelf.adapter, text: text)
+      .read(shelf.units) { tokens in
         done += tokens
         context.spend(tokens: tokens)
         context.report(progress: CellProgress(done: done, total: total, unit: "tokens"))
       }
+    return (excerpts, shelf)
   }
 
   /// A unit that was finished before the run was interrupted, or what `make` returns.
@@ -191,14 +204,14 @@ private struct NeuronStudy: Sendable {
   // MARK: A unit
 
   func unit(
-    _ index: Int, _ excerpts: [Excerpt], in context: CellContext
+    _ index: Int, _ excerpts: [Excerpt], _ shelf: UnitShelf, in context: CellContext
   ) async throws -> NeuronCell.Unit {
     let split = ExcerptSplit(
       excerpts, of: text, count: config.excerpts, seed: config.seed)
     let rules = TokenRules(fittedOn: split.explaining(0))
     let all = excerpts.flatMap(\.activations)
     let (lowest, highest) = (all.min() ?? 0, all.max() ?? 0)
-    let (unit, output) = try await named(index, context)
+    let (unit, output) = try await named(index, shelf)
     return NeuronCell.Unit(
       name: unit.name, site: "\(unit.site)",
       corpora: text.names.indices.map { view(of: $0, excerpts, split) },
@@ -206,25 +219,23 @@ private struct NeuronStudy: Sendable {
       rules: rules.strongest(8).map { rule in
         .init(tokens: rule.ids.map { shown($0) }, value: rule.value, count: rule.count)
       },
-      explanations: try await explanations(index, split, rules, context),
+      explanations: try await explanations(index, split, rules, (shelf, context)),
       illusion: IllusionCheck(split, permutations: config.permutations, seed: config.seed),
       output: output)
   }
 
   @TensorActor
   private func named(
-    _ index: Int, _ context: CellContext
+    _ index: Int, _ shelf: UnitShelf
   ) throws -> (NeuronUnit, [WeightReadCell.View]) {
-    let unit = try units(context)[index]
-    let adapter = try model.adapter(of: context)
-    guard model.configuration.hasHead, let written = try unit.written(model, adapter: adapter)
-    else {
-      return (unit, [])
-    }
-    let lens = config.hasLens ? try Lens.read(context.input(named: "lens").path, for: model) : nil
+    let unit = shelf.units[index]
+    guard model.configuration.hasHead,
+      let written = try unit.written(model, adapter: shelf.adapter)
+    else { return (unit, []) }
     return (
       unit,
-      try model.outputViews(of: written.direction, after: written.block, lens: lens, count: 10)
+      try model.outputViews(
+        of: written.direction, after: written.block, lens: shelf.lens, count: 10)
     )
   }
 
@@ -254,11 +265,8 @@ private struct NeuronStudy: Sendable {
   // MARK: Explanations
 
   private func explanations(
-    _ index: Int, _ split: ExcerptSplit, _ rules: TokenRules, _ context: CellContext
+    _ index: Int, _ split: ExcerptSplit, _ rules: TokenRules, _ work: (UnitShelf, CellContext)
   ) async throws -> [NeuronCell.Explanation] {
-    let prompts = NeuronPrompts(
-      tokenizer: model.tokenizer,
-      scale: split.top.joined().map(\.peak).max() ?? 0)
     let names = rules.strongest(5).map { rule in
       "`\(rule.ids.map { shown($0) }.joined())` \((10 * rule.value).rounded() / 10)"
     }
@@ -266,11 +274,12 @@ private struct NeuronStudy: Sendable {
       NeuronCell.Explanation(
         by: "rules", text: names.joined(separator: ", "),
         scores: try await text.names.indices.asyncMap { corpus in
-          try await score(
-            index, split, corpus, context,
-            simulated: { rules.predictions($0.map(\.ids)).map { $0 } }, isCalibrated: true)
+          let judged = split.scoring(corpus)
+          return try await score(
+            index, split, corpus, work, rules.predictions(judged.map(\.ids)).map { $0 }, nil)
         })
     ]
+    let prompts = NeuronPrompts(tokenizer: model.tokenizer, scale: split.top[0].first?.peak ?? 0)
     var texts = config.given.map { (by: "given", text: $0) }
     if let explainer, let name = config.explainer {
       let said = try await explainer.answer(
@@ -279,11 +288,7 @@ private struct NeuronStudy: Sendable {
       texts.append((by: name, text: Self.firstSentence(said)))
     }
     for (by, said) in texts {
-      var scores: [ExplanationScore] = []
-      for corpus in text.names.indices {
-        scores.append(try await judged(said, index, split, corpus, prompts, context))
-      }
-      found.append(.init(by: by, text: said, scores: scores))
+      found.append(try await judged(by, said, index, split, prompts, work))
     }
     return found
   }
@@ -296,59 +301,76 @@ private struct NeuronStudy: Sendable {
     return String(line.last == "." ? line.dropLast() : line)
   }
 
-  /// Scores what simulates excerpts: on the second half's strongest and on as many others.
+  /// Scores simulations of the second half's strongest and as many others.
   private func score(
-    _ index: Int, _ split: ExcerptSplit, _ corpus: Int, _ context: CellContext,
-    simulated: ([Excerpt]) async throws -> [[Double]?], isCalibrated: Bool
+    _ index: Int, _ split: ExcerptSplit, _ corpus: Int, _ work: (UnitShelf, CellContext),
+    _ simulated: [[Double]?], _ calibration: (simulated: [[Double]?], excerpts: [Excerpt])?
   ) async throws -> ExplanationScore {
-    let (judged, others) = (split.scoring(corpus), split.explaining(corpus))
-    let own = try await simulated(judged)
-    let calibration =
-      isCalibrated ? nil : (simulated: try await simulated(others), excerpts: others)
+    let judged = split.scoring(corpus)
     var score = ExplanationScore(
-      simulated: own, excerpts: judged, topCount: split.scoredTop[corpus].count,
+      simulated: simulated, excerpts: judged, topCount: split.scoredTop[corpus].count,
       calibration: calibration, seed: config.seed)
     if config.ablates, model.configuration.hasHead {
-      score.ablation = try await ablation(index, own, judged, calibration, context)
+      let line = ExplanationScore.line(calibration)
+      // The mean of all that is not chosen for being strong.
+      let usual = split.random[corpus].flatMap(\.activations)
+      let mean = usual.reduce(0, +) / Float(max(usual.count, 1))
+      score.ablation =
+        try await line.asyncMap { line in
+          try await ablation(
+            index, zip(simulated, judged).map { ($0, $1) }, line: line, mean: mean, work)
+        } ?? nil
     }
     return score
   }
 
-  /// The scores of an explanation in words.
+  /// An explanation in words with its scores in every corpus.
   private func judged(
-    _ said: String, _ index: Int, _ split: ExcerptSplit, _ corpus: Int, _ prompts: NeuronPrompts,
-    _ context: CellContext
-  ) async throws -> ExplanationScore {
-    guard let simulator else { return ExplanationScore() }
-    var result = try await score(
-      index, split, corpus, context,
-      simulated: { try await simulator.simulate(said, on: $0.map(\.ids), prompts: prompts) },
-      isCalibrated: false)
-    let judged = split.scoring(corpus)
-    let isTop = judged.indices.map { $0 < split.scoredTop[corpus].count }
-    result.detection = ExplanationScore.area(
-      try await simulator.agreement(judged.map { prompts.detection(of: said, on: $0.ids) }),
-      isTop, seed: config.seed)
-    let questions = prompts.fuzzingQuestions(
-      about: said, split.scoredTop[corpus], seed: config.seed)
-    result.fuzzing = ExplanationScore.area(
-      try await simulator.agreement(questions.map(\.question)), questions.map(\.isRight),
-      seed: config.seed)
-    return result
+    _ by: String, _ said: String, _ index: Int, _ split: ExcerptSplit, _ prompts: NeuronPrompts,
+    _ work: (UnitShelf, CellContext)
+  ) async throws -> NeuronCell.Explanation {
+    guard let simulator else {
+      return .init(by: by, text: said, scores: text.names.map { _ in ExplanationScore() })
+    }
+    func simulated(_ excerpts: [Excerpt]) async throws -> [[Double]?] {
+      try await simulator.simulate(said, on: excerpts.map(\.ids), prompts: prompts)
+    }
+    var (scores, all): ([ExplanationScore], [[[Double]?]]) = ([], [])
+    for corpus in text.names.indices {
+      let (judged, others) = (split.scoring(corpus), split.explaining(corpus))
+      let own = try await simulated(judged)
+      all.append(own)
+      var result = try await score(
+        index, split, corpus, work, own,
+        (simulated: try await simulated(others), excerpts: others))
+      // Active is what gets to half of what the unit gets to in this corpus.
+      let level = (split.scoredTop[corpus].first?.peak ?? 0) / 2
+      result.detection = ExplanationScore.area(
+        try await simulator.agreement(judged.map { prompts.detection(of: said, on: $0.ids) }),
+        judged.map { $0.peak > 0 && $0.peak >= level }, clusters: Array(judged.indices),
+        seed: config.seed)
+      let questions = prompts.fuzzingQuestions(
+        about: said, split.scoredTop[corpus], seed: config.seed)
+      result.fuzzing = ExplanationScore.area(
+        try await simulator.agreement(questions.map(\.question)), questions.map(\.isRight),
+        clusters: questions.map(\.excerpt), seed: config.seed)
+      scores.append(result)
+    }
+    return .init(
+      by: by, text: said, scores: scores,
+      transfer: IllusionCheck.transfer(
+        all, split, permutations: config.permutations, seed: config.seed))
   }
 
   /// How much nearer the model stays to itself with simulations in the unit's place than with its mean.
   @TensorActor
   private func ablation(
-    _ index: Int, _ simulated: [[Double]?], _ excerpts: [Excerpt],
-    _ calibration: (simulated: [[Double]?], excerpts: [Excerpt])?, _ context: CellContext
+    _ index: Int, _ judged: [(simulated: [Double]?, excerpt: Excerpt)],
+    line: (slope: Double, offset: Double), mean: Float, _ work: (UnitShelf, CellContext)
   ) throws -> Estimate? {
-    let (unit, adapter) = (try units(context)[index], try model.adapter(of: context))
-    let line = ExplanationScore.line(calibration)
-    let all = excerpts.flatMap(\.activations)
-    let mean = all.reduce(0, +) / Float(max(all.count, 1))
+    let (unit, adapter) = (work.0.units[index], work.0.adapter)
     var (gained, lost): ([Double], [Double]) = ([], [])
-    for (simulated, excerpt) in zip(simulated, excerpts) {
+    for (simulated, excerpt) in judged {
       guard let simulated else { continue }
       let window = text.windows[excerpt.window]
       func outcome(_ values: [Float]?) throws -> Tensor {
@@ -371,7 +393,8 @@ private struct NeuronStudy: Sendable {
             )
           ]
         }
-        let output = try model.forward(TokenBatch([window.ids]), adapter: adapter, hooks: hooks)
+        let output = try model.forward(
+          TokenBatch([window.ids]), adapter: adapter, hooks: hooks)
         guard let logits = output.logits else { preconditionFailure("a head was asked for") }
         return logits.slice(window.counted).logSoftmax()
       }
@@ -385,16 +408,20 @@ private struct NeuronStudy: Sendable {
       )
       gained.append(far - near)
       lost.append(far)
-      context.spend(tokens: 3 * window.ids.count)
+      work.1.spend(tokens: 3 * window.ids.count)
     }
-    return try? clusteredRatio(
+    // Where the unit's absence changes nothing there is nothing to recover.
+    guard gained.count >= 2, lost.reduce(0, +) > 0 else { return nil }
+    return try clusteredRatio(
       gained, over: lost, count: gained.count, unit: "excerpt", level: 0.95)
   }
 
   /// Σ over tokens of the Jensen–Shannon divergence of two log-distributions, in nats.
   @TensorActor
   private static func distance(_ a: Tensor, _ b: Tensor) throws -> Float {
-    let middle = ((a.exp() + b.exp()) * 0.5).log()
+    // log((p + q) / 2), of which neither p nor q need be a number that fp32 has.
+    let larger = Tensor.maximum(a, b)
+    let middle = larger + (((a - larger).exp() + (b - larger).exp()) * 0.5).log()
     let one = (a.exp() * (a - middle)).sum()
     let other = (b.exp() * (b - middle)).sum()
     return try ((one + other) * 0.5).scalar()
@@ -402,21 +429,33 @@ private struct NeuronStudy: Sendable {
 }
 
 extension NeuronPrompts {
+  /// What is asked, whether the answer is yes, and which excerpt it is about.
+  package typealias FuzzingQuestion = (question: [ChatMessage], isRight: Bool, excerpt: Int)
+
   /// Questions about excerpts whose tokens are marked where the unit is active, and about the same with as
   /// many others marked.
-  func fuzzingQuestions(
+  package func fuzzingQuestions(
     about explanation: String, _ excerpts: [Excerpt], seed: UInt64
-  ) -> [(question: [ChatMessage], isRight: Bool)] {
+  ) -> [FuzzingQuestion] {
     var generator = SeededGenerator(seed: seed, stream: "fuzzing")
-    return excerpts.flatMap { excerpt -> [(question: [ChatMessage], isRight: Bool)] in
+    return excerpts.enumerated().flatMap { place, excerpt -> [FuzzingQuestion] in
       let right = Set(excerpt.ids.indices.filter { excerpt.activations[$0] > excerpt.peak / 2 })
       let others = excerpt.ids.indices.filter { !right.contains($0) }
       guard excerpt.peak > 0, !right.isEmpty, others.count >= right.count else { return [] }
       let wrong = Set(generator.shuffled(others).prefix(right.count))
       return [(right, true), (wrong, false)].map { marked, isRight in
-        (fuzzing(of: explanation, on: excerpt.ids, marked: marked), isRight)
+        (fuzzing(of: explanation, on: excerpt.ids, marked: marked), isRight, place)
       }
     }
+  }
+}
+
+extension Optional {
+  fileprivate func asyncMap<Result>(
+    _ transform: (Wrapped) async throws -> Result
+  ) async rethrows -> Result? {
+    guard let self else { return nil }
+    return try await transform(self)
   }
 }
 

@@ -139,7 +139,11 @@ package enum NeuronName: Codable, Sendable, Hashable, CustomStringConvertible {
       guard entry.shape.reduce(1, *) == site.width(in: c) else {
         throw NeuronError.width(path: path, expected: site.width(in: c), found: entry.shape)
       }
-      return NeuronUnit("\(self)", site: site, .direction(Tensor(try entry.floats()), bias: 0))
+      let values = try entry.floats()
+      guard values.allSatisfy(\.isFinite), values.contains(where: { $0 != 0 }) else {
+        throw NeuronError.notADirection(path: path, name: tensor)
+      }
+      return NeuronUnit("\(self)", site: site, .direction(Tensor(values), bias: 0))
     case .probe:
       guard let data = FileManager.default.contents(atPath: probe ?? ""),
         let fitted = try? JSONDecoder().decode(LinearProbe.self, from: data)
@@ -172,6 +176,9 @@ package enum NeuronError: Error, Equatable, CustomStringConvertible {
   case noSuchNeuron(name: String, expected: String)
   case width(path: String, expected: Int, found: [Int])
   case notAProbe(path: String)
+  case notADirection(path: String, name: String)
+  case notFinite(name: String)
+  case noDirections(path: String)
 
   package var description: String {
     switch self {
@@ -179,6 +186,12 @@ package enum NeuronError: Error, Equatable, CustomStringConvertible {
       "Expected \(expected), found `\(name.prefix(80))`: name one that this model has"
     case .width(let path, let expected, let found):
       "Expected a direction of \(expected) numbers in \(path), found \(found): name one for this model and site"
+    case .notADirection(let path, let name):
+      "Expected finite numbers, not all of them 0, in `\(name)` of \(path), found others: write it again"
+    case .notFinite(let name):
+      "Expected finite activations of \(name), found others: its weights or the model's are damaged"
+    case .noDirections(let path):
+      "Expected at least one tensor in \(path), found none: name a file with directions"
     case .notAProbe(let path):
       "Expected a fitted probe's JSON in \(path), found something else: name the file that an audit wrote"
     }

@@ -100,6 +100,16 @@ package struct NeuronReport: InstrumentReport {
     if unread.contains(where: { $0 > 0 }) {
       rows.append(DataTable.Row([.text("excerpts not read")] + unread.map { .text("\($0)") }))
     }
+    if let transfer = cited.transfer.unwrapped() {
+      rows.append(
+        DataTable.Row([
+          .text("score lost elsewhere"),
+          .group([
+            CitedNumber(transfer.gap).node, .text(" (p "), CitedNumber(transfer.pValue).node,
+            .text("): \(transfer.value.verdict.rawValue)"),
+          ]),
+        ]))
+    }
     let caption =
       explanation.by == "rules"
       ? "Rules of tokens from \(unit.corpora[0].name), which need no language model: \(explanation.text)."
@@ -115,21 +125,23 @@ package struct NeuronReport: InstrumentReport {
   private func illusion(_ index: Int) -> Node {
     let unit = result.finding.units[index]
     let (check, cited) = (unit.illusion, result.cite(\.units).elements[index].illusion)
-    guard let gap = cited.gap.unwrapped(), let p = cited.pValue.unwrapped() else {
-      return Tag.p {
-        "Illusion check: cannot be told without three corpora in which the unit varies."
-      }
-    }
     let names = unit.corpora.map(\.name)
     let most = check.scores.joined().compactMap { $0 }.map(abs).max() ?? 1
     return Tag.div {
       Tag.p {
         Tag.strong { "Illusion check: \(check.verdict.rawValue). " }
-        Self.meaning(check.verdict) + " Rules score "
-        CitedNumber(gap).node
-        " more on the corpus that they are from than on others (p "
-        CitedNumber(p).node
-        " by exchanging corpora)."
+        Self.meaning(check.verdict)
+        if let own = cited.own.unwrapped(), let gap = cited.gap.unwrapped(),
+          let p = cited.pValue.unwrapped()
+        {
+          " Where it is strongly active, rules score "
+          CitedNumber(own).node
+          " on the corpus that they are from and "
+          CitedNumber(gap).node
+          " less on others (p "
+          CitedNumber(p).node
+          " by exchanging corpora)."
+        }
       }
       HeatTable(
         title: "Rules from one corpus on others",
@@ -167,11 +179,11 @@ package struct NeuronReport: InstrumentReport {
   private static func meaning(_ verdict: IllusionCheck.Verdict) -> String {
     switch verdict {
     case .illusion:
-      "What explains the unit in one corpus fails in another where it is as strongly active."
+      "Rules from one corpus keep less than half of their score in another where the unit is as strongly active."
     case .oneCorpus:
       "The unit is strongly active in one corpus only, so this text cannot tell what it does elsewhere."
-    case .consistent: "What explains the unit in one corpus holds in the others."
-    case .undecided: "These excerpts do not decide it."
+    case .consistent: "Rules from one corpus keep at least half of their score in others."
+    case .undecided: "Rules explain too little of the unit, or there are fewer than three corpora."
     }
   }
 

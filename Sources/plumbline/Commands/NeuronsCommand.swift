@@ -96,7 +96,14 @@ struct NeuronOptions: ParsableArguments {
     guard (direction == nil) == (site == nil) else {
       throw ValidationError("Expected --direction and --site together, found one of them.")
     }
-    guard !texts.isEmpty, Set(texts).count == texts.count else {
+    guard directionNames.isEmpty || direction != nil else {
+      throw ValidationError(
+        "Expected --direction beside --direction-name, found none: name a file.")
+    }
+    let paths = texts.map {
+      URL(fileURLWithPath: $0).standardizedFileURL.resolvingSymlinksInPath().path
+    }
+    guard !texts.isEmpty, Set(paths).count == paths.count else {
       throw ValidationError("Expected each --text once, found none or one twice.")
     }
     for (name, value, least) in [
@@ -114,6 +121,7 @@ struct NeuronOptions: ParsableArguments {
       let place = try Site(site, nLayers: c.nLayers)
       guard place.isPerToken else { throw AutoencoderError.badSite(name: site) }
       let known = try SafetensorsFile(path: direction ?? "").tensors.map(\.name)
+      guard !known.isEmpty else { throw NeuronError.noDirections(path: direction ?? "") }
       names += (directionNames.isEmpty ? known : directionNames).map {
         .direction(site: site, name: $0)
       }
@@ -165,7 +173,8 @@ struct NeuronOptions: ParsableArguments {
     try TextOptions.check(texts)
     _ = try ExcerptText(
       zip(corpora, texts).map { (name: $0, corpus: try Corpus(files: [$1])) },
-      tokenizer: model.tokenizer, length: config.sequenceLength, tokens: tokens, seed: seed)
+      tokenizer: model.tokenizer, length: config.sequenceLength, tokens: tokens,
+      excerpts: excerpts, seed: seed)
     var files = Dictionary(uniqueKeysWithValues: texts.enumerated().map { ("text\($0)", $1) })
     (files["adapter"], files["lens"], files["sae"]) = (adapter.adapter, lens, sae)
     (files["direction"], files["probe"]) = (direction, probe)
@@ -173,6 +182,8 @@ struct NeuronOptions: ParsableArguments {
       explainer: try await roles?.role(explainer, beside: model),
       simulator: try await roles?.role(simulator, beside: model)
     )
+    try await known.explainer?.check(length: config.sequenceLength, explains: true)
+    try await known.simulator?.check(length: config.sequenceLength, explains: false)
     // Known by their files' contents too, wherever these lie.
     if case .local(let other)? = known.explainer { files["explainer"] = other.path }
     if case .local(let other)? = known.simulator { files["simulator"] = other.path }
@@ -213,8 +224,6 @@ struct RoleOptions: ParsableArguments {
     let path = try ModelCatalog.path(of: name)
     let other =
       path == model.path ? model : try await LanguageModel(path: path, precision: .float32)
-    // Found out now: a model that cannot answer is refused before anything is computed.
-    _ = try other.promptTokens("")
     return .local(other)
   }
 }
@@ -307,7 +316,8 @@ private struct NeuronText {
 
   var lines: [String] {
     var lines = [unit.name]
-    for (corpus, level) in zip(unit.corpora, unit.illusion.topLevels) {
+    let tops = zip(unit.illusion.topLevels, unit.illusion.topPercentiles)
+    for (corpus, (level, above)) in zip(unit.corpora, tops) {
       lines.append(
         "  \(corpus.name): \(corpus.tokens) tokens, mean \(number(corpus.mean)), peak \(number(corpus.peak)); "
           + "strongest excerpts at \(Int((100 * level).rounded())) % of the strongest corpus's level"
@@ -358,16 +368,28 @@ private struct NeuronText {
       ]
     }
     let header = ["  on", "correlation", "random only", "R²", "ablation", "detection", "fuzzing"]
+    let unread = explanation.scores.reduce(0) { $0 + $1.unread }
+    let notes =
+      (unread > 0
+        ? ["    \(unread) excerpts were not counted, whose simulation could not be read"] : [])
+      + (explanation.transfer.map {
+        [
+          "    elsewhere: \($0.verdict.rawValue); scores \(TextTable.number($0.gap)) more on the first corpus, "
+            + "p \(TextTable.number($0.pValue))"
+        ]
+      } ?? [])
     let said = explanation.by == "rules" ? "these rules" : "\(explanation.by): \(explanation.text)"
-    return ["  \(said.filter { !$0.isNewline })"] + TextTable.lines([header] + rows)
+    return ["  \(said.filter { !$0.isNewline })"] + TextTable.lines([header] + rows) + notes
   }
 
   private var illusion: String {
-    guard let gap = unit.illusion.gap, let p = unit.illusion.pValue else {
-      return "cannot be told; name three corpora or more by --text, in which the unit varies"
+    let check = unit.illusion
+    guard let own = check.own, let gap = check.gap, let p = check.pValue else {
+      return check.verdict == .oneCorpus
+        ? "one corpus: the unit is strongly active in one only"
+        : "undecided: name three corpora or more by --text"
     }
-    return
-      "\(unit.illusion.verdict.rawValue); rules score \(TextTable.number(gap, width: 0)) more on the corpus "
-      + "that they are from than on others, p \(TextTable.number(p, width: 0))"
+    return "\(check.verdict.rawValue); rules score \(TextTable.number(own)) on their own corpus, "
+      + "\(TextTable.number(gap)) more than on others, p \(TextTable.number(p))"
   }
 }

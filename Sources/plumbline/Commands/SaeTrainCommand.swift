@@ -63,8 +63,12 @@ struct SaeTrainCommand: AsyncParsableCommand {
   @Option(help: "Passes over the text.")
   var epochs = 1
 
-  @Option(help: "A feature is dead that was not seen in so many tokens.")
-  var deadAfter = 100_000
+  @Option(
+    help: """
+      A feature is dead that was not seen in so many tokens; a tenth of the training's if not given, and \
+      100,000 at most.
+      """)
+  var deadAfter: Int?
 
   @Option(help: "Tokens of other documents that training is watched on.")
   var heldOut = 4096
@@ -83,7 +87,7 @@ struct SaeTrainCommand: AsyncParsableCommand {
     try text.validate()
     for (name, value) in [
       ("--tokens-per-step", tokensPerStep), ("--epochs", epochs), ("--held-out", heldOut),
-      ("--l0", l0), ("--features", features ?? 1), ("--dead-after", deadAfter),
+      ("--l0", l0), ("--features", features ?? 1), ("--dead-after", deadAfter ?? 1),
     ] where value < 1 {
       throw ValidationError("Expected \(name) of at least 1, found \(value).")
     }

@@ -48,7 +48,7 @@ enum ExitStatus: Int32, CaseIterable {
     case is TokenizerError, is ChatTemplateError, is ChatTokensError, is GenerationError,
       is ModelError,
       is RecipeError, is AuditError, is LensError, is WeightError, is CauseError,
-      is NeuronError, is AutoencoderError:
+      is NeuronError, is AutoencoderError, is RoleError:
       self = .data
     default: self = .failure
     }
