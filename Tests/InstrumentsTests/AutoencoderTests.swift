@@ -61,10 +61,40 @@ struct KnownDictionary {
           x.slice(start..<start + 1024), rateFactor: 1 - Double(step) / 600)
         (explained, l0) = (seen.explained, seen.l0)
       }
+      // What is handed out is of activations as they are, and its directions have length 1.
+      let (made, seen) = (trainer.autoencoder, x.slice(0..<1024))
+      let left = try (seen - made.reconstruct(seen)).square().sum().scalar()
+      let all = try (seen - seen.mean(axes: [0])).square().sum().scalar()
+      #expect(abs(1 - left / all - explained) < 0.02)
+      let lengths = try made.parameters["W_dec"].square().sum(axes: [1]).floats()
+      #expect(lengths.allSatisfy { abs($0 - 1) < 1e-4 })
       let after = try known.meanMaximumCosine(trainer.autoencoder.parameters["W_dec"])
       #expect(explained > 0.9 && abs(l0 - 3) < 1)
       #expect(before < 0.8)
       #expect(after >= 0.95)
+    }
+  }
+}
+
+@Suite struct DeadFeatureTests {
+  /// Features that nothing lets through have no gradient but that of AuxK.
+  @Test func `dead features are trained by what is left over`() async throws {
+    try await TensorActor.run {
+      var known = try KnownDictionary(width: 32, count: 64, active: 3)
+      let x = known.activations(256)
+      @TensorActor func unchanged(_ auxiliary: Double) throws -> Int {
+        let training = AutoencoderTraining(
+          features: 512, l0: 1, tokensPerStep: 256, auxiliary: auxiliary, deadAfter: 1)
+        var trainer = try AutoencoderTrainer(training, site: .embed, from: x, seed: 1)
+        let before = try trainer.autoencoder.parameters["W_dec"].floats()
+        for _ in 0..<3 { try trainer.takeStep(x, rateFactor: 1) }
+        let after = try trainer.autoencoder.parameters["W_dec"].floats()
+        return (0..<512).count { row in
+          (0..<32).allSatisfy { abs(before[row * 32 + $0] - after[row * 32 + $0]) < 1e-6 }
+        }
+      }
+      let (without, with) = (try unchanged(0), try unchanged(1.0 / 32))
+      #expect(without > 100 && with < without / 4, "\(without) \(with)")
     }
   }
 }

@@ -259,20 +259,20 @@ struct DetectingModel {
     async throws
   {
     let bench = try Self.bench()
-    var hand = HandWrittenModel(nLayers: 1, dModel: 64, dMLP: 1, contextLength: 64)
+    var hand = HandWrittenModel(nLayers: 1, dModel: 64, dMLP: 2, contextLength: 64)
     for token in 0..<hand.dVocab {
       hand["wte", token, token] = 1
       hand["lm_head", token, token] = 0.1
     }
-    hand["h.0.mlp.c_fc", 38, 0] = 1
-    hand.set("h.0.mlp.c_fc.bias", [-4])
+    hand["h.0.mlp.c_fc", 38, 1] = 1
+    hand.set("h.0.mlp.c_fc.bias", [-4, -4])
     // After a comma, a blank.
-    hand["h.0.mlp.c_proj", 0, 36] = 2
+    hand["h.0.mlp.c_proj", 1, 36] = 2
     hand["lm_head", 36, 36] = 1
     let model = try await hand.load(in: bench.folder.path + "/model")
     let unit = try await bench.perform(
       NeuronCell(model: model),
-      Self.config([.neuron(site: "blocks.0.mlp.post", index: 0)], ablates: true)
+      Self.config([.neuron(site: "blocks.0.mlp.post", index: 1)], ablates: true)
     ).finding.units[0]
     let scores = try #require(unit.explanations.first).scores
     // Rules of the first corpus; of other letters they expect the mean, which is worse than little.
@@ -297,6 +297,58 @@ struct DetectingModel {
       config.tokens = 1_000_000
       _ = try await bench.perform(NeuronCell(model: model), config)
     }
+  }
+}
+
+@Suite struct UnitTests {
+  @Test func `a direction's number is its dot product and offset`() async throws {
+    try await TensorActor.run {
+      let unit = NeuronUnit(
+        "probe", site: .embed, .direction(Tensor([1, -2] as [Float]), bias: 0.5))
+      let found = try unit.activations(Tensor([3, 1, 0, 4] as [Float], shape: [2, 2])).floats()
+      #expect(found == [1.5, -7.5])
+    }
+  }
+
+  @Test func `an encoder's windows have its tokens at both ends`() async throws {
+    let model = try await tinyModel("bert")
+    let bench = try CellBench()
+    let corpus = try Corpus(files: [bench.folder.appending(path: "text.jsonl").path])
+    let windows = try corpus.windows(model.tokenizer, length: 20, tokens: nil, seed: 1)
+    let whole = model.tokenizer.encode("a", addSpecial: true)
+    #expect(!windows.isEmpty)
+    for window in windows {
+      #expect(window.ids.first == whole.first && window.ids.last == whole.last)
+      #expect(window.textEnd == window.ids.count - 1 && window.ids.count <= 20)
+    }
+  }
+
+  /// What an explanation in words is asked: simulations that hold everywhere, and ones that hold in the first
+  /// corpus only.
+  @Test func `simulations that hold in one corpus only are found`() async throws {
+    let bench = try CellBench()
+    var corpora: [(name: String, corpus: Corpus)] = []
+    for index in 0..<3 {
+      let file = bench.folder.appending(path: "c\(index).jsonl")
+      try SplitCorpora.lines(index).write(to: file, atomically: true, encoding: .utf8)
+      corpora.append((name: "c\(index)", corpus: try Corpus(files: [file.path])))
+    }
+    let model = try await DetectingModel([[38]], in: bench.folder.path + "/model").model
+    let text = try ExcerptText(
+      corpora, tokenizer: model.tokenizer, length: 32, tokens: 2048, excerpts: 8, seed: 1)
+    let excerpts = try await model.excerpts(
+      of: [.neuron(site: "blocks.0.mlp.post", index: 0)], in: text)[0]
+    let split = ExcerptSplit(excerpts, of: text, count: 8, seed: 1)
+    let exact = (0..<3).map { corpus in
+      split.scoring(corpus).map { $0.activations.map(Double.init) as [Double]? }
+    }
+    let holds = IllusionCheck.transfer(exact, split, permutations: 99, seed: 1)
+    #expect(holds?.verdict == .consistent && abs(holds?.gap ?? 1) < 1e-6)
+    let fails = [exact[0]] + exact.dropFirst().map { $0.map { $0.map { Array($0.reversed()) } } }
+    let lost = try #require(IllusionCheck.transfer(fails, split, permutations: 99, seed: 1))
+    #expect(lost.verdict == .illusion && lost.gap > 0.5 && lost.pValue < 0.05, "\(lost)")
+    let none = exact.map { $0.map { _ in nil as [Double]? } }
+    #expect(IllusionCheck.transfer(none, split, permutations: 9, seed: 1)?.verdict == .undecided)
   }
 }
 

@@ -126,7 +126,7 @@ package struct IllusionCheck: Codable, Sendable, Equatable {
   ///   - permutations: How often corpora are exchanged.
   ///   - seed: Draws these.
   /// - Returns: nil unless the unit is strongly active in the first corpus and in another.
-  static func transfer(
+  package static func transfer(
     _ simulated: [[[Double]?]], _ split: ExcerptSplit, permutations: Int, seed: UInt64
   ) -> Transfer? {
     typealias Pairs = [(simulated: Double, actual: Double)]
