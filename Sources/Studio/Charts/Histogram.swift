@@ -38,6 +38,9 @@ package struct Histogram: Chart {
     let (top, bottom) = (24.0, width < 500 ? 150.0 : 180.0)
     let step = width / Double(max(bins.count, 1))
     let most = bins.map { height($0.count) }.max() ?? 1
+    // As many labels as there is room for.
+    let widest = bins.map { SVG.textWidth($0.label, size: 11) }.max() ?? 0
+    let every = max(1, Int((widest + 8) / step) + 1)
     var shapes = [
       SVG.text(counted + (isLogarithmic ? ", logarithmic" : ""), x: 0, y: 13, "axis-label")
     ]
@@ -57,8 +60,6 @@ package struct Histogram: Chart {
               anchor: .middle, "tick")
           }
         })
-      // As many labels as there is room for.
-      let every = max(1, Int((SVG.textWidth(bin.label, size: 11) + 8) / step) + 1)
       if index % every == 0 {
         shapes.append(
           SVG.text(

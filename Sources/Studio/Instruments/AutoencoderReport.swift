@@ -41,24 +41,31 @@ package struct AutoencoderReport: InstrumentReport {
         }
       }
       DataTable(
-        caption: .text("On held-out text."),
-        columns: [
-          .init("autoencoder"), .init("site"), .init("explained", alignment: .right),
-          .init("features a token", alignment: .right), .init("never seen", alignment: .right),
-          .init("added loss", alignment: .right), .init("recovered", alignment: .right),
-        ],
-        rows: cited.map { reading in
-          .init([
-            .text("\(reading.value.name) (\(Self.name(reading.value.architecture)))"),
-            .text(reading.value.site), CitedNumber(reading.explained, unit: .rate).node,
-            CitedNumber(reading.l0).node,
-            .text("\(reading.value.dead) of \(reading.value.features)"),
-            reading.addedLoss.unwrapped().map { CitedNumber($0).node } ?? .text("–"),
-            reading.recovered.unwrapped().map { CitedNumber($0, unit: .rate).node } ?? .text("–"),
-          ])
-        }
+        caption: .text("Intervals over \(result.finding.unit)s."),
+        columns: [.init("")]
+          + cited.map { .init($0.value.name, alignment: .right) },
+        rows: [
+          row("kind", cited) { .text(Self.name($0.value.architecture)) },
+          row("site", cited) { .text($0.value.site) },
+          row("explained", cited) { CitedNumber($0.explained, unit: .rate).node },
+          row("features a token", cited) { CitedNumber($0.l0).node },
+          row("features never seen", cited) { .text("\($0.value.dead) of \($0.value.features)") },
+          row("added loss", cited) { reading in
+            reading.addedLoss.unwrapped().map { CitedNumber($0).node } ?? .text("–")
+          },
+          row("recovered", cited) { reading in
+            reading.recovered.unwrapped().map { CitedNumber($0, unit: .rate).node } ?? .text("–")
+          },
+        ], stacksOnPhones: true
       ).node
     }
+  }
+
+  private func row(
+    _ name: String, _ readings: [Cited<AutoencoderEvaluationCell.Reading>],
+    _ cell: (Cited<AutoencoderEvaluationCell.Reading>) -> Node
+  ) -> DataTable.Row {
+    DataTable.Row([.text(name)] + readings.map(cell))
   }
 
   private static func name(_ architecture: SparseAutoencoder.Architecture) -> String {

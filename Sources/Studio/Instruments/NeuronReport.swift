@@ -51,26 +51,36 @@ package struct NeuronReport: InstrumentReport {
 
   // MARK: A unit
 
+  /// One section where there are many units, so that contents stay short.
   private func sections(_ index: Int) -> [Section] {
     let unit = result.finding.units[index]
-    func title(_ text: String) -> String {
-      result.finding.units.count > 1
-        ? "\(unit.name): \(text)" : text.prefix(1).uppercased() + text.dropFirst()
+    let isAlone = result.finding.units.count == 1
+    let parts: [(id: String, title: String, nodes: [Node])] = [
+      (
+        "unit-\(index)", "What is said of it",
+        result.cite(\.units).elements[index].explanations.elements.indices
+          .map { scores(index, $0) } + [illusion(index)]
+      ),
+      (
+        "excerpts-\(index)", "Where it is active",
+        [histogram(unit)] + unit.corpora.map { excerpts(unit, $0) }
+      ),
+      (
+        "tokens-\(index)", "Tokens that it promotes and suppresses",
+        unit.output.isEmpty ? [] : [tokens(index)]
+      ),
+    ].filter { !$0.nodes.isEmpty }
+    guard !isAlone else {
+      return parts.map { part in Section(id: part.id, title: part.title) { part.nodes } }
     }
     return [
-      Section(id: "unit-\(index)", title: title("what is said of it")) {
-        for explanation in result.cite(\.units).elements[index].explanations.elements.indices {
-          scores(index, explanation)
+      Section(id: "unit-\(index)", title: unit.name) {
+        for part in parts {
+          Tag.h3 { part.title }
+          part.nodes
         }
-        illusion(index)
-      },
-      Section(id: "excerpts-\(index)", title: title("where it is active")) {
-        histogram(unit)
-        for (corpus, view) in unit.corpora.enumerated() { excerpts(unit, corpus, view) }
-      },
+      }
     ]
-      + (unit.output.isEmpty
-        ? [] : [tokens(index, title("tokens that it promotes and suppresses"))])
   }
 
   private func scores(_ index: Int, _ place: Int) -> Node {
@@ -199,9 +209,7 @@ package struct NeuronReport: InstrumentReport {
     ).figure(citing: [result.id]) { "Tokens of all corpora; the heights are logarithms." }
   }
 
-  private func excerpts(
-    _ unit: NeuronCell.Unit, _ corpus: Int, _ view: NeuronCell.CorpusView
-  ) -> Node {
+  private func excerpts(_ unit: NeuronCell.Unit, _ view: NeuronCell.CorpusView) -> Node {
     let top = Double(max(unit.highest, .leastNormalMagnitude))
     return Tag.div {
       Tag.h3 { view.name }
@@ -217,25 +225,20 @@ package struct NeuronReport: InstrumentReport {
 
   // MARK: Tokens
 
-  private func tokens(_ index: Int, _ title: String) -> Section {
-    let views = result.finding.units[index].output
+  private func tokens(_ index: Int) -> Node {
     func list(_ meant: [WeightReadCell.Meant]) -> Node {
       .text(meant.map { HeatTable.visible($0.name) }.joined(separator: "  "))
     }
-    return Section(
-      id: "tokens-\(index)", title: title,
-      lede: "Where its activation is positive, by what it writes to the residual stream."
-    ) {
-      DataTable(
-        caption: "Strongest first.",
-        columns: [.init("reading"), .init("promoted"), .init("suppressed")],
-        rows: views.map { view in
-          .init([
-            .text(view.transport == .identity ? "raw" : "corrected by the lens"),
-            list(view.highest), list(view.lowest),
-          ])
-        }, stacksOnPhones: true
-      ).node
-    }
+    return DataTable(
+      caption:
+        "Where its activation is positive, by what it writes to the residual stream; strongest first.",
+      columns: [.init("reading"), .init("promoted"), .init("suppressed")],
+      rows: result.finding.units[index].output.map { view in
+        .init([
+          .text(view.transport == .identity ? "raw" : "corrected by the lens"),
+          list(view.highest), list(view.lowest),
+        ])
+      }, stacksOnPhones: true
+    ).node
   }
 }
