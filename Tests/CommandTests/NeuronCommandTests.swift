@@ -41,7 +41,8 @@ import Testing
         input: Data())
       #expect(trained.status == 0, "\(trained.errors)")
       #expect(trained.text.contains("blocks.0.resid_post") && trained.text.contains("explained"))
-      let page = folder.appending(path: "page.html").path
+      // A folder that is not there yet is made.
+      let page = folder.appending(path: "pages/page.html").path
       let judged = try Command(
         [
           "sae", "eval", "--sae", output, "--sequence-length", "32", "--tokens", "512", "--html",
@@ -139,6 +140,9 @@ import Testing
           ["sae", "train", "--site", "blocks.7.mlp.out", "--output", folder.path + "/x"] + texts, 64
         ),
         (["sae", "eval", "--sae", folder.path + "/none"] + texts, 65),
+        (
+          ["neurons", "show", "--neuron", "blocks.0.mlp.post.1", "--html", folder.path] + texts, 64
+        ),
       ]
       for (arguments, status) in cases {
         let refused = try Command(arguments + common, input: Data())

@@ -43,8 +43,7 @@ struct AttributeCommand: AsyncParsableCommand {
   @Option(help: "Draws random changes.")
   var seed: UInt64 = 1
 
-  @Option(help: "Write a page with heat maps to this file.")
-  var html: String?
+  @OptionGroup var page: PageOption
 
   @Option(help: "How products with the model's weights are computed.")
   var precision = Precision.float32
@@ -72,6 +71,7 @@ struct AttributeCommand: AsyncParsableCommand {
   func run() async throws {
     let path = try file.path()
     try await device.use()
+    try page.check()
     let model = try await LanguageModel(path: path, precision: precision)
     try model.requireReadableWeights()
     _ = try prompts.check(model)
@@ -85,11 +85,8 @@ struct AttributeCommand: AsyncParsableCommand {
     let run = try InstrumentRun(
       "attribute", question: config, model: model, files: files, runs: results.runs)
     let result = try await run.perform(AttributionCell(model: model), config, label: "attribute")
-    if let html {
-      let page = try AttributionReport(run: run.folder, cell: result.id, base: file.model).html()
-      try AtomicFile.write(Array(page.utf8), to: html)
-    }
-    try results.report(result, of: run, asJSON: json, page: html, lines: lines)
+    try page.write(AttributionReport.self, of: result, in: run, base: file)
+    try results.report(result, of: run, asJSON: json, page: page.html, lines: lines)
   }
 
   private func lines(_ finding: AttributionCell.Finding) -> [String] {

@@ -44,8 +44,7 @@ struct LensEvalCommand: AsyncParsableCommand {
   @Flag(help: "Print bits a byte where it would be nats a token.")
   var bitsPerByte = false
 
-  @Option(help: "Write a page with curves and tables to this file.")
-  var html: String?
+  @OptionGroup var page: PageOption
 
   @Option(help: "How products with the model's weights are computed.")
   var precision = Precision.float32
@@ -69,6 +68,7 @@ struct LensEvalCommand: AsyncParsableCommand {
   func run() async throws {
     let path = try file.path()
     try await device.use()
+    try page.check()
     let model = try await LanguageModel(path: path, precision: precision)
     // A lens for another model is refused before anything is computed.
     for lens in lenses { try await Lens.check(lens, for: model) }
@@ -86,11 +86,8 @@ struct LensEvalCommand: AsyncParsableCommand {
       "lens-eval", question: config, model: model, files: files, runs: results.runs)
     let result = try await run.perform(
       LensEvaluationCell(model: model), config, label: "lens eval")
-    if let html {
-      let page = try LensReport(run: run.folder, cell: result.id, base: file.model).html()
-      try AtomicFile.write(Array(page.utf8), to: html)
-    }
-    try results.report(result, of: run, asJSON: json, page: html) {
+    try page.write(LensReport.self, of: result, in: run, base: file)
+    try results.report(result, of: run, asJSON: json, page: page.html) {
       LensTable(finding: $0, inBits: bitsPerByte).lines
     }
   }

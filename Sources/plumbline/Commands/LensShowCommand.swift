@@ -43,8 +43,7 @@ struct LensShowCommand: AsyncParsableCommand {
   @Option(help: "How many choices of each reading the page and JSON hold.")
   var top = 5
 
-  @Option(help: "Write a page with the picture to this file.")
-  var html: String?
+  @OptionGroup var page: PageOption
 
   @Option(help: "How products with the model's weights are computed.")
   var precision = Precision.float32
@@ -76,6 +75,7 @@ struct LensShowCommand: AsyncParsableCommand {
     let path = try file.path()
     let text = try StandardInput.nonEmptyText()
     try await device.use()
+    try page.check()
     let model = try await LanguageModel(path: path, precision: precision)
     if let lens { try await Lens.check(lens, for: model) }
     let other: LensTrajectoryCell.Other? =
@@ -90,11 +90,8 @@ struct LensShowCommand: AsyncParsableCommand {
       "lens-show", question: config, model: model, files: files, runs: results.runs)
     let result = try await run.perform(
       LensTrajectoryCell(model: model), config, label: "lens show")
-    if let html {
-      let page = try TrajectoryReport(run: run.folder, cell: result.id, base: file.model).html()
-      try AtomicFile.write(Array(page.utf8), to: html)
-    }
-    try results.report(result, of: run, asJSON: json, page: html, lines: lines)
+    try page.write(TrajectoryReport.self, of: result, in: run, base: file)
+    try results.report(result, of: run, asJSON: json, page: page.html, lines: lines)
   }
 
   private func lines(_ finding: LensTrajectoryCell.Finding) -> [String] {

@@ -72,8 +72,7 @@ struct NeuronOptions: ParsableArguments {
   @Option(help: "Draws documents and excerpts.")
   var seed: UInt64 = 1
 
-  @Option(help: "Write a page to this file.")
-  var html: String?
+  @OptionGroup var page: PageOption
 
   @Option(help: "How products with the model's weights are computed.")
   var precision = Precision.float32
@@ -159,6 +158,7 @@ struct NeuronOptions: ParsableArguments {
   ) async throws {
     let path = try file.path()
     try await device.use()
+    try page.check()
     let model = try await LanguageModel(path: path, precision: precision)
     let units = try names(model.configuration)
     try await check(units, model)
@@ -192,11 +192,8 @@ struct NeuronOptions: ParsableArguments {
     let result = try await run.perform(
       NeuronCell(model: model, explainer: known.explainer, simulator: known.simulator), config,
       label: "neurons \(command)")
-    if let html {
-      let page = try NeuronReport(run: run.folder, cell: result.id, base: file.model).html()
-      try AtomicFile.write(Array(page.utf8), to: html)
-    }
-    try results.report(result, of: run, asJSON: json, page: html) {
+    try page.write(NeuronReport.self, of: result, in: run, base: file)
+    try results.report(result, of: run, asJSON: json, page: page.html) {
       $0.units.flatMap { NeuronText(unit: $0).lines }
     }
   }

@@ -79,8 +79,7 @@ struct PatchCommand: AsyncParsableCommand {
   @Option(help: "How many of the largest effects are printed.")
   var top = 20
 
-  @Option(help: "Write a page with heat maps to this file.")
-  var html: String?
+  @OptionGroup var page: PageOption
 
   @Option(help: "How products with the model's weights are computed.")
   var precision = Precision.float32
@@ -113,6 +112,7 @@ struct PatchCommand: AsyncParsableCommand {
   func run() async throws {
     let path = try file.path()
     try await device.use()
+    try page.check()
     let model = try await LanguageModel(path: path, precision: precision)
     let c = model.configuration
     let pairs = try prompts.check(model)
@@ -131,11 +131,8 @@ struct PatchCommand: AsyncParsableCommand {
     let run = try InstrumentRun(
       "patch", question: config, model: model, files: files, runs: results.runs)
     let result = try await run.perform(PatchCell(model: model), config, label: "patch")
-    if let html {
-      let page = try PatchReport(run: run.folder, cell: result.id, base: file.model).html()
-      try AtomicFile.write(Array(page.utf8), to: html)
-    }
-    try results.report(result, of: run, asJSON: json, page: html, lines: lines)
+    try page.write(PatchReport.self, of: result, in: run, base: file)
+    try results.report(result, of: run, asJSON: json, page: page.html, lines: lines)
   }
 
   private func lines(_ finding: PatchCell.Finding) -> [String] {

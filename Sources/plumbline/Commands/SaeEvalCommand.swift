@@ -30,8 +30,7 @@ struct SaeEvalCommand: AsyncParsableCommand {
     help: "A folder of `sae train` or of SAELens; may be given several times.")
   var autoencoders: [String]
 
-  @Option(help: "Write a page to this file.")
-  var html: String?
+  @OptionGroup var page: PageOption
 
   @Option(help: "How products with the model's weights are computed.")
   var precision = Precision.float32
@@ -49,6 +48,7 @@ struct SaeEvalCommand: AsyncParsableCommand {
   func run() async throws {
     let path = try file.path()
     try await device.use()
+    try page.check()
     let model = try await LanguageModel(path: path, precision: precision)
     // One for another model is refused before anything is computed.
     for folder in autoencoders { _ = try await SparseAutoencoder.read(folder, for: model) }
@@ -64,11 +64,8 @@ struct SaeEvalCommand: AsyncParsableCommand {
       "sae-eval", question: config, model: model, files: files, runs: results.runs)
     let result = try await run.perform(
       AutoencoderEvaluationCell(model: model), config, label: "sae eval")
-    if let html {
-      let page = try AutoencoderReport(run: run.folder, cell: result.id, base: file.model).html()
-      try AtomicFile.write(Array(page.utf8), to: html)
-    }
-    try results.report(result, of: run, asJSON: json, page: html, lines: lines)
+    try page.write(AutoencoderReport.self, of: result, in: run, base: file)
+    try results.report(result, of: run, asJSON: json, page: page.html, lines: lines)
   }
 
   private func lines(_ finding: AutoencoderEvaluationCell.Finding) -> [String] {

@@ -61,8 +61,7 @@ struct WeightsValidateCommand: AsyncParsableCommand {
   @Option(help: "Draws neurons, text and directions.")
   var seed: UInt64 = 1
 
-  @Option(help: "Write a page with curves and tables to this file.")
-  var html: String?
+  @OptionGroup var page: PageOption
 
   @Option(help: "How products with the model's weights are computed.")
   var precision = Precision.float32
@@ -93,6 +92,7 @@ struct WeightsValidateCommand: AsyncParsableCommand {
   func run() async throws {
     let path = try file.path()
     try await device.use()
+    try page.check()
     let model = try await LanguageModel(path: path, precision: precision)
     let c = model.configuration
     try model.requireReadableWeights()
@@ -121,11 +121,8 @@ struct WeightsValidateCommand: AsyncParsableCommand {
       "weights-validate", question: config, model: model, files: inputs, runs: results.runs)
     let result = try await run.perform(
       WeightValidationCell(model: model), config, label: "weights validate")
-    if let html {
-      let page = try WeightReport(run: run.folder, cell: result.id, base: file.model).html()
-      try AtomicFile.write(Array(page.utf8), to: html)
-    }
-    try results.report(result, of: run, asJSON: json, page: html, lines: lines)
+    try page.write(WeightReport.self, of: result, in: run, base: file)
+    try results.report(result, of: run, asJSON: json, page: page.html, lines: lines)
   }
 
   private func lines(_ finding: WeightValidationCell.Finding) -> [String] {
