@@ -1,6 +1,6 @@
 package import LanguageModels
 internal import Statistics
-package import Tensors
+internal import Tensors
 
 /// A stretch of a corpus with what a unit says of each of its tokens.
 package struct Excerpt: Codable, Sendable, Equatable {

@@ -1,7 +1,7 @@
 internal import Foundation
 package import Lab
 package import LanguageModels
-package import Statistics
+internal import Statistics
 internal import Tensors
 
 /// Looks at units (neurons, directions, features) on several corpora: where they are active, what explains

@@ -317,7 +317,8 @@ private struct NeuronText {
     for (corpus, (level, above)) in zip(unit.corpora, tops) {
       lines.append(
         "  \(corpus.name): \(corpus.tokens) tokens, mean \(number(corpus.mean)), peak \(number(corpus.peak)); "
-          + "strongest excerpts at \(Int((100 * level).rounded())) % of the strongest corpus's level"
+          + "strongest excerpts above \(TextTable.number(100 * above, decimals: 1)) % of all tokens, at "
+          + "\(Int((100 * level).rounded())) % of the strongest corpus's level"
       )
       lines += corpus.top.prefix(3).map { "    \(excerpt($0))" }
     }
