@@ -97,9 +97,10 @@ package struct AutoencoderTrainCell: CellKind {
 }
 
 extension LanguageModel {
-  /// Activations at `sites` of all tokens of `sequences` but each one's first, `[token, width]` each.
+  /// Activations at `sites` of all tokens of `sequences` but each one's first, `[token, width]` each; `report`
+  /// is called now and then.
   func activations(
-    of sequences: [[Int]], at sites: [Site], adapter: AdapterWeights?
+    of sequences: [[Int]], at sites: [Site], adapter: AdapterWeights?, report: () -> Void
   ) throws -> [Tensor] {
     var parts = sites.map { _ in [Tensor]() }
     for part in LensTrainer.parts(of: sequences[...], tokens: LensTrainer.tokensPerPass) {
@@ -112,6 +113,7 @@ extension LanguageModel {
         parts[i].append(captured.reshape([batch.tokens.count, -1]).take(rows))
       }
       try Tensor.evaluate(parts.compactMap(\.last))
+      report()
     }
     return parts.map { $0.count == 1 ? $0[0] : Tensor.concatenate($0, axis: 0) }
   }
@@ -162,10 +164,15 @@ private struct AutoencoderTrainingRun {
   /// `afterChunk` is called with how many chunks are done, after the last was kept.
   mutating func run(afterChunk: (Int) throws -> Void) throws {
     try resume()
-    let heldOut = try model.activations(of: text.heldOut, at: sites, adapter: adapter)
+    // A chunk's text takes a while before the first step is taken on it.
+    let heldOut = try model.activations(
+      of: text.heldOut, at: sites, adapter: adapter
+    ) { report("reading text") }
     while chunksDone < total {
       let sequences = Array(text.train[chunks[chunksDone % chunks.count]])
-      let activations = try model.activations(of: sequences, at: sites, adapter: adapter)
+      let activations = try model.activations(
+        of: sequences, at: sites, adapter: adapter
+      ) { report("reading text") }
       context.spend(tokens: sequences.reduce(0) { $0 + $1.count })
       if trainers.isEmpty {
         trainers = try zip(sites, activations).map {
@@ -199,11 +206,14 @@ private struct AutoencoderTrainingRun {
         note += " \((100 * seen.explained).rounded()) %"
       }
       trained += rows.count
-      context.report(
-        progress: CellProgress(
-          done: trained, total: max(trained, expected), unit: "tokens",
-          note: "explained\(note)"))
+      report("explained\(note)")
     }
+  }
+
+  private func report(_ note: String) {
+    context.report(
+      progress: CellProgress(
+        done: trained, total: max(trained, expected), unit: "tokens", note: note))
   }
 
   private func look(_ i: Int, _ x: Tensor) throws -> AutoencoderTrainCell.Look {
