@@ -71,6 +71,27 @@ import Testing
     }
   }
 
+  /// It would have been read as a correction of what it does not tell.
+  @Test func `a lens that looks back corrects no tokens`() throws {
+    try withTemporaryFolder { folder in
+      let texts = try Self.texts(in: folder)
+      let (runs, lens) = (folder.appending(path: "runs").path, folder.appending(path: "lens").path)
+      let trained = try Command(
+        ["lens", "train", "--kind", "retrodiction", "--model", Self.model, "--output", lens]
+          + ["--sequence-length", "32", "--tokens", "512", "--tokens-per-step", "256"]
+          + ["--held-out", "64", "--runs", runs] + texts.prefix(2), input: Data())
+      #expect(trained.status == 0, "\(trained.errors)")
+      let refused = try Command(
+        [
+          "neurons", "show", "--model", Self.model, "--neuron", "blocks.0.mlp.post.1", "--lens",
+          lens,
+        ]
+          + ["--runs", runs] + texts, input: Data())
+      #expect(refused.status == 65, "\(refused.errors)")
+      #expect(refused.errors.contains("Expected a tuned lens"), "\(refused.errors)")
+    }
+  }
+
   @Test func `an encoder's neurons are looked at too`() throws {
     try withTemporaryFolder { folder in
       let shown = try Command(

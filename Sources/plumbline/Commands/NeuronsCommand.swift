@@ -162,7 +162,7 @@ struct NeuronOptions: ParsableArguments {
     let model = try await LanguageModel(path: path, precision: precision)
     let units = try names(model.configuration)
     try await check(units, model)
-    if let lens { try await Lens.check(lens, for: model) }
+    if let lens { try await Lens.check(lens, for: model, is: .tuned) }
     _ = try await adapter.load(for: model.configuration, path: model.path)
     let config = NeuronCell.Config(
       units: units, corpora: corpora,
