@@ -153,6 +153,39 @@ final class CellBench {
     #expect(zip(finding.best, finding.heldOut[0]).allSatisfy { $0 <= $1 })
   }
 
+  /// No epoch leaves the regression; what a training gains on it, token by token, an evaluation says.
+  @Test func `a retrodiction is compared with its regression`() async throws {
+    let bench = try CellBench(documents: 40)
+    let model = try await sharpModel()
+    var config = Self.training
+    (config.training.kind, config.training.method) = (.retrodiction, .adam)
+    config.tokens = 2000
+    let trained = try await bench.perform(LensTrainCell(model: model), config)
+    config.training.epochs = 0
+    let ridge = try await bench.perform(LensTrainCell(model: model), config)
+    #expect(ridge.finding.steps == 0 && ridge.finding.heldOut == [trained.finding.heldOut[0]])
+    for (index, artifacts) in [ridge.artifacts, trained.artifacts].enumerated() {
+      try bench.add("lens\(index)", artifacts.appending(path: "lens.safetensors").path)
+    }
+    let finding = try await bench.perform(
+      LensEvaluationCell(model: model),
+      .init(
+        lenses: ["ridge", "trained"], sequenceLength: 32, tokens: 400, precision: .float32,
+        textFiles: 1)
+    ).finding
+    let (first, second) = (finding.lenses[1], finding.lenses[2])
+    #expect(first.comparedWith == nil && second.comparedWith == "ridge")
+    #expect(first.sites.allSatisfy { $0.lead == nil })
+    for (own, other) in zip(first.sites, second.sites) {
+      let lead = try #require(other.lead)
+      #expect(abs(lead.value - (own.crossEntropy.value - other.crossEntropy.value)) < 1e-9)
+      // Paired: never wider than what two that know nothing of each other would have.
+      #expect(
+        lead.interval.width < own.crossEntropy.interval.width + other.crossEntropy.interval.width)
+    }
+    #expect(second.sites.contains { ($0.lead?.value ?? 0) != 0 })
+  }
+
   @Test func `too little text is refused with what is needed`() async throws {
     let bench = try CellBench(documents: 3)
     let model = try await sharpModel()

@@ -123,11 +123,12 @@ private struct AutoencoderEvaluation {
   }
 
   mutating func run(in context: CellContext) throws {
-    var done = 0
+    let passes =
+      model.configuration.hasHead
+      ? 1 + autoencoders.count + Set(autoencoders.map(\.site)).count : 1
     for (index, window) in windows.enumerated() {
       try add(window)
-      done += window.ids.count * (1 + 2 * autoencoders.count)
-      context.spend(tokens: window.ids.count * (1 + 2 * autoencoders.count))
+      context.spend(tokens: window.ids.count * passes)
       context.report(
         progress: CellProgress(done: index + 1, total: windows.count, unit: "windows"))
     }
@@ -144,22 +145,26 @@ private struct AutoencoderEvaluation {
       losses[document, default: (0, 0)].sum += loss
       losses[document, default: (0, 0)].count += rows.count
     }
+    let keep = Tensor(window.ids.indices.map { $0 == 0 ? 1 : 0 } as [Float])
+    func loss(at site: Site, _ change: @escaping (Tensor) -> Tensor) throws -> Double {
+      let hooks = Hooks(interventions: [(site: site, change: .transform(change))])
+      return try self.loss(
+        model.forward(batch, logits: .none, adapter: adapter, hooks: hooks), window)
+    }
+    var zeroed: [Site: Double] = [:]
     for (i, autoencoder) in autoencoders.enumerated() {
-      guard let captured = output.captured[autoencoder.site] else {
-        throw SiteError.neverReached(site: autoencoder.site)
-      }
+      let site = autoencoder.site
+      guard let captured = output.captured[site] else { throw SiteError.neverReached(site: site) }
       try measure(captured.reshape([window.ids.count, -1]).slice(rows), autoencoder, i, document)
       guard model.configuration.hasHead else { continue }
-      let keep = Tensor(window.ids.indices.map { $0 == 0 ? 1 : 0 } as [Float])
-      func loss(_ change: @escaping (Tensor) -> Tensor) throws -> Double {
-        let hooks = Hooks(interventions: [(site: autoencoder.site, change: .transform(change))])
-        return try self.loss(
-          model.forward(batch, logits: .none, adapter: adapter, hooks: hooks), window)
-      }
-      tallies[i].spliced[document, default: 0] += try loss { autoencoder.splice($0, keeping: keep) }
-      tallies[i].zeroed[document, default: 0] += try loss {
-        $0 * keep.reshape([-1] + $0.shape.dropFirst().map { _ in 1 })
-      }
+      tallies[i].spliced[document, default: 0] +=
+        try loss(at: site) { autoencoder.splice($0, keeping: keep) }
+      // One site's zeros serve all of its autoencoders.
+      let zeros =
+        try zeroed[site]
+        ?? loss(at: site) { $0 * keep.reshape([-1] + $0.shape.dropFirst().map { _ in 1 }) }
+      zeroed[site] = zeros
+      tallies[i].zeroed[document, default: 0] += zeros
     }
   }
 

@@ -226,7 +226,7 @@ private struct AutoencoderTrainingRun {
     return AutoencoderTrainCell.Look(
       tokens: trained, explained: try 1 - error.scalar() / max(variance.scalar(), 1e-30),
       l0: try l0.scalar(),
-      dead: trainers[i].silent.count { $0 > config.training.deadAfter ?? 100_000 })
+      dead: trainers[i].silent.count { $0 > config.training.deadLimit })
   }
 
   // MARK: - Checkpoints

@@ -44,8 +44,10 @@ package struct AutoencoderTraining: Codable, Sendable, Equatable {
     (self.sparsity, self.bandwidth) = (sparsity, bandwidth)
   }
 
+  /// ``deadAfter`` where nothing is known of the training's length.
+  var deadLimit: Int { deadAfter ?? 100_000 }
   /// ``deadAfter`` for a training of so many tokens.
-  func deadAfter(tokens: Int) -> Int { deadAfter ?? max(1, min(100_000, tokens / 10)) }
+  func deadAfter(tokens: Int) -> Int { deadAfter ?? max(1, min(deadLimit, tokens / 10)) }
 
   /// 1e-3 for 16,384 features, and with the root of fewer more, as in Gao et al. 2024, section 3.1, but five
   /// times theirs: for trainings that see a thousandth of their tokens.
@@ -168,7 +170,7 @@ package struct AutoencoderTrainer {
   @discardableResult
   package mutating func takeStep(_ x: Tensor, rateFactor: Double) throws -> Step {
     let x = x * scale
-    let dead = silent.map { $0 > configuration.deadAfter ?? 100_000 }
+    let dead = silent.map { $0 > configuration.deadLimit }
     let deadCount = dead.count { $0 }
     let total = (x - x.mean(axes: [0])).square().sum()
     var (counts, error) = (Tensor(0), Tensor(0))

@@ -7,7 +7,8 @@ package import Tensors
 package struct SparseAutoencoder {
   /// Which features are let through.
   package enum Architecture: Codable, Sendable, Equatable {
-    /// The k largest of each token that are above 0 (Gao et al. 2024, arXiv 2406.04093).
+    /// The k largest of each token that are above 0 (Gao et al. 2024, arXiv 2406.04093); all that equal the
+    /// k-th are let through.
     case topK(Int)
     /// Those above a threshold of their own (Rajamanoharan et al. 2024, arXiv 2407.14435).
     case jumpReLU
@@ -70,12 +71,8 @@ package struct SparseAutoencoder {
   package func splice(_ activation: Tensor, keeping isKept: Tensor) -> Tensor {
     let x = activation.reshape([activation.shape[0], -1])
     let keep = isKept.expandDims(1)
-    return (x * keep + reconstruct(x) * (1 - keep)).reshape(activation.shape)
+    return (x * keep + reconstruct(x) * (Tensor(1) - keep)).reshape(activation.shape)
   }
-}
-
-extension Tensor {
-  fileprivate static func - (a: Float, b: Tensor) -> Tensor { Tensor(a) - b }
 }
 
 extension Site {

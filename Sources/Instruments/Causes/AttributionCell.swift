@@ -89,10 +89,11 @@ package struct AttributionCell: CellKind {
     package var clean: Estimate
     package var corrupt: Estimate
     package var prompts: Int
+    package var hasDistractor: Bool
   }
 
   package static let kind = "attribute"
-  package static let version = 1
+  package static let version = 2
   private let model: LanguageModel
 
   package init(model: LanguageModel) { self.model = model }
@@ -162,7 +163,8 @@ private struct Attribution {
     }
     return AttributionCell.Finding(
       direct: direct, gradients: gradients, clean: try mean(baselines.map(\.clean)),
-      corrupt: try mean(baselines.map(\.corrupt)), prompts: prompts.pairs.count)
+      corrupt: try mean(baselines.map(\.corrupt)), prompts: prompts.pairs.count,
+      hasDistractor: prompts.hasDistractor)
   }
 
   private func mean(_ values: [Double]) throws -> Estimate {

@@ -141,6 +141,6 @@ package struct PatchCell: CellKind {
       tokens: (config.source.runsCorrupt ? prompts.pairs[0].corrupt : prompts.pairs[0].clean).map {
         model.tokenizer.decode([$0])
       },
-      hasDistractor: prompts.pairs.allSatisfy { $0.distractor != nil })
+      hasDistractor: prompts.hasDistractor)
   }
 }

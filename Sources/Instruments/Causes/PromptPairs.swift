@@ -47,6 +47,12 @@ package struct PromptPairs: Sendable, Equatable {
   package let pairs: [PromptPair]
   /// Tokens of every prompt.
   package let length: Int
+  /// Whether every answer has a distractor, so that they are compared in logits.
+  package var hasDistractor: Bool { pairs.allSatisfy { $0.distractor != nil } }
+  /// What answers are measured in.
+  package static func unit(hasDistractor: Bool) -> String {
+    hasDistractor ? "logits over the distractor" : "nats of log-probability"
+  }
 
   /// Pairs of one length each; two at least.
   package init(_ pairs: [PromptPair]) {

@@ -66,7 +66,10 @@ struct LensEvaluation {
       try clusteredMean(values, clusters: documents, unit: "token", level: config.level)
     }
     let bytes = windows.reduce(0) { $0 + $1.bytes }
-    let readings = try tallies.map { try $0.reading(mean, level: config.level) }
+    let readings = try tallies.enumerated().map { i, tally in
+      let first = tallies[..<i].first { $0.lens.kind == tally.lens.kind }
+      return try tally.reading(mean, level: config.level, besides: first)
+    }
     return LensEvaluationCell.Finding(
       lenses: readings,
       modelCrossEntropy: try mean(own.crossEntropy, own.documents),
@@ -157,10 +160,15 @@ private struct LensTally {
     transferred += rows.count
   }
 
-  func reading(_ mean: Mean, level: Double) throws -> LensEvaluationCell.LensReading {
+  func reading(
+    _ mean: Mean, level: Double, besides first: LensTally?
+  ) throws -> LensEvaluationCell.LensReading {
     let marginal = try expected?.floats()
     let sites = try zip(lens.sites, readings).map { site, tally in
-      try tally.reading("\(site)", documents, mean, level: level, expected: marginal)
+      let place = first?.lens.sites.firstIndex(of: site)
+      return try tally.reading(
+        "\(site)", documents, mean, level: level, expected: marginal,
+        besides: place.flatMap { first?.readings[$0] })
     }
     let n = Double(transferred)
     let transfer: LensEvaluationCell.Transfer? =
@@ -170,7 +178,8 @@ private struct LensTally {
         divergence: transfers.map { $0.map { $0.divergence / n } },
         crossEntropy: transfers.map { $0.map { $0.crossEntropy / n } })
     return .init(
-      name: name, kind: lens.kind, sites: sites, transfer: transfer, tokens: documents.count)
+      name: name, kind: lens.kind, sites: sites, transfer: transfer, tokens: documents.count,
+      comparedWith: first?.name)
   }
 }
 
@@ -214,7 +223,8 @@ private struct SiteTally {
   }
 
   func reading(
-    _ site: String, _ documents: [Int], _ mean: Mean, level: Double, expected: [Float]?
+    _ site: String, _ documents: [Int], _ mean: Mean, level: Double, expected: [Float]?,
+    besides first: SiteTally?
   ) throws -> LensEvaluationCell.SiteReading {
     let found = try marginal?.floats()
     let bias = expected.flatMap { p in found.map { Self.divergence(p, $0) } }
@@ -225,7 +235,8 @@ private struct SiteTally {
       entropy: try mean(entropy, documents),
       agreement: agreement.isEmpty ? nil : try Self.rate(agreement, documents, level),
       accuracy: try Self.rate(accuracy, documents, level), marginalBias: bias,
-      reciprocalRank: ranks.isEmpty ? nil : ranks.reduce(0, +) / Double(ranks.count))
+      reciprocalRank: ranks.isEmpty ? nil : ranks.reduce(0, +) / Double(ranks.count),
+      lead: try first.map { try mean(zip($0.crossEntropy, crossEntropy).map(-), documents) })
   }
 
   private static func rate(

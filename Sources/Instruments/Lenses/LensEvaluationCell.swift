@@ -55,6 +55,9 @@ package struct LensEvaluationCell: CellKind {
     package var marginalBias: Double?
     /// Mean of 1 / rank of the token.
     package var reciprocalRank: Double?
+    /// The cross-entropy of the first lens of this kind that was given, less this one's, token by token;
+    /// nil for that lens, and where it does not read the site.
+    package var lead: Estimate?
   }
 
   package struct LensReading: Codable, Sendable {
@@ -68,6 +71,8 @@ package struct LensEvaluationCell: CellKind {
     }
     /// Tokens whose readings are counted.
     package var tokens: Int
+    /// The first lens of this kind that was given, with which this one is compared; nil for that one.
+    package var comparedWith: String?
   }
 
   /// `[translator][site]`, means over tokens in nats.
@@ -120,7 +125,7 @@ package struct LensEvaluationCell: CellKind {
   }
 
   package static let kind = "lens-eval"
-  package static let version = 1
+  package static let version = 2
   private let model: LanguageModel
 
   package init(model: LanguageModel) { self.model = model }

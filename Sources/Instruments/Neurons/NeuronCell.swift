@@ -107,7 +107,7 @@ package struct NeuronCell: CellKind {
   }
 
   package static let kind = "neurons"
-  package static let version = 1
+  package static let version = 2
   private let model: LanguageModel
   private let explainer: ChatRole?
   private let simulator: ChatRole?

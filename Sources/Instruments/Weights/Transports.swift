@@ -94,7 +94,7 @@ struct TransportFit {
   /// All transports of all routes, `[dModel, dModel]`.
   mutating func fit() throws -> [Site: [Site: [TransportKind: Tensor]]] {
     let cut = max(1, windows.count - max(1, windows.count / 5))
-    let held = try heldOutStreams(Array(windows[min(cut, windows.count - 1)...].prefix(16)))
+    let held = try streams(of: Array(windows[min(cut, windows.count - 1)...].prefix(16)))
     try addStreams(Array(windows[..<cut]))
     let heldSlopes = isComparing ? try addSlopes() : [:]
     var fitted: [Site: [Site: [TransportKind: Tensor]]] = [:]
@@ -142,10 +142,12 @@ struct TransportFit {
     }
     let correction = kinds[.retrodiction] ?? (isInput ? ridge ?? tuned : tuned)
     if isInput {
-      // Another target's way back, from as far away as there is one.
+      // Another target's way back, from as far away as there is one; of one target there is none.
       let place = route.targets.firstIndex(of: target) ?? 0
       let other = route.targets[(place + route.targets.count / 2) % route.targets.count]
-      kinds[.wrongLayer] = inverses[other].unwrapped.back ?? inverses[other].unwrapped.forward
+      if other != target {
+        kinds[.wrongLayer] = inverses[other].unwrapped.back ?? inverses[other].unwrapped.forward
+      }
     } else {
       let other = Site.block((route.source.blockIndex + c.nLayers / 2) % c.nLayers, .residPre)
       kinds[.wrongLayer] = lens.matrix(at: other, d).matmul(inverse.forward)
@@ -192,20 +194,11 @@ struct TransportFit {
 
   // MARK: - Streams
 
-  private func heldOutStreams(_ windows: [[Int]]) throws -> [Site: Tensor] {
-    let held = try streams(of: windows)
-    try Tensor.evaluate(Array(held.values))
-    return held
-  }
-
   /// The residual streams at all sites, without those of first tokens.
   private func streams(of windows: [[Int]]) throws -> [Site: Tensor] {
-    let batch = TokenBatch(windows, sharingPrefix: false)
-    let sites = Set(routes.map(\.source) + allTargets)
-    let output = try model.forward(
-      batch, logits: .none, adapter: adapter, hooks: Hooks(captures: sites))
-    let rows = Tensor(batch.spans.flatMap { $0.dropFirst().map(Int32.init) })
-    return output.captured.mapValues { $0.take(rows) }
+    let sites = Array(Set(routes.map(\.source) + allTargets))
+    let found = try model.activations(of: windows, at: sites, adapter: adapter) {}
+    return Dictionary(zip(sites, found), uniquingKeysWith: { $1 })
   }
 
   private mutating func addStreams(_ windows: [[Int]]) throws {
@@ -213,7 +206,6 @@ struct TransportFit {
     for start in stride(from: 0, to: windows.count, by: Self.windowsAtOnce) {
       let part = Array(windows[start..<min(start + Self.windowsAtOnce, windows.count)])
       let held = try streams(of: part)
-      try Tensor.evaluate(Array(held.values))
       for route in routes where needsRidge(route) {
         let y = Tensor.concatenate(route.targets.map { held[$0].unwrapped }, axis: 1)
         try streams[route.source, default: RidgeSums(inputs: d, outputs: d * route.targets.count)]

@@ -22,6 +22,8 @@ package struct AttributionReport: InstrumentReport {
     )
   }
 
+  private var unit: String { PromptPairs.unit(hasDistractor: result.finding.hasDistractor) }
+
   // MARK: Direct
 
   private func section(_ direct: AttributionCell.Direct) -> Section {
@@ -39,7 +41,8 @@ package struct AttributionReport: InstrumentReport {
     return Section(
       id: "direct", title: "Direct logit attribution",
       lede: """
-        What each component adds to the answer's logit over the distractor's in the clean prompts, the last \
+        What each component adds to the answer's logit\
+        \(result.finding.hasDistractor ? " over the distractor's" : "") in the clean prompts, the last \
         norm's division held at what it was.
         """
     ) {
@@ -121,7 +124,7 @@ package struct AttributionReport: InstrumentReport {
     let rows = Dictionary(grouping: shares, by: \.place.block).sorted { $0.key > $1.key }
     return HeatTable(
       title: "Estimated effects by block and \(what)",
-      legend: "In logits. Blue brings the answer up.", axes: (row: "block", column: what),
+      legend: "In \(unit). Blue brings the answer up.", axes: (row: "block", column: what),
       columns: (rows.last?.value ?? []).map { name($0.place) },
       rows: rows.map { block, own in
         (name: "\(block)", cells: own.map { Self.cell("\($0.place)", $0.share, most) })

@@ -89,6 +89,8 @@ package struct LensReport: InstrumentReport {
     columns += isForward ? [.init("same choice", alignment: .right)] : []
     columns += [.init(isForward ? "next token" : "token named", alignment: .right)]
     columns += hasWhole ? [.init("bias of mean", alignment: .right)] : []
+    columns +=
+      lens.comparedWith.map { [.init("cross-entropy less than \($0)", alignment: .right)] } ?? []
     let rows = cited.sites.elements.map { site in
       var cells: [Node] = [.text(site.value.site), CitedNumber(site.crossEntropy).node]
       cells += site.divergence.unwrapped().map { [CitedNumber($0).node] } ?? []
@@ -96,6 +98,9 @@ package struct LensReport: InstrumentReport {
       cells += site.agreement.unwrapped().map { [CitedNumber($0, unit: .rate).node] } ?? []
       cells += [CitedNumber(site.accuracy, unit: .rate).node]
       cells += site.marginalBias.unwrapped().map { [CitedNumber($0).node] } ?? []
+      if lens.comparedWith != nil {
+        cells.append(site.lead.unwrapped().map { CitedNumber($0).node } ?? .text("–"))
+      }
       return DataTable.Row(cells)
     }
     return Section(id: "lens-\(index)", title: lens.title) {

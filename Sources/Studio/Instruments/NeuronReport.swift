@@ -152,6 +152,15 @@ package struct NeuronReport: InstrumentReport {
           CitedNumber(p).node
           " by exchanging corpora)."
         }
+        if let worst = cited.worst.unwrapped() {
+          " At worst, those from \(names[worst.value.from]), which score "
+          CitedNumber(worst.own).node
+          ", score "
+          CitedNumber(worst.score).node
+          " on \(names[worst.value.on]) (p "
+          CitedNumber(worst.pValue).node
+          ")."
+        }
       }
       HeatTable(
         title: "Rules from one corpus on others",
@@ -189,10 +198,12 @@ package struct NeuronReport: InstrumentReport {
   private static func meaning(_ verdict: IllusionCheck.Verdict) -> String {
     switch verdict {
     case .illusion:
-      "Rules from one corpus keep less than half of their score in another where the unit is as strongly active."
+      "Rules from one corpus keep less than half of their score in others where the unit is as strongly active, "
+        + "or less than a fifth in one of them."
     case .oneCorpus:
       "The unit is strongly active in one corpus only, so this text cannot tell what it does elsewhere."
-    case .consistent: "Rules from one corpus keep at least half of their score in others."
+    case .consistent:
+      "Rules from one corpus keep at least half of their score in others, and a fifth in each."
     case .undecided: "Rules explain too little of the unit, or there are fewer than three corpora."
     }
   }

@@ -24,9 +24,7 @@ package struct PatchReport: InstrumentReport {
     )
   }
 
-  private var unit: String {
-    result.finding.hasDistractor ? "logits over the distractor" : "nats of log-probability"
-  }
+  private var unit: String { PromptPairs.unit(hasDistractor: result.finding.hasDistractor) }
 
   private var summary: Section {
     let effects = result.cite(\.effects).elements.filter { $0.value.standsOut }

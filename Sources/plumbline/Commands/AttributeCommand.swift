@@ -90,8 +90,9 @@ struct AttributeCommand: AsyncParsableCommand {
   }
 
   private func lines(_ finding: AttributionCell.Finding) -> [String] {
+    let unit = PromptPairs.unit(hasDistractor: finding.hasDistractor)
     let head =
-      "\(finding.prompts) pairs; the answer: clean \(TextTable.withMargin(finding.clean)), corrupt "
+      "\(finding.prompts) pairs; the answer in \(unit): clean \(TextTable.withMargin(finding.clean)), corrupt "
       + "\(TextTable.withMargin(finding.corrupt)), ± half of a 95 % interval over prompts"
     let direct = finding.direct.map(lines) ?? []
     return [head] + direct + finding.gradients.flatMap(lines)

@@ -128,6 +128,7 @@ private struct LensTable {
     header += (isForward ? ["KL from model"] : []) + ["entropy"]
     header += (isForward ? ["same choice"] : []) + [isForward ? "next token" : "token named"]
     header += hasWhole ? ["bias of mean", "1/rank"] : []
+    header += lens.comparedWith.map { ["less than \($0)"] } ?? []
     let rows = lens.sites.map { site in
       let rates = [site.agreement, site.accuracy].compactMap { $0.map(percent) }
       let losses = [site.crossEntropy, site.divergence, site.entropy].compactMap { $0 }
@@ -135,6 +136,7 @@ private struct LensTable {
       if let bias = site.marginalBias, let rank = site.reciprocalRank {
         row += [bias * factor, rank].map { TextTable.number($0, width: 0) }
       }
+      if lens.comparedWith != nil { row.append(site.lead.map(withMargin) ?? "–") }
       return row
     }
     return ["", lens.title] + TextTable.lines([header] + rows)

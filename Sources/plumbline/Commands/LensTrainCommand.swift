@@ -72,7 +72,7 @@ struct LensTrainCommand: AsyncParsableCommand {
   @Option(help: "Tokens a step.")
   var tokensPerStep = 2048
 
-  @Option(help: "Passes over the text.")
+  @Option(help: "Passes over the text; 0 keeps the regression that a retrodiction begins with.")
   var epochs = 1
 
   @Option(help: "Tokens of other documents that training is watched on.")
@@ -93,10 +93,12 @@ struct LensTrainCommand: AsyncParsableCommand {
 
   func validate() throws {
     try text.validate()
-    for (name, value) in [
-      ("--tokens-per-step", tokensPerStep), ("--epochs", epochs), ("--held-out", heldOut),
-    ] where value < 1 {
-      throw ValidationError("Expected \(name) of at least 1, found \(value).")
+    // Of a retrodiction, no epoch leaves the regression that it begins with.
+    for (name, value, least) in [
+      ("--tokens-per-step", tokensPerStep, 1), ("--held-out", heldOut, 1),
+      ("--epochs", epochs, kind.stepsBack == nil ? 1 : 0),
+    ] where value < least {
+      throw ValidationError("Expected \(name) of at least \(least), found \(value).")
     }
     guard epochs <= 100_000 else {
       throw ValidationError("Expected --epochs of at most 100000, found \(epochs).")

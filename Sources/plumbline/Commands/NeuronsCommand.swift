@@ -373,7 +373,7 @@ private struct NeuronText {
       + (explanation.transfer.map {
         [
           "    elsewhere: \($0.verdict.rawValue); scores \(TextTable.number($0.gap)) more on the first corpus, "
-            + "p \(TextTable.number($0.pValue))"
+            + "p \(TextTable.number($0.pValue))" + worst($0.worst)
         ]
       } ?? [])
     let said = explanation.by == "rules" ? "these rules" : "\(explanation.by): \(explanation.text)"
@@ -389,5 +389,14 @@ private struct NeuronText {
     }
     return "\(check.verdict.rawValue); rules score \(TextTable.number(own)) on their own corpus, "
       + "\(TextTable.number(gap)) more than on others, p \(TextTable.number(p))"
+      + worst(check.worst)
+  }
+
+  private func worst(_ loss: IllusionCheck.Loss?) -> String {
+    loss.map { loss in
+      "; at worst, from \(unit.corpora[loss.from].name), \(TextTable.number(loss.own)) and "
+        + "\(TextTable.number(loss.score)) on \(unit.corpora[loss.on].name), p "
+        + TextTable.number(loss.pValue)
+    } ?? ""
   }
 }

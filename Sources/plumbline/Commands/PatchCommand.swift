@@ -136,7 +136,7 @@ struct PatchCommand: AsyncParsableCommand {
   }
 
   private func lines(_ finding: PatchCell.Finding) -> [String] {
-    let unit = finding.hasDistractor ? "logits over the distractor" : "nats of log-probability"
+    let unit = PromptPairs.unit(hasDistractor: finding.hasDistractor)
     let ordered = finding.effects.sorted { abs($0.effect.value) > abs($1.effect.value) }
     let rows = ordered.prefix(top).map { effect in
       [
