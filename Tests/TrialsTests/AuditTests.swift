@@ -5,6 +5,7 @@ import LanguageModels
 import Organisms
 import Statistics
 import Studio
+import Tensors
 import TestSupport
 import Testing
 import Trials
@@ -55,6 +56,7 @@ struct AuditTests {
       try expectBlind(first)
       try expectConclusion(first.run)
       try expectComparisons(first)
+      try await expectReadableProbes(first)
 
       let before = try Ledger.entries(in: first.run).count { $0.type == .cellStarted }
       let again = try await audit.run()
@@ -63,6 +65,23 @@ struct AuditTests {
       // The failed detector had its chance; nothing else is to be done either.
       #expect(try Ledger.entries(in: again.run).count { $0.type == .cellStarted } == before)
     }
+  }
+
+  /// What a probe of the audit scores, the same file read as a direction does too.
+  @TensorActor
+  private func expectReadableProbes(_ result: Audit.Result) throws {
+    let cells = try FileManager.default.contentsOfDirectory(
+      at: result.run.appending(path: "cells"), includingPropertiesForKeys: nil)
+    let file = try #require(
+      cells.map { $0.appending(path: "artifacts/logistic.json").path }
+        .first { FileManager.default.fileExists(atPath: $0) })
+    let model = try LanguageModel(path: #require(defaultModelPath()))
+    let unit = try NeuronName.probe.unit(of: model, probe: file)
+    let probe = try JSONDecoder().decode(
+      LinearProbe.self, from: Data(contentsOf: URL(fileURLWithPath: file)))
+    let x = (0..<model.configuration.dModel).map { Float($0 % 7) - 3 }
+    let found = try unit.activations(Tensor(x, shape: [1, x.count])).floats()[0]
+    #expect(unit.site == probe.site && abs(Double(found) - probe.linear(x)) < 1e-3)
   }
 
   /// Sealed, then scored, then opened.

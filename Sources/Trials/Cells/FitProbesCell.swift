@@ -1,3 +1,4 @@
+internal import Foundation
 package import Instruments
 package import Lab
 internal import LanguageModels
@@ -5,7 +6,8 @@ internal import Organisms
 internal import Statistics
 internal import Tensors
 
-/// Fits all probes on the calibration pair, whose activations are read once for all of them.
+/// Fits all probes on the calibration pair, whose activations are read once for all of them; each is artifact
+/// `METHOD.json` too, for whoever wants to look at it.
 package struct FitProbesCell: CellKind {
   package struct Config: Codable, Sendable, Equatable {
     package var training: ProbeTraining
@@ -22,7 +24,7 @@ package struct FitProbesCell: CellKind {
   }
 
   package static let kind = "fit-probes"
-  package static let version = 1
+  package static let version = 2
   private let shelf: SpecimenShelf
 
   package init(shelf: SpecimenShelf) { self.shelf = shelf }
@@ -54,6 +56,9 @@ package struct FitProbesCell: CellKind {
             scores = scores.dropFirst(count)
           }
           finding.probes.append(probe)
+          try AtomicFile.write(
+            Array(JSONEncoder().encode(probe)),
+            to: context.artifacts.appending(path: "\(method.rawValue).json").path)
         } catch let error where error is DetectorError || error is StatisticsError {
           finding.problems[method.rawValue] = String(describing: error)
         }
@@ -79,7 +84,7 @@ package struct ReadProbesCell: CellKind {
   }
 
   package static let kind = "read-probes"
-  package static let version = 1
+  package static let version = 2
   private let shelf: SpecimenShelf
 
   package init(shelf: SpecimenShelf) { self.shelf = shelf }

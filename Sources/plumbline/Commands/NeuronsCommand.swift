@@ -46,7 +46,8 @@ struct NeuronOptions: ParsableArguments {
   @Option(help: "Where the direction is read, such as blocks.12.resid_post.")
   var site: String?
 
-  @Option(help: "A fitted probe's JSON.")
+  @Option(
+    help: "A fitted probe's JSON, such as `logistic.json` among the artifacts of an audit's cells.")
   var probe: String?
 
   @Option(
