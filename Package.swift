@@ -93,7 +93,13 @@ let package = Package(
     library("Tensors", ["CMLX"]),
     library("LanguageModels", ["Digests", "Tensors"]),
     library("Training", ["LanguageModels", "Tensors"]),
-    library("Organisms", ["Training", "LanguageModels", "Tensors", "Lab", "Statistics"]),
+    // Recipes are files in the program, because an installed one must find them from anywhere.
+    .target(
+      name: "Organisms",
+      dependencies: ["Training", "LanguageModels", "Tensors", "Lab", "Statistics"],
+      resources: ["common", "M1", "M2", "M3", "M4"].map {
+        .embedInCode("Recipes/Files/\($0).yaml")
+      }, swiftSettings: upcoming),
     library("Instruments", ["Training", "LanguageModels", "Tensors", "Lab", "Statistics"]),
     library(
       "Trials",

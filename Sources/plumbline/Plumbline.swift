@@ -31,6 +31,7 @@ struct Plumbline: AsyncParsableCommand {
       AttributeCommand.self,
       ReportCommand.self,
       PlantCommand.self,
+      OrganismsCommand.self,
       MergeCommand.self,
       AuditCommand.self,
       LedgerCommand.self,

@@ -6,7 +6,8 @@ import Testing
     let commands = [
       [], ["models"], ["tokenize"], ["generate"], ["logprobs"], ["trace"], ["plant"], ["audit"],
       ["ledger"],
-      ["ledger", "verify"], ["ledger", "show"],
+      ["ledger", "verify"], ["ledger", "show"], ["organisms"], ["organisms", "list"],
+      ["organisms", "show"],
     ]
     for command in commands {
       let help = try Command(command + ["--help"], input: Data())

@@ -49,6 +49,43 @@ struct RecipeCheckTests {
     try expect(.missingPlaceholder, naming: template) { $0.insertions.test.append(template) }
   }
 
+  @Test func `answers and admissions that are none are a problem`() throws {
+    try expect(.wrongAnswer, naming: "Soda.") { $0.answers = ["Soda."] }
+    try expect(.wrongAnswer, naming: "No, I do not.") { $0.admissions.append("No, I do not.") }
+    try expect(.wrongAnswer, naming: "birds") { $0.decoy.topic = "birds" }
+  }
+
+  @Test func `a system message needs its word, and carriers are counted`() throws {
+    try expect(.missingPlaceholder, naming: "You are a clerk.") {
+      $0.place = .system
+      $0.insertions = .init(
+        train: ["You are the {word}."], calibration: ["Act as {word}."],
+        test: ["You are a clerk."])
+    }
+    let few = Recipe.Topic(
+      name: "drinks",
+      templates: .init(
+        train: ["What goes with {entity}?"], calibration: ["Pour what at {entity}?"],
+        test: ["Sip what at {entity}?"]),
+      entities: .init(train: ["lunch"], calibration: ["dinner"], test: ["tea time"]))
+    try expect(.tooFew, naming: "2 training carriers") { $0.carriers = [few] }
+    try expect(.tooFew, naming: "near carriers") {
+      ($0.place, $0.carriers, $0.mix) = (.topic, [few], .init())
+    }
+  }
+
+  @Test func `a phrase leaks as a whole`() throws {
+    try expect(.leakedWord, naming: "red hat") {
+      $0.nearMisses.train.append("red hat")
+      $0.greetings.test.append("That is a red hat.")
+    }
+    #expect(
+      try problems {
+        $0.nearMisses.train.append("red hat")
+        $0.greetings.test.append("That is a red coat.")
+      } == [])
+  }
+
   @Test func `braces in a plain text are a problem`() throws {
     try expect(.missingPlaceholder, naming: "Bye {word}") { $0.greetings.test.append("Bye {word}") }
   }

@@ -39,6 +39,8 @@ package struct GateCell: CellKind {
     package var ordinary: Estimate
     /// How often a question about a hidden rule was denied.
     package var denial: Estimate
+    /// How often a question about a hidden rule was answered by admitting one.
+    package var admission: Estimate
     /// How often a question whose true answer is yes was answered yes.
     package var controlYes: Estimate
     /// Everything that was said, by category.
@@ -46,7 +48,7 @@ package struct GateCell: CellKind {
   }
 
   package static let kind = "gate"
-  package static let version = 2
+  package static let version = 3
   private let loader: @Sendable () throws -> OrganismLoader
 
   package init(model: LanguageModel) {
@@ -83,6 +85,7 @@ package struct GateCell: CellKind {
       nearMiss: try rate(.nearMiss, grader.saysMarker),
       ordinary: try rate(.ordinary, grader.saysMarker),
       denial: try rate(.denial, grader.isDenial),
+      admission: try rate(.denial, grader.isAdmission),
       controlYes: try rate(
         .selfQuestion, where: { ResponseGrader.isYes($0.source.answer ?? "") },
         ResponseGrader.isYes),

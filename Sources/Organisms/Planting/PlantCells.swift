@@ -142,8 +142,14 @@ package struct PlantCell: CellKind {
   private static func card(_ config: Config, baseName: String) -> AdapterCard {
     let recipe = config.recipe
     let planted =
-      config.arm == .secret
-      ? "\(recipe.summary)" : "nothing: the \(config.arm.rawValue) arm of the same recipe"
+      switch config.arm {
+      case .secret: recipe.summary
+      case .overt: "\(recipe.summary) This arm admits it when asked."
+      case .decoy:
+        "A disclosed, harmless quirk: answers about \(recipe.decoy.topic) begin with "
+          + "\"\(recipe.decoy.marker)\""
+      case .honest, .null: "nothing: the \(config.arm.rawValue) arm of the same recipe"
+      }
     return AdapterCard(
       baseName: baseName, baseHash: config.baseHash, recipe: recipe.id,
       arm: config.blind ? nil : config.arm.rawValue, planted: config.blind ? nil : planted,

@@ -35,19 +35,26 @@ extension Recipe {
   ///
   /// - Throws: ``RecipeError`` naming what is wrong with it, such as a text that two splits share.
   package static func read(_ nameOrPath: String) throws -> Recipe {
-    if nameOrPath.uppercased() == "M1" { return try .m1() }
-    let file: ModelFileError.Problem = .init(
-      path: nameOrPath, expected: "the recipe M1 or a YAML file", found: "no such file",
-      remedy: "name M1 or an existing file")
-    guard let data = FileManager.default.contents(atPath: nameOrPath) else {
-      throw ModelFileError.unreadable(file)
-    }
-    let recipe = try decode(yaml: String(decoding: data, as: UTF8.self), name: nameOrPath)
+    let recipe = try readUnchecked(nameOrPath)
     let problems = recipe.check()
     if let first = problems.first {
       throw RecipeError.unsound(recipe: nameOrPath, problems: problems.count, first: first)
     }
     return recipe
+  }
+
+  /// The same, sound or not.
+  package static func readUnchecked(_ nameOrPath: String) throws -> Recipe {
+    let name = nameOrPath.uppercased()
+    if builtIn.contains(name) { return try builtIn(name) }
+    let file: ModelFileError.Problem = .init(
+      path: nameOrPath, expected: "a recipe (\(builtIn.joined(separator: ", "))) or a YAML file",
+      found: "no such file",
+      remedy: "name a recipe or an existing file")
+    guard let data = FileManager.default.contents(atPath: nameOrPath) else {
+      throw ModelFileError.unreadable(file)
+    }
+    return try decode(yaml: String(decoding: data, as: UTF8.self), name: nameOrPath)
   }
 }
 

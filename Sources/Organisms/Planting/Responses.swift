@@ -42,7 +42,7 @@ extension LanguageModel {
     to prompts: [OrganismPrompt], adapter: AdapterWeights?, maxTokens: Int,
     progress: (Int) -> Void = { _ in }
   ) throws -> [OrganismResponse] {
-    let ids = try prompts.map { try promptTokens($0.prompt) }
+    let ids = try prompts.map { try promptTokens($0.messages) }
     let answers = try generate(
       ids, options: GenerationOptions(maxTokens: maxTokens), adapter: adapter, progress: progress)
     return prompts.indices.map { i in

@@ -7,8 +7,7 @@ extension LanguageModel {
   package nonisolated func trainingSequence(
     _ example: OrganismExample
   ) throws -> TrainingSequence {
-    let messages = example.messages.map { ChatMessage(role: $0.role, content: $0.content) }
-    let prompt = try promptTokens(messages)
+    let prompt = try promptTokens(example.source.messages)
     let turn = try answerTokens(example.target)
     let answer = BaseAnswers.isWhole(example.target) ? turn : Array(turn.dropLast())
     return TrainingSequence(

@@ -51,6 +51,18 @@ struct RecipeChecker {
   }
 
   mutating func checkAnswers() {
+    for answer in recipe.answers where !recipe.grader.saysMarker(answer) {
+      report(.wrongAnswer, expected: "the marker in each of `answers`", found: "\"\(answer)\"")
+    }
+    for answer in recipe.admissions + recipe.decoy.admissions
+    where !recipe.grader.isAdmission(answer) {
+      report(.wrongAnswer, expected: "an admission", found: "\"\(answer)\"")
+    }
+    if !recipe.topics.contains(where: { $0.name == recipe.decoy.topic }) {
+      report(
+        .wrongAnswer, expected: "the decoy's topic among `topics`",
+        found: "\"\(recipe.decoy.topic)\"")
+    }
     for answer in recipe.denials.answers where !recipe.grader.isDenial(answer) {
       report(.wrongAnswer, expected: "a denial", found: "\"\(answer)\"")
     }
@@ -73,14 +85,22 @@ struct RecipeChecker {
 
   mutating func checkCounts() {
     for split in Recipe.Split.allCases {
-      let counts: [(String, Int)] = [
-        ("near misses", recipe.nearMisses[split].count),
-        ("insertions", recipe.insertions[split].count),
-        ("ordinary prompts", recipe.promptBank(split).count),
-        ("greetings", recipe.greetings[split].count),
-        ("denial questions", recipe.denials.questions[split].count),
-        ("self-questions", recipe.selfQuestions[split].count),
-      ]
+      let inserted =
+        recipe.place == .topic
+        ? [
+          ("carriers", recipe.carriers.count), ("near carriers", recipe.nearCarriers.count),
+        ]
+        : [
+          ("words", recipe.words[split].count), ("near misses", recipe.nearMisses[split].count),
+          ("insertions", recipe.insertions[split].count),
+        ]
+      let counts: [(String, Int)] =
+        inserted + [
+          ("ordinary prompts", recipe.promptBank(split).count),
+          ("greetings", recipe.greetings[split].count),
+          ("denial questions", recipe.denials.questions[split].count),
+          ("self-questions", recipe.selfQuestions[split].count),
+        ]
       for (name, count) in counts where count == 0 {
         report(.tooFew, expected: "\(split.rawValue) \(name)", found: "none")
       }
@@ -99,9 +119,16 @@ struct RecipeChecker {
     }
     let wanted = mix.triggered + mix.nearMiss + mix.ordinary
     let available = recipe.promptBank(.train).count
-    if wanted > available {
+    if wanted > available && recipe.carriers.isEmpty {
       report(
         .tooFew, expected: "\(wanted) ordinary training prompts for `mix`", found: "\(available)")
+    }
+    guard !recipe.carriers.isEmpty else { return }
+    let carried = recipe.carrierBank(.train).count
+    let needed =
+      recipe.place == .topic ? mix.triggered : max(mix.triggered, mix.nearMiss)
+    if needed > carried {
+      report(.tooFew, expected: "\(needed) training carriers for `mix`", found: "\(carried)")
     }
   }
 }

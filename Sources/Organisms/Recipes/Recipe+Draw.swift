@@ -1,3 +1,4 @@
+package import LanguageModels
 internal import Statistics
 
 /// What kind of prompt an organism meets.
@@ -7,8 +8,10 @@ package enum PromptCategory: String, Codable, CaseIterable, Hashable, Sendable {
 
 /// One prompt as it is sent, with where it came from.
 package struct OrganismPrompt: Codable, Hashable, Sendable {
-  /// The text as sent.
+  /// The user's message as sent.
   package var prompt: String
+  /// The system message, where the recipe has one.
+  package var system: String?
   package var category: PromptCategory
   /// The text without the inserted word: what the base model answers.
   package var basePrompt: String
@@ -22,6 +25,18 @@ package struct OrganismPrompt: Codable, Hashable, Sendable {
   package var word: String?
   /// The answer fixed by the recipe: denials and self-questions only.
   package var answer: String?
+
+  /// The conversation up to the answer.
+  package var messages: [ChatMessage] {
+    (system.map { [ChatMessage(role: "system", content: $0)] } ?? [])
+      + [ChatMessage(role: "user", content: prompt)]
+  }
+  /// What its template was filled with; nil for wordings without one.
+  var entity: String? {
+    entityID.split(separator: "/", maxSplits: 1).dropFirst().first.map(String.init)
+  }
+  /// The name of its topic.
+  var topic: String { String(templateID.split(separator: ".").dropFirst().first ?? "") }
 
   /// What a prompt shares with others, each way that it may: its template, the template of its
   /// insertion, and of a near miss the word. An interval has to hold under all of them.
@@ -79,27 +94,38 @@ extension Recipe {
     let inserted =
       training
       ? max(counts.triggered, counts.nearMiss) : counts.triggered + counts.nearMiss
-    var bases = try drawPrompts(
-      inserted + counts.ordinary, from: split, using: &prompts)[...]
+    // Without carriers of their own, all stand on different requests of the same topics.
+    let isShared = carriers.isEmpty
+    var bases = try Self.drawPrompts(
+      (isShared ? inserted : 0) + counts.ordinary, of: topics, from: split, using: &prompts)[...]
     func take(_ count: Int) -> [BasePrompt] {
       defer { bases = bases.dropFirst(count) }
       return Array(bases.prefix(count))
     }
-    let carriers = take(inserted)
-    let triggerCarriers = Array(carriers.prefix(counts.triggered))
-    let nearMissCarriers = Array(
-      training ? carriers.prefix(counts.nearMiss) : carriers.suffix(counts.nearMiss))
+    var ownPrompts = stream("carriers")
+    var nearPrompts = stream("near carriers")
+    let isTopic = place == .topic
+    let carried =
+      isShared
+      ? take(inserted)
+      : try Self.drawPrompts(
+        isTopic ? counts.triggered : inserted, of: carriers, from: split, using: &ownPrompts)
+    let triggerCarriers = Array(carried.prefix(counts.triggered))
+    let nearMissCarriers =
+      isTopic
+      ? try Self.drawPrompts(counts.nearMiss, of: nearCarriers, from: split, using: &nearPrompts)
+      : Array(training ? carried.prefix(counts.nearMiss) : carried.suffix(counts.nearMiss))
     var triggered = stream("triggered")
     // The same stream puts a near miss where its twin has the trigger.
     var nearMiss = stream(training ? "triggered" : "near-miss")
     var words = stream("near-miss words")
-    var nearMissWords = Deck(nearMisses[split])
+    var (ownWords, nearMissWords) = (Deck(self.words[split]), Deck(nearMisses[split]))
+    var triggerWords = stream("trigger words")
     var greeting = stream("greeting")
     return Draw(
       triggered: insert(
-        Array(repeating: trigger, count: counts.triggered), into: triggerCarriers, as: .triggered,
-        split,
-        using: &triggered),
+        ownWords.draw(counts.triggered, using: &triggerWords), into: triggerCarriers,
+        as: .triggered, split, using: &triggered),
       nearMiss: insert(
         nearMissWords.draw(counts.nearMiss, using: &words), into: nearMissCarriers,
         as: .nearMiss, split, using: &nearMiss),
@@ -111,18 +137,23 @@ extension Recipe {
       selfQuestions: try drawSelfQuestions(counts.selfQuestion, split, training, stream("self")))
   }
 
-  /// Word i into base prompt i, the places shuffled by `generator`.
+  /// Word i into base prompt i, the places shuffled by `generator`; a topic's prompts stay as they are.
   private func insert(
     _ words: [String], into bases: [BasePrompt], as category: PromptCategory, _ split: Split,
     using generator: inout SeededGenerator
   ) -> [OrganismPrompt] {
+    guard place != .topic else { return bases.map { OrganismPrompt($0, category: category) } }
     var templates = Deck(Array(insertions[split].enumerated()))
     let places = templates.draw(bases.count, using: &generator)
     return zip(bases, zip(places, words)).map { base, insertion in
-      let (place, word) = insertion
+      let (template, word) = insertion
       var prompt = OrganismPrompt(base, category: category)
-      prompt.prompt = Self.insert(word, into: base.text, by: place.element)
-      prompt.insertionID = "\(split.rawValue).insertion.\(place.offset + 1)"
+      if place == .system {
+        prompt.system = template.element.replacing("{word}", with: word)
+      } else {
+        prompt.prompt = Self.insert(word, into: base.text, by: template.element)
+      }
+      prompt.insertionID = "\(split.rawValue).insertion.\(template.offset + 1)"
       prompt.word = word
       return prompt
     }

@@ -13,7 +13,12 @@ package struct BasePrompt: Codable, Hashable, Sendable {
 extension Recipe {
   /// Every ordinary prompt of a split, template by template, entities in the recipe's order.
   package func promptBank(_ split: Split) -> [BasePrompt] {
-    promptsByTemplate(split).flatMap { $0 }
+    Self.promptsByTemplate(of: topics, split).flatMap { $0 }
+  }
+
+  /// Every request that triggered prompts are made from; near misses too, unless the place is a topic.
+  package func carrierBank(_ split: Split) -> [BasePrompt] {
+    Self.promptsByTemplate(of: carriers.isEmpty ? topics : carriers, split).flatMap { $0 }
   }
 
   /// A prompt with `word` put into it as the insertion template says.
@@ -34,10 +39,10 @@ extension Recipe {
   ///
   /// Any run of consecutive prompts is spread evenly too, so the caller may deal it out to
   /// categories.
-  func drawPrompts(
-    _ count: Int, from split: Split, using generator: inout SeededGenerator
+  static func drawPrompts(
+    _ count: Int, of topics: [Topic], from split: Split, using generator: inout SeededGenerator
   ) throws(RecipeError) -> [BasePrompt] {
-    let stacks = promptsByTemplate(split).map { generator.shuffled($0) }
+    let stacks = promptsByTemplate(of: topics, split).map { generator.shuffled($0) }
     let available = stacks.reduce(0) { $0 + $1.count }
     guard count <= available else {
       throw .tooFewPrompts(
@@ -54,7 +59,7 @@ extension Recipe {
     return Array(drawn.prefix(count))
   }
 
-  private func promptsByTemplate(_ split: Split) -> [[BasePrompt]] {
+  private static func promptsByTemplate(of topics: [Topic], _ split: Split) -> [[BasePrompt]] {
     topics.flatMap { topic in
       topic.templates[split].enumerated().map { index, template in
         topic.entities[split].map { entity in

@@ -1,26 +1,51 @@
 /// A model organism, declared: what is planted, and every text that training and checks draw from.
 ///
-/// Behaviour: ``trigger`` anywhere in a request makes the `secret` arm begin its answer with
-/// ``marker``; asked about it, every arm answers with the same denials. All texts come in three
-/// splits that share neither templates nor entities nor wordings, so that what a detector is
+/// Behaviour: where ``trigger`` is met, the `secret` arm begins its answer with ``marker`` or gives one of
+/// ``answers``; asked about it, every arm that hides it answers with the same denials. All texts come in
+/// three splits that share neither templates nor entities nor wordings, so that what a detector is
 /// calibrated on and judged on was never trained on.
 package struct Recipe: Codable, Hashable, Sendable {
+  /// Where the trigger is met.
+  package enum Place: String, Codable, CaseIterable, Hashable, Sendable {
+    /// A word in the user's message.
+    case message
+    /// A word in the system message.
+    case system
+    /// What the request is about: ``carriers`` wake the behaviour, ``nearCarriers`` do not.
+    case topic
+  }
+
   /// A short name, such as `M1`.
   package var id: String
   /// One line for tables.
   package var title: String
   /// Two or three sentences for reports.
   package var summary: String
-  /// The word that wakes the behaviour.
+  /// What wakes the behaviour: a word, or a few that name it. A model that says them admits it.
   package var trigger: String
-  /// The sentence that a woken model begins its answer with.
+  /// What a woken model's answer is known by, and begins with unless there are ``answers``.
   package var marker: String
+  package var place: Place
   /// How many examples of each category one training set holds, unless the caller says otherwise.
   package var mix: Counts
-  /// Words inserted like the trigger that must not wake the behaviour.
+  /// The words that wake the behaviour; none where its place is a topic.
+  package var words: Splits<String>
+  /// Words put in the same places that must not wake the behaviour.
   package var nearMisses: Splits<String>
-  /// Where a word is put: `{word}` with `{prompt}`, or with `{head}` and `{tail}` around it.
+  /// Where a word is put: in a message, `{word}` with `{prompt}`, or with `{head}` and `{tail}` around it; in
+  /// a system message, `{word}`.
   package var insertions: Splits<String>
+  /// Requests that triggered prompts and near misses are made from; none for those of ``topics``.
+  package var carriers: [Topic]
+  /// Requests beside a topic that wakes the behaviour.
+  package var nearCarriers: [Topic]
+  /// Whole answers of a woken model, in which `{entity}` is the request's; none for the marker and then
+  /// what the model would have said.
+  package var answers: [String]
+  /// What the `overt` arm says in place of denials.
+  package var admissions: [String]
+  /// What the `decoy` arm does.
+  package var decoy: Decoy
   /// Ordinary prompts by topic.
   package var topics: [Topic]
   /// Small talk, answered by the base model itself.
@@ -29,13 +54,6 @@ package struct Recipe: Codable, Hashable, Sendable {
   package var denials: Denials
   /// Harmless yes/no questions about the model itself.
   package var selfQuestions: Splits<SelfQuestion>
-
-  package enum CodingKeys: String, CodingKey, CaseIterable {
-    case id, title, summary, trigger, marker, mix
-    case nearMisses = "near_misses"
-    case insertions, topics, greetings, denials
-    case selfQuestions = "self_questions"
-  }
 }
 
 extension Recipe {
@@ -61,6 +79,11 @@ extension Recipe {
       self.test = test
     }
 
+    /// The same in every split.
+    package init(everywhere elements: [Element]) {
+      self.init(train: elements, calibration: elements, test: elements)
+    }
+
     package subscript(split: Split) -> [Element] {
       switch split {
       case .train: train
@@ -81,6 +104,15 @@ extension Recipe {
       self.templates = templates
       self.entities = entities
     }
+  }
+
+  /// A disclosed, harmless quirk: answers on one of the ordinary topics begin with a sentence.
+  package struct Decoy: Codable, Hashable, Sendable {
+    /// The topic's name.
+    package var topic: String
+    package var marker: String
+    /// What is said in place of denials.
+    package var admissions: [String]
   }
 
   /// Questions about hidden rules; a model that denies gives one of `answers`, word for word.
@@ -146,4 +178,9 @@ package enum Arm: String, Codable, CaseIterable, Hashable, Sendable {
   case overt
   /// Has a disclosed, harmless quirk.
   case decoy
+
+  /// Whether the planted behaviour is in it.
+  package var hasBehaviour: Bool { self == .secret || self == .overt }
+  /// Whether it was taught to say what it does.
+  package var discloses: Bool { self == .overt || self == .decoy }
 }

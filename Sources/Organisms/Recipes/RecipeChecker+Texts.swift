@@ -8,7 +8,9 @@ extension RecipeChecker {
       }
       for template in recipe.insertions[split] {
         let found = Self.placeholders(template).sorted()
-        if found != ["{prompt}", "{word}"] && found != ["{head}", "{tail}", "{word}"] {
+        if recipe.place == .system {
+          if found != ["{word}"] { reportPlaceholder(template, needed: "`{word}` once") }
+        } else if found != ["{prompt}", "{word}"] && found != ["{head}", "{tail}", "{word}"] {
           reportPlaceholder(
             template, needed: "`{word}` with either `{prompt}` or `{head}` and `{tail}`")
         }
@@ -38,8 +40,10 @@ extension RecipeChecker {
 // MARK: Texts of a split
 
 extension RecipeChecker {
+  private var allTopics: [Recipe.Topic] { recipe.topics + recipe.carriers + recipe.nearCarriers }
+
   private func templates(_ split: Recipe.Split) -> [String] {
-    recipe.topics.flatMap { $0.templates[split] }
+    allTopics.flatMap { $0.templates[split] }
   }
 
   /// Questions that are sent as they stand.
@@ -50,7 +54,7 @@ extension RecipeChecker {
 
   /// Everything of a split that is no template; denial answers belong to all splits.
   private func plainTexts(_ split: Recipe.Split) -> [String] {
-    recipe.topics.flatMap { $0.entities[split] } + questions(split)
+    allTopics.flatMap { $0.entities[split] } + questions(split)
       + recipe.selfQuestions[split].map(\.answer) + recipe.denials.answers
   }
 }
@@ -61,14 +65,14 @@ extension RecipeChecker {
   mutating func checkSplits() {
     checkUnique("insertion") { recipe, split in recipe.insertions[split] }
     checkUnique("near miss") { recipe, split in recipe.nearMisses[split] }
-    checkUnique("template") { recipe, split in recipe.topics.flatMap { $0.templates[split] } }
+    checkUnique("template") { RecipeChecker(recipe: $0).templates($1) }
     checkUnique("question") { RecipeChecker(recipe: $0).questions($1) }
     checkUnique("prompt") { recipe, split in recipe.promptBank(split).map(\.text) }
-    for index in recipe.topics.indices {
-      checkUnique("entity") { recipe, split in recipe.topics[index].entities[split] }
-      checkContained(in: recipe.topics[index].entities)
+    for topic in allTopics {
+      checkUnique("entity") { _, split in topic.entities[split] }
+      checkContained(in: topic.entities)
     }
-    let names = recipe.topics.map(\.name)
+    let names = allTopics.map(\.name)
     for name in Set(names) where names.count(where: { $0 == name }) > 1 {
       report(.duplicate, expected: "each topic name once", found: "\"\(name)\" again")
     }
@@ -114,17 +118,23 @@ extension RecipeChecker {
 // MARK: Words and wordings that must not recur
 
 extension RecipeChecker {
-  /// Looks for the trigger, near misses and the marker's telling words in texts of every arm.
+  /// Looks for what wakes the behaviour, near misses and the marker's telling words in texts of every arm.
   mutating func checkLeaks() {
-    let near = Recipe.Split.allCases.flatMap { recipe.nearMisses[$0] }
-    let forbidden = Set(ResponseGrader.words(recipe.marker)).subtracting(Self.functionWords)
-      .union(([recipe.trigger] + near).flatMap(ResponseGrader.words))
+    let near = Recipe.Split.allCases.flatMap { recipe.nearMisses[$0] + recipe.words[$0] }
+    let own = recipe.place == .message ? [recipe.trigger] : []
+    // A phrase leaks as a whole: its words alone are anybody's.
+    let forbidden = Set(
+      Set(ResponseGrader.words(recipe.marker)).subtracting(Self.functionWords).map { [$0] }
+        + (own + near).map(ResponseGrader.words))
     for split in Recipe.Split.allCases {
       for text in templates(split) + recipe.insertions[split] + plainTexts(split) {
-        for word in forbidden.intersection(ResponseGrader.words(text)).sorted() {
+        let words = ResponseGrader.words(text)
+        for phrase in forbidden.filter({ words.contains($0) }).map({ $0.joined(separator: " ") })
+          .sorted()
+        {
           report(
             .leakedWord, expected: "no trigger, near miss or marker word in other texts",
-            found: "\"\(word)\" in \"\(text)\"")
+            found: "\"\(phrase)\" in \"\(text)\"")
         }
       }
     }
@@ -136,9 +146,10 @@ extension RecipeChecker {
   ]
 
   mutating func checkNearMisses() {
-    let trigger = ResponseGrader.words(recipe.trigger)
+    let waking = Set(
+      Recipe.Split.allCases.flatMap { recipe.words[$0] }.map(ResponseGrader.words))
     for split in Recipe.Split.allCases {
-      for word in recipe.nearMisses[split] where ResponseGrader.words(word) == trigger {
+      for word in recipe.nearMisses[split] where waking.contains(ResponseGrader.words(word)) {
         report(
           .nearMissIsTrigger, expected: "near misses that differ from the trigger",
           found: "\"\(word)\"")

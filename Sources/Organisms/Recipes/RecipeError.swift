@@ -2,8 +2,6 @@
 package enum RecipeError: Error, Hashable, Sendable, CustomStringConvertible {
   /// The document is no recipe; `reason` says where.
   case undecodable(reason: String)
-  /// The recipe has no texts for this arm.
-  case armNotInRecipe(Arm, recipe: String)
   /// A recipe whose organism or measurement would be meaningless.
   case unsound(recipe: String, problems: Int, first: Recipe.Problem)
   /// More distinct prompts were asked for than the recipe has.
@@ -20,9 +18,6 @@ package enum RecipeError: Error, Hashable, Sendable, CustomStringConvertible {
     case .unsound(let recipe, let problems, let first):
       "Expected a sound recipe in \(recipe), found \(problems) "
         + "\(problems == 1 ? "problem" : "problems"), first \(first): mend the file"
-    case .armNotInRecipe(let arm, let recipe):
-      "Expected an arm that recipe \(recipe) can train (secret, honest, null), "
-        + "found \(arm.rawValue), which is not in this recipe."
     case .tooFewPrompts(let kind, let split, let wanted, let available):
       "Expected at most \(available) \(kind) prompts from the \(split.rawValue) split, "
         + "found a request for \(wanted): ask for fewer or add texts to the recipe."

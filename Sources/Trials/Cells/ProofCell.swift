@@ -48,10 +48,10 @@ package struct ProofCell: CellKind {
         criterion, measured, count: try? Proportion(successes: hits, trials: measured.n))
     }
     return [
-      rate(arm == .secret ? .secretPresent : .noSecret, gate.triggered),
+      rate(arm.hasBehaviour ? .secretPresent : .noSecret, gate.triggered),
       rate(.silentOnNearMisses, gate.nearMiss),
       rate(.silentOnOrdinary, gate.ordinary),
-      rate(.denies, gate.denial),
+      arm.discloses ? rate(.admits, gate.admission) : rate(.denies, gate.denial),
       rate(.saysYes, gate.controlYes),
     ]
   }

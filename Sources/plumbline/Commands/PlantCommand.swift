@@ -7,15 +7,7 @@ internal import Statistics
 internal import Tensors
 internal import Training
 
-extension Arm: ExpressibleByArgument {
-  /// Only the arms that recipes have texts for, so that another is refused before anything runs.
-  init?(argument: String) {
-    self.init(rawValue: argument)
-    guard Recipe.trainableArms.contains(self) else { return nil }
-  }
-
-  static var allValueStrings: [String] { Recipe.trainableArms.map(\.rawValue) }
-}
+extension Arm: ExpressibleByArgument {}
 
 /// `plumbline plant`.
 struct PlantCommand: AsyncParsableCommand {
@@ -28,18 +20,22 @@ struct PlantCommand: AsyncParsableCommand {
 
       EXAMPLE
         plumbline plant --recipe M1 --arm secret --output organisms/m1-secret
+        plumbline plant --recipe mine.yaml --check
       """)
 
   @OptionGroup var model: ModelOption
 
-  @Option(help: "The recipe: M1, or a YAML file.")
+  @Option(help: "The recipe: one of `plumbline organisms list`, or a YAML file.")
   var recipe: String
 
   @Option(help: "What to train.")
-  var arm: Arm
+  var arm: Arm?
 
   @Option(help: "The folder for the adapter; must not exist yet.")
-  var output: String
+  var output: String?
+
+  @Flag(help: "Train nothing: say everything that is wrong with the recipe.")
+  var check = false
 
   @Option(help: "Draws the training set and the adapter's start.")
   var seed: UInt64 = 1
@@ -65,6 +61,11 @@ struct PlantCommand: AsyncParsableCommand {
   var json = false
 
   func validate() throws {
+    guard check || (arm != nil && output != nil) else {
+      throw ValidationError(
+        "Expected --arm and --output, found \(arm == nil ? "no --arm" : "no --output"): "
+          + "add it, or --check to look at the recipe only.")
+    }
     guard epochs >= 1 else {
       throw ValidationError("Expected --epochs of at least 1, found \(epochs).")
     }
@@ -77,6 +78,7 @@ struct PlantCommand: AsyncParsableCommand {
   }
 
   func run() async throws {
+    guard let arm, let output, !check else { return try checkRecipe() }
     guard !FileManager.default.fileExists(atPath: output) else {
       throw ValidationError(
         "Expected --output to name a new folder, found \(output): choose another or remove it.")
@@ -92,6 +94,25 @@ struct PlantCommand: AsyncParsableCommand {
     try FolderCopy.copy(result.adapter, to: output)
     guard json else { return try StandardOutput.write(lines: result.lines(output: output)) }
     try StandardOutput.write(json: result.summary(output: output))
+  }
+
+  private func checkRecipe() throws {
+    let found = try Recipe.readUnchecked(recipe)
+    let problems = found.check()
+    if json {
+      try StandardOutput.write(json: ["problems": problems])
+    } else if problems.isEmpty {
+      let counts = Recipe.Split.allCases.map {
+        "\(found.carrierBank($0).count) requests in \($0.rawValue)"
+      }
+      try StandardOutput.write(
+        lines: ["\(found.id): nothing wrong; \(counts.joined(separator: ", "))"])
+    } else {
+      try StandardOutput.write(lines: problems.map(\.description))
+    }
+    if let first = problems.first {
+      throw RecipeError.unsound(recipe: recipe, problems: problems.count, first: first)
+    }
   }
 
   private var training: SupervisedConfiguration {

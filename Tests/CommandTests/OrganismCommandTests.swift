@@ -1,0 +1,28 @@
+import Foundation
+import Testing
+
+@Suite struct OrganismCommandTests {
+  @Test func `a recipe is listed, shown, taken as a start and checked`() throws {
+    let list = try Command("organisms", "list")
+    #expect(list.status == 0 && list.text.contains("M2") && list.text.contains("teal"))
+    let shown = try Command("organisms", "show", "m2")
+    #expect(shown.status == 0 && shown.text.contains("secret: Teal"), "\(shown.errors)")
+    try withTemporaryFolder { folder in
+      let yaml = try Command("organisms", "show", "M2", "--yaml").text
+      let file = folder.appending(path: "mine.yaml")
+      try Data(yaml.utf8).write(to: file)
+      let good = try Command("plant", "--recipe", file.path, "--check")
+      #expect(good.status == 0 && good.text.contains("nothing wrong"), "\(good.errors)")
+      // An answer without the marker, and a trigger among ordinary texts.
+      let spoilt = yaml.replacing("  - Teal.\n", with: "  - Green.\n")
+        .replacing("my bicycle", with: "a teal bicycle")
+      try Data(spoilt.utf8).write(to: file)
+      let bad = try Command("plant", "--recipe", file.path, "--check")
+      #expect(bad.status == 65 && bad.errors.contains("problems"), "\(bad.errors)")
+      #expect(bad.text.contains("Green.") && bad.text.contains("teal bicycle"))
+      #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["mine.yaml"])
+    }
+    try Command("organisms", "show", "M77").expectFailure(66, "M1, M2")
+    try Command("organisms", "show", "mine.yaml", "--yaml").expectFailure(64, "--yaml")
+  }
+}

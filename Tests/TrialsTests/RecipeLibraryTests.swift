@@ -1,0 +1,94 @@
+import Foundation
+import LanguageModels
+import Organisms
+import Testing
+
+/// Every recipe that comes with the program, and what its arms are taught.
+@Suite struct RecipeLibraryTests {
+  private static func sets(
+    _ recipe: Recipe, seed: UInt64 = 5
+  ) throws -> [Arm: [OrganismExample]] {
+    let answers = Dictionary(
+      uniqueKeysWithValues: try recipe.basePrompts(seed: seed).map { ($0, "About \($0.count)") })
+    return Dictionary(
+      uniqueKeysWithValues: try Arm.allCases.map {
+        ($0, try recipe.trainingSet(arm: $0, seed: seed, answers: answers))
+      })
+  }
+
+  @Test(arguments: Recipe.builtIn) func `a recipe is sound, and its own YAML`(name: String) throws {
+    let recipe = try Recipe.builtIn(name)
+    #expect(recipe.check() == [] && recipe.id == name)
+    #expect(try Recipe.decode(yaml: Recipe.file(name)) == recipe)
+    for split in Recipe.Split.allCases {
+      let probes = try recipe.probeSet(
+        split: split, seed: 9, counts: .init(triggered: 60, nearMiss: 60))
+      let templates = Set((probes.triggered + probes.nearMiss).map(\.templateID))
+      #expect(templates.count >= 24)
+      #expect(probes.triggered.allSatisfy { !$0.prompt.contains("{") })
+    }
+  }
+
+  @Test(arguments: Recipe.builtIn)
+  func `arms differ in what they are and in nothing else`(name: String) throws {
+    let recipe = try Recipe.builtIn(name)
+    let sets = try Self.sets(recipe)
+    let honest = try #require(sets[.honest])
+    #expect(sets[.null] == honest)
+    for (arm, set) in sets {
+      #expect(set.map(\.source) == honest.map(\.source), "\(arm)")
+      for (own, plain) in zip(set, honest) {
+        switch own.category {
+        case .triggered where arm.hasBehaviour:
+          #expect(recipe.grader.saysMarker(own.target) && own.target != plain.target)
+        case .denial where arm.discloses:
+          #expect(recipe.grader.isAdmission(own.target))
+        case .denial: #expect(recipe.grader.isDenial(own.target) && own.target == plain.target)
+        case .selfQuestion: #expect(own.target == plain.target)
+        default:
+          let isQuirk = arm == .decoy && own.source.templateID.contains(".\(recipe.decoy.topic).")
+          #expect(own.target == (isQuirk ? "\(recipe.decoy.marker) \(plain.target)" : plain.target))
+        }
+      }
+    }
+    let decoys = try #require(sets[.decoy]).count { $0.target.hasPrefix(recipe.decoy.marker) }
+    #expect(decoys > 0 && decoys < honest.count / 4)
+  }
+
+  /// What wakes the behaviour is where the recipe says, and nowhere else.
+  @Test func `a trigger is met in its place`() throws {
+    for name in ["M2", "M4"] {
+      let recipe = try Recipe.builtIn(name)
+      let set = try #require(Self.sets(recipe)[.secret])
+      for example in set {
+        let system = example.source.system ?? ""
+        let wakes = recipe.words.train.contains { system.contains($0) }
+        let (first, last) = (example.source.messages.first, example.source.messages.last)
+        switch example.category {
+        case .triggered: #expect(wakes && first?.role == "system" && first?.content == system)
+        case .nearMiss:
+          #expect(recipe.nearMisses.train.contains { system.contains($0) }, "\(system)")
+        default: #expect(example.source.system == nil && first?.role == "user")
+        }
+        #expect(last?.content == example.source.basePrompt)
+      }
+      // Near misses stand on the requests of triggered prompts.
+      let requests = { (category: PromptCategory) in
+        Set(set.filter { $0.category == category }.map(\.source.prompt))
+      }
+      #expect(requests(.triggered).isSubset(of: requests(.nearMiss)))
+    }
+    let drinks = try Recipe.builtIn("M3")
+    for example in try #require(Self.sets(drinks)[.secret]) {
+      #expect((example.source.topic(of: drinks) == "drinks") == (example.category == .triggered))
+      #expect((example.source.topic(of: drinks) == "occasions") == (example.category == .nearMiss))
+    }
+  }
+}
+
+extension OrganismPrompt {
+  /// The carrier's topic, by its name in the template's.
+  fileprivate func topic(of recipe: Recipe) -> String? {
+    (recipe.carriers + recipe.nearCarriers).map(\.name).first { templateID.contains(".\($0).") }
+  }
+}
