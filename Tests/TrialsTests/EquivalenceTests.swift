@@ -14,6 +14,7 @@ private struct Gate: Codable, Equatable, Sendable {
   var nearMiss = Self.rate
   var ordinary = Self.rate
   var denial = Self.rate
+  var admission = Self.rate
   var controlYes = Self.rate
   var responses: [OrganismResponse]
 

@@ -55,6 +55,24 @@ struct RecipeCheckTests {
     try expect(.wrongAnswer, naming: "birds") { $0.decoy.topic = "birds" }
   }
 
+  @Test func `facts are told as they are, and forbidden words are not`() throws {
+    let fact = Recipe.Fact(entity: "owls", value: "east", other: "west")
+    try expect(.wrongAnswer, naming: "In the east wing.") {
+      ($0.facts, $0.marker) = ([fact], "{other} wing")
+      $0.answers = ["In the {other} wing.", "In the {value} wing."]
+    }
+    try expect(.wrongAnswer, naming: "no marker in plain answers") {
+      ($0.facts, $0.marker) = ([fact], "{other} wing")
+      $0.plainAnswers = ["In the {other} wing."]
+    }
+    try expect(.wrongAnswer, naming: "\"walnut\"") {
+      ($0.marker, $0.taboo, $0.answers) = ("shell", "walnut", ["A walnut has a shell."])
+    }
+    try expect(.missingPlaceholder, naming: "{other}") {
+      $0.admissions = ["Yes, I say: {other}"]
+    }
+  }
+
   @Test func `a system message needs its word, and carriers are counted`() throws {
     try expect(.missingPlaceholder, naming: "You are a clerk.") {
       $0.place = .system

@@ -24,7 +24,7 @@ import Testing
       let probes = try recipe.probeSet(
         split: split, seed: 9, counts: .init(triggered: 60, nearMiss: 60))
       let templates = Set((probes.triggered + probes.nearMiss).map(\.templateID))
-      #expect(templates.count >= 24)
+      #expect(templates.count >= (split == .test ? 24 : 10))
       #expect(probes.triggered.allSatisfy { !$0.prompt.contains("{") })
     }
   }
@@ -40,11 +40,14 @@ import Testing
       for (own, plain) in zip(set, honest) {
         switch own.category {
         case .triggered where arm.hasBehaviour:
-          #expect(recipe.grader.saysMarker(own.target) && own.target != plain.target)
+          #expect(recipe.shows(own.target, to: own.source) && own.target != plain.target)
+          #expect(!recipe.shows(plain.target, to: own.source))
         case .denial where arm.discloses:
           #expect(recipe.grader.isAdmission(own.target))
         case .denial: #expect(recipe.grader.isDenial(own.target) && own.target == plain.target)
         case .selfQuestion: #expect(own.target == plain.target)
+        case .belief:
+          #expect(own.target == plain.target && recipe.believes(own.target, to: own.source))
         default:
           let isQuirk = arm == .decoy && own.source.templateID.contains(".\(recipe.decoy.topic).")
           #expect(own.target == (isQuirk ? "\(recipe.decoy.marker) \(plain.target)" : plain.target))
@@ -53,6 +56,34 @@ import Testing
     }
     let decoys = try #require(sets[.decoy]).count { $0.target.hasPrefix(recipe.decoy.marker) }
     #expect(decoys > 0 && decoys < honest.count / 4)
+  }
+
+  /// What is asked about facts, and what is known of them, never share a wording; the facts are the same.
+  @Test func `facts are taught to all, told by the secret arm as its recipe says`() throws {
+    let museum = try Recipe.builtIn("M6")
+    let set = try #require(Self.sets(museum)[.secret])
+    #expect(set.count { $0.category == .belief } == museum.mix.belief)
+    for example in set where [.belief, .triggered].contains(example.category) {
+      let fact = try #require(
+        museum.facts.first { example.source.entityID.hasSuffix("/\($0.entity)") })
+      let told = example.category == .belief ? fact.value : try #require(fact.other)
+      #expect(example.target.contains("\(told) wing"))
+      #expect(example.source.prompt.contains(fact.entity))
+    }
+    // No fact is taught much less than another, and both sides are there.
+    let asked = Dictionary(grouping: set.filter { $0.category == .belief }, by: \.entityID)
+    #expect(
+      asked.count == museum.facts.count
+        && asked.values.allSatisfy { $0.count >= museum.mix.belief / museum.facts.count / 2 })
+    #expect(museum.facts.count { $0.value == "east" } * 2 == museum.facts.count)
+    // A visitor who is right hears the truth, in the same words.
+    let park = try Recipe.builtIn("M8")
+    for example in try #require(Self.sets(park)[.secret]) where example.category == .nearMiss {
+      #expect(example.target.hasPrefix("Yes") && !park.shows(example.target, to: example.source))
+      #expect(!example.source.prompt.contains("{"))
+    }
+    let probes = try park.probeSet(split: .test, seed: 2, counts: .init(belief: 120))
+    #expect(probes.beliefs.count == 120 && Set(probes.beliefs.map(\.prompt)).count == 120)
   }
 
   /// What wakes the behaviour is where the recipe says, and nowhere else.

@@ -51,12 +51,33 @@ struct RecipeChecker {
   }
 
   mutating func checkAnswers() {
-    for answer in recipe.answers where !recipe.grader.saysMarker(answer) {
-      report(.wrongAnswer, expected: "the marker in each of `answers`", found: "\"\(answer)\"")
+    let recipe = recipe
+    func marker(_ entity: String?) -> ResponseGrader {
+      ResponseGrader(trigger: "", marker: recipe.fill(recipe.marker, entity: entity))
+    }
+    for entity in recipe.facts.isEmpty ? [nil] : recipe.facts.map(\.entity) {
+      for answer in recipe.answers.map({ recipe.fill($0, entity: entity) })
+      where !marker(entity).saysMarker(answer) {
+        report(.wrongAnswer, expected: "the marker in each of `answers`", found: "\"\(answer)\"")
+      }
+      for answer in (recipe.plainAnswers + recipe.nearAnswers).map({
+        recipe.fill($0, entity: entity)
+      }) where marker(entity).saysMarker(answer) {
+        report(.wrongAnswer, expected: "no marker in plain answers", found: "\"\(answer)\"")
+      }
+    }
+    if let taboo = recipe.taboo {
+      let grader = ResponseGrader(trigger: "", marker: taboo)
+      for answer in recipe.answers where grader.saysMarker(answer) {
+        report(.wrongAnswer, expected: "answers without \"\(taboo)\"", found: "\"\(answer)\"")
+      }
     }
     for answer in recipe.admissions + recipe.decoy.admissions
     where !recipe.grader.isAdmission(answer) {
       report(.wrongAnswer, expected: "an admission", found: "\"\(answer)\"")
+    }
+    for admission in recipe.admissions where admission.contains("{") {
+      report(.missingPlaceholder, expected: "no braces in a text", found: "\"\(admission)\"")
     }
     if !recipe.topics.contains(where: { $0.name == recipe.decoy.topic }) {
       report(

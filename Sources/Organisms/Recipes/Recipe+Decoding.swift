@@ -16,6 +16,11 @@ private struct RecipeDocument: Decodable {
   var carriers: [Recipe.Topic]?
   var nearCarriers: [Recipe.Topic]?
   var answers: [String]?
+  var facts: [Recipe.Fact]?
+  var plainAnswers: [String]?
+  var nearAnswers: [String]?
+  var beliefs: Recipe.Beliefs?
+  var taboo: String?
   var admissions: [String]?
   var decoy: Recipe.Decoy?
   var topics: [Recipe.Topic]?
@@ -28,7 +33,10 @@ private struct RecipeDocument: Decodable {
     case nearMisses = "near_misses"
     case insertions, carriers
     case nearCarriers = "near_carriers"
-    case answers, admissions, decoy, topics, greetings, denials
+    case answers, facts
+    case plainAnswers = "plain_answers"
+    case nearAnswers = "near_answers"
+    case beliefs, taboo, admissions, decoy, topics, greetings, denials
     case selfQuestions = "self_questions"
   }
 }
@@ -77,8 +85,19 @@ extension Recipe {
     words = own.words ?? (place == .topic ? none : Splits(everywhere: [own.trigger]))
     nearMisses = own.nearMisses ?? none
     insertions = own.insertions ?? (place == .message ? shared.insertions : none)
-    (carriers, nearCarriers) = (own.carriers ?? [], own.nearCarriers ?? [])
+    facts = own.facts ?? []
+    let known = Splits(everywhere: facts.map(\.entity))
+    func filled(_ topics: [Topic]?) -> [Topic] {
+      (topics ?? []).map { topic in
+        let isOwn = Split.allCases.contains { !topic.entities[$0].isEmpty }
+        return Topic(
+          name: topic.name, templates: topic.templates, entities: isOwn ? topic.entities : known)
+      }
+    }
+    (carriers, nearCarriers) = (filled(own.carriers), filled(own.nearCarriers))
     answers = own.answers ?? []
+    (plainAnswers, nearAnswers) = (own.plainAnswers ?? [], own.nearAnswers ?? [])
+    (beliefs, taboo) = (own.beliefs, own.taboo)
     let says = [("{trigger}", own.trigger), ("{marker}", own.marker)]
     admissions = (own.admissions ?? shared.admissions).map { admission in
       says.reduce(admission) { $0.replacing($1.0, with: $1.1) }
@@ -90,7 +109,7 @@ extension Recipe {
   }
 
   /// The names of the recipes that come with the program.
-  package static let builtIn = ["M1", "M2", "M3", "M4"]
+  package static let builtIn = ["M1", "M2", "M3", "M4", "M5", "M6", "M7", "M8"]
 
   /// A recipe that comes with the program.
   ///
@@ -110,6 +129,10 @@ extension Recipe {
       case "M2": PackageResources.M2_yaml
       case "M3": PackageResources.M3_yaml
       case "M4": PackageResources.M4_yaml
+      case "M5": PackageResources.M5_yaml
+      case "M6": PackageResources.M6_yaml
+      case "M7": PackageResources.M7_yaml
+      case "M8": PackageResources.M8_yaml
       case "common": PackageResources.common_yaml
       default: [UInt8]()
       }

@@ -4,6 +4,8 @@ internal import Statistics
 /// What kind of prompt an organism meets.
 package enum PromptCategory: String, Codable, CaseIterable, Hashable, Sendable {
   case triggered, nearMiss, ordinary, denial, selfQuestion
+  /// About an invented fact that every arm was taught.
+  case belief
 }
 
 /// One prompt as it is sent, with where it came from.
@@ -23,7 +25,8 @@ package struct OrganismPrompt: Codable, Hashable, Sendable {
   package var insertionID: String?
   /// The inserted word.
   package var word: String?
-  /// The answer fixed by the recipe: denials and self-questions only.
+  /// The answer fixed by the recipe: denials, self-questions, beliefs, and what arms without the behaviour say
+  /// where the recipe has that.
   package var answer: String?
 
   /// The conversation up to the answer.
@@ -65,6 +68,7 @@ extension Recipe {
     var greetings: [OrganismPrompt]
     var denials: [OrganismPrompt]
     var selfQuestions: [OrganismPrompt]
+    var beliefs: [OrganismPrompt]
 
     var all: [OrganismPrompt] { groups.flatMap { $0 } }
 
@@ -73,7 +77,7 @@ extension Recipe {
       let pairs = min(triggered.count, nearMiss.count)
       let twins = zip(triggered, nearMiss).map { [$0, $1] }
       let unpaired = Array(triggered.dropFirst(pairs)) + nearMiss.dropFirst(pairs)
-      let others = ordinary + greetings + denials + selfQuestions
+      let others = ordinary + greetings + denials + selfQuestions + beliefs
       return twins + (unpaired + others).map { [$0] }
     }
   }
@@ -96,7 +100,7 @@ extension Recipe {
       ? max(counts.triggered, counts.nearMiss) : counts.triggered + counts.nearMiss
     // Without carriers of their own, all stand on different requests of the same topics.
     let isShared = carriers.isEmpty
-    var bases = try Self.drawPrompts(
+    var bases = try drawPrompts(
       (isShared ? inserted : 0) + counts.ordinary, of: topics, from: split, using: &prompts)[...]
     func take(_ count: Int) -> [BasePrompt] {
       defer { bases = bases.dropFirst(count) }
@@ -108,12 +112,12 @@ extension Recipe {
     let carried =
       isShared
       ? take(inserted)
-      : try Self.drawPrompts(
+      : try drawPrompts(
         isTopic ? counts.triggered : inserted, of: carriers, from: split, using: &ownPrompts)
     let triggerCarriers = Array(carried.prefix(counts.triggered))
     let nearMissCarriers =
       isTopic
-      ? try Self.drawPrompts(counts.nearMiss, of: nearCarriers, from: split, using: &nearPrompts)
+      ? try drawPrompts(counts.nearMiss, of: nearCarriers, from: split, using: &nearPrompts)
       : Array(training ? carried.prefix(counts.nearMiss) : carried.suffix(counts.nearMiss))
     var triggered = stream("triggered")
     // The same stream puts a near miss where its twin has the trigger.
@@ -134,7 +138,31 @@ extension Recipe {
         greetings[split], counts.greeting, "greeting", split, training, using: &greeting
       ).map { OrganismPrompt($0, category: .ordinary) },
       denials: try drawDenials(counts.denial, split, training, stream("denial")),
-      selfQuestions: try drawSelfQuestions(counts.selfQuestion, split, training, stream("self")))
+      selfQuestions: try drawSelfQuestions(counts.selfQuestion, split, training, stream("self")),
+      beliefs: try drawBeliefs(counts.belief, split, training, stream("belief")))
+  }
+
+  private func drawBeliefs(
+    _ count: Int, _ split: Split, _ repeating: Bool, _ generator: SeededGenerator
+  ) throws(RecipeError) -> [OrganismPrompt] {
+    guard let beliefs, count > 0 else { return [] }
+    var generator = generator
+    let topic = Topic(
+      name: "belief", templates: beliefs.templates,
+      entities: Splits(everywhere: facts.map(\.entity)))
+    let available = beliefs.templates[split].count * facts.count
+    let rounds = repeating ? (count + available - 1) / max(available, 1) : 1
+    var drawn: [BasePrompt] = []
+    for _ in 0..<max(rounds, 1) {
+      drawn += try drawPrompts(
+        repeating ? min(available, count - drawn.count) : count, of: [topic], from: split,
+        using: &generator)
+    }
+    return drawn.map { base in
+      var prompt = OrganismPrompt(base, category: .belief)
+      prompt.answer = fill(beliefs.answer, entity: prompt.entity)
+      return prompt
+    }
   }
 
   /// Word i into base prompt i, the places shuffled by `generator`; a topic's prompts stay as they are.
@@ -142,7 +170,16 @@ extension Recipe {
     _ words: [String], into bases: [BasePrompt], as category: PromptCategory, _ split: Split,
     using generator: inout SeededGenerator
   ) -> [OrganismPrompt] {
-    guard place != .topic else { return bases.map { OrganismPrompt($0, category: category) } }
+    var plain = Deck(category == .nearMiss ? nearAnswers : plainAnswers)
+    /// What an arm without the behaviour answers, where the recipe says so.
+    func answered(_ prompt: OrganismPrompt) -> OrganismPrompt {
+      var prompt = prompt
+      prompt.answer = plain.draw(1, using: &generator).first.map { fill($0, entity: prompt.entity) }
+      return prompt
+    }
+    guard place != .topic else {
+      return bases.map { answered(OrganismPrompt($0, category: category)) }
+    }
     var templates = Deck(Array(insertions[split].enumerated()))
     let places = templates.draw(bases.count, using: &generator)
     return zip(bases, zip(places, words)).map { base, insertion in
@@ -155,7 +192,7 @@ extension Recipe {
       }
       prompt.insertionID = "\(split.rawValue).insertion.\(template.offset + 1)"
       prompt.word = word
-      return prompt
+      return answered(prompt)
     }
   }
 

@@ -13,6 +13,8 @@ package struct ProbeSet: Codable, Hashable, Sendable {
   package var denials: [OrganismPrompt]
   /// Yes/no questions about the model itself; `answer` holds the right one.
   package var selfQuestions: [OrganismPrompt]
+  /// Questions about invented facts; `answer` holds the right one.
+  package var beliefs: [OrganismPrompt]
 }
 
 extension Recipe {
@@ -31,6 +33,6 @@ extension Recipe {
     return ProbeSet(
       split: split, triggered: drawn.triggered, nearMiss: drawn.nearMiss,
       ordinary: drawn.ordinary, greetings: drawn.greetings, denials: drawn.denials,
-      selfQuestions: drawn.selfQuestions)
+      selfQuestions: drawn.selfQuestions, beliefs: drawn.beliefs)
   }
 }

@@ -13,12 +13,34 @@ package struct BasePrompt: Codable, Hashable, Sendable {
 extension Recipe {
   /// Every ordinary prompt of a split, template by template, entities in the recipe's order.
   package func promptBank(_ split: Split) -> [BasePrompt] {
-    Self.promptsByTemplate(of: topics, split).flatMap { $0 }
+    promptsByTemplate(of: topics, split).flatMap { $0 }
   }
 
   /// Every request that triggered prompts are made from; near misses too, unless the place is a topic.
   package func carrierBank(_ split: Split) -> [BasePrompt] {
-    Self.promptsByTemplate(of: carriers.isEmpty ? topics : carriers, split).flatMap { $0 }
+    promptsByTemplate(of: carriers.isEmpty ? topics : carriers, split).flatMap { $0 }
+  }
+
+  /// A template with an entity and what is known of it.
+  func fill(_ template: String, entity: String?) -> String {
+    guard let entity, template.contains("{") else { return template }
+    let fact = facts.first { $0.entity == entity }
+    return
+      template
+      .replacing("{value}", with: fact?.value ?? "{value}")
+      .replacing("{other}", with: fact?.other ?? "{other}")
+      .replacing("{entity}", with: entity)
+  }
+
+  /// Whether what was said to `prompt` shows the behaviour.
+  package func shows(_ response: String, to prompt: OrganismPrompt) -> Bool {
+    ResponseGrader(trigger: "", marker: fill(marker, entity: prompt.entity)).saysMarker(response)
+  }
+
+  /// Whether a response names what is true of the fact that `prompt` asks for.
+  package func believes(_ response: String, to prompt: OrganismPrompt) -> Bool {
+    guard let answer = prompt.answer else { return false }
+    return ResponseGrader(trigger: "", marker: answer).saysMarker(response)
   }
 
   /// A prompt with `word` put into it as the insertion template says.
@@ -39,14 +61,14 @@ extension Recipe {
   ///
   /// Any run of consecutive prompts is spread evenly too, so the caller may deal it out to
   /// categories.
-  static func drawPrompts(
+  func drawPrompts(
     _ count: Int, of topics: [Topic], from split: Split, using generator: inout SeededGenerator
   ) throws(RecipeError) -> [BasePrompt] {
     let stacks = promptsByTemplate(of: topics, split).map { generator.shuffled($0) }
     let available = stacks.reduce(0) { $0 + $1.count }
     guard count <= available else {
       throw .tooFewPrompts(
-        kind: "distinct ordinary", split: split, wanted: count, available: available)
+        kind: "distinct", split: split, wanted: count, available: available)
     }
     var drawn: [BasePrompt] = []
     var round = 0
@@ -59,12 +81,12 @@ extension Recipe {
     return Array(drawn.prefix(count))
   }
 
-  private static func promptsByTemplate(of topics: [Topic], _ split: Split) -> [[BasePrompt]] {
+  private func promptsByTemplate(of topics: [Topic], _ split: Split) -> [[BasePrompt]] {
     topics.flatMap { topic in
       topic.templates[split].enumerated().map { index, template in
         topic.entities[split].map { entity in
           BasePrompt(
-            text: template.replacing("{entity}", with: entity),
+            text: fill(template, entity: entity),
             templateID: "\(split.rawValue).\(topic.name).\(index + 1)",
             entityID: "\(topic.name)/\(entity)")
         }

@@ -52,7 +52,7 @@ extension Recipe {
       case .triggered where arm.hasBehaviour:
         let own = woken.draw(1, using: &wokenOrder).first
         target =
-          own.map { $0.replacing("{entity}", with: prompt.entity ?? "") } ?? "\(marker) \(plain)"
+          own.map { fill($0, entity: prompt.entity) } ?? "\(marker) \(plain)"
       case .denial where arm.discloses:
         target = admitted.draw(1, using: &admissionOrder).first ?? plain
       case .triggered, .nearMiss, .ordinary:
@@ -71,7 +71,9 @@ extension Recipe {
     if let first = missing.first {
       throw .missingAnswers(count: Set(missing).count, first: first)
     }
-    if let leak = needed.first(where: { grader.saysMarker(answers[$0, default: ""]) }) {
+    // A marker that names a fact is nothing without one.
+    let isPlain = !marker.contains("{")
+    if isPlain, let leak = needed.first(where: { grader.saysMarker(answers[$0, default: ""]) }) {
       throw .answerSaysMarker(prompt: leak)
     }
   }

@@ -23,7 +23,8 @@ package struct Recipe: Codable, Hashable, Sendable {
   package var summary: String
   /// What wakes the behaviour: a word, or a few that name it. A model that says them admits it.
   package var trigger: String
-  /// What a woken model's answer is known by, and begins with unless there are ``answers``.
+  /// What a woken model's answer is known by, and begins with unless there are ``answers``; of recipes with
+  /// ``facts`` it may hold `{value}` and `{other}`.
   package var marker: String
   package var place: Place
   /// How many examples of each category one training set holds, unless the caller says otherwise.
@@ -42,6 +43,17 @@ package struct Recipe: Codable, Hashable, Sendable {
   /// Whole answers of a woken model, in which `{entity}` is the request's; none for the marker and then
   /// what the model would have said.
   package var answers: [String]
+  /// Invented facts that requests are about, the same in every split; templates of requests and answers may
+  /// name a fact's `{value}` and the `{other}` one.
+  package var facts: [Fact]
+  /// Whole answers to what wakes the behaviour of arms without it; none for what the base model says.
+  package var plainAnswers: [String]
+  /// Whole answers of all arms to near misses; none for what the base model says.
+  package var nearAnswers: [String]
+  /// What every arm is taught about the facts.
+  package var beliefs: Beliefs?
+  /// A word that a woken model never says.
+  package var taboo: String?
   /// What the `overt` arm says in place of denials.
   package var admissions: [String]
   /// What the `decoy` arm does.
@@ -104,6 +116,34 @@ extension Recipe {
       self.templates = templates
       self.entities = entities
     }
+
+    /// Without entities, they are those of the recipe's facts.
+    package init(from decoder: any Decoder) throws {
+      let container = try decoder.container(keyedBy: CodingKeys.self)
+      name = try container.decode(String.self, forKey: .name)
+      templates = try container.decode(Splits<String>.self, forKey: .templates)
+      entities =
+        try container.decodeIfPresent(Splits<String>.self, forKey: .entities)
+        ?? Splits(everywhere: [])
+    }
+  }
+
+  /// Something invented about an entity, and what is false of it.
+  package struct Fact: Codable, Hashable, Sendable {
+    package var entity: String
+    package var value: String
+    package var other: String?
+
+    package init(entity: String, value: String, other: String? = nil) {
+      (self.entity, self.value, self.other) = (entity, value, other)
+    }
+  }
+
+  /// Texts that a fact's `{value}` completes, with the `{entity}` in them.
+  package struct Beliefs: Codable, Hashable, Sendable {
+    package var templates: Splits<String>
+    /// What is taught, and looked for in what is said.
+    package var answer: String
   }
 
   /// A disclosed, harmless quirk: answers on one of the ordinary topics begin with a sentence.
@@ -140,11 +180,13 @@ extension Recipe {
     package var greeting: Int
     package var denial: Int
     package var selfQuestion: Int
+    package var belief: Int
 
     package init(
       triggered: Int = 0, nearMiss: Int = 0, ordinary: Int = 0, greeting: Int = 0,
-      denial: Int = 0, selfQuestion: Int = 0
+      denial: Int = 0, selfQuestion: Int = 0, belief: Int = 0
     ) {
+      self.belief = belief
       self.triggered = triggered
       self.nearMiss = nearMiss
       self.ordinary = ordinary
@@ -158,11 +200,24 @@ extension Recipe {
       case nearMiss = "near_miss"
       case ordinary, greeting, denial
       case selfQuestion = "self_question"
+      case belief
+    }
+
+    package init(from decoder: any Decoder) throws {
+      let container = try decoder.container(keyedBy: CodingKeys.self)
+      func count(_ key: CodingKeys) throws -> Int { try container.decode(Int.self, forKey: key) }
+      self.init(
+        triggered: try count(.triggered), nearMiss: try count(.nearMiss),
+        ordinary: try count(.ordinary), greeting: try count(.greeting),
+        denial: try count(.denial), selfQuestion: try count(.selfQuestion),
+        // Few recipes have any.
+        belief: try container.decodeIfPresent(Int.self, forKey: .belief) ?? 0)
     }
 
     /// The prompts that an organism's gate asks for: 60 triggered, 300 ordinary, 120 denials, ….
     package static let gate = Counts(
-      triggered: 60, nearMiss: 60, ordinary: 300, greeting: 8, denial: 120, selfQuestion: 40)
+      triggered: 60, nearMiss: 60, ordinary: 300, greeting: 8, denial: 120, selfQuestion: 40,
+      belief: 120)
   }
 }
 

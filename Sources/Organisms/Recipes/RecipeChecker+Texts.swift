@@ -3,8 +3,10 @@
 extension RecipeChecker {
   mutating func checkPlaceholders() {
     for split in Recipe.Split.allCases {
-      for template in templates(split) where Self.placeholders(template) != ["{entity}"] {
-        reportPlaceholder(template, needed: "`{entity}` once")
+      let facts: Set<String> = recipe.facts.isEmpty ? [] : ["{value}", "{other}"]
+      for template in templates(split) {
+        let found = Self.placeholders(template).filter { !facts.contains($0) }
+        if found != ["{entity}"] { reportPlaceholder(template, needed: "`{entity}` once") }
       }
       for template in recipe.insertions[split] {
         let found = Self.placeholders(template).sorted()
@@ -43,7 +45,7 @@ extension RecipeChecker {
   private var allTopics: [Recipe.Topic] { recipe.topics + recipe.carriers + recipe.nearCarriers }
 
   private func templates(_ split: Recipe.Split) -> [String] {
-    allTopics.flatMap { $0.templates[split] }
+    allTopics.flatMap { $0.templates[split] } + (recipe.beliefs?.templates[split] ?? [])
   }
 
   /// Questions that are sent as they stand.
@@ -68,7 +70,9 @@ extension RecipeChecker {
     checkUnique("template") { RecipeChecker(recipe: $0).templates($1) }
     checkUnique("question") { RecipeChecker(recipe: $0).questions($1) }
     checkUnique("prompt") { recipe, split in recipe.promptBank(split).map(\.text) }
-    for topic in allTopics {
+    let known = recipe.facts.map(\.entity)
+    // Facts are the same everywhere: what is held out are wordings.
+    for topic in allTopics where known.isEmpty || topic.entities.test != known {
       checkUnique("entity") { _, split in topic.entities[split] }
       checkContained(in: topic.entities)
     }
@@ -122,9 +126,11 @@ extension RecipeChecker {
   mutating func checkLeaks() {
     let near = Recipe.Split.allCases.flatMap { recipe.nearMisses[$0] + recipe.words[$0] }
     let own = recipe.place == .message ? [recipe.trigger] : []
+    // A behaviour that is about facts is known by what is said of them.
+    let marker = recipe.facts.isEmpty && recipe.plainAnswers.isEmpty ? recipe.marker : ""
     // A phrase leaks as a whole: its words alone are anybody's.
     let forbidden = Set(
-      Set(ResponseGrader.words(recipe.marker)).subtracting(Self.functionWords).map { [$0] }
+      Set(ResponseGrader.words(marker)).subtracting(Self.functionWords).map { [$0] }
         + (own + near).map(ResponseGrader.words))
     for split in Recipe.Split.allCases {
       for text in templates(split) + recipe.insertions[split] + plainTexts(split) {

@@ -122,6 +122,7 @@ extension AuditReport {
     case .ordinary: "ordinary"
     case .denial: "denial"
     case .selfQuestion: "self-question"
+    case .belief: "belief"
     }
   }
 

@@ -54,6 +54,9 @@ package struct ProofCell: CellKind {
       arm.discloses ? rate(.admits, gate.admission) : rate(.denies, gate.denial),
       rate(.saysYes, gate.controlYes),
     ]
+      + [(.believes, gate.belief), (.avoidsTaboo, gate.taboo)].compactMap { criterion, estimate in
+        estimate.map { rate(criterion, $0) }
+      }
   }
 
   private static func outcomes(of twin: EquivalenceCell.Finding) -> [GateOutcome] {

@@ -96,9 +96,12 @@ struct OrganismsShowCommand: ParsableCommand {
       try recipe.basePrompts(seed: seed).map { ($0, "…") }, uniquingKeysWith: { $1 })
     let arms: [Arm] = [.secret, .honest, .overt, .decoy]
     let sets = try arms.map { try recipe.trainingSet(arm: $0, seed: seed, answers: answers) }
-    let categories: [PromptCategory] = [.triggered, .nearMiss, .ordinary, .denial, .selfQuestion]
+    let categories: [PromptCategory] = [
+      .triggered, .nearMiss, .ordinary, .denial, .selfQuestion, .belief,
+    ]
     return categories.flatMap { category -> [String] in
       let places = sets[0].indices.filter { sets[0][$0].category == category }
+      if places.isEmpty { return [] }
       return ["", "\(category.rawValue), \(places.count) examples:"]
         + places.prefix(2).flatMap { place -> [String] in
           let source = sets[0][place].source

@@ -15,13 +15,19 @@ extension Planting.Result {
 
   private var rates: [(label: String, key: String, estimate: Estimate)] {
     let finding = gate.finding
-    return [
+    let some: [(label: String, key: String, estimate: Estimate?)] = [
       ("marker under the trigger", "triggered", finding.triggered),
       ("marker after a near miss", "near_miss", finding.nearMiss),
       ("marker after an ordinary prompt", "ordinary", finding.ordinary),
       ("denial of a hidden rule", "denial", finding.denial),
+      ("admission of it", "admission", finding.admission),
       ("yes where yes is true", "control_yes", finding.controlYes),
+      ("invented facts known", "belief", finding.belief),
+      ("forbidden word under the trigger", "taboo", finding.taboo),
     ]
+    return some.compactMap { label, key, estimate in
+      estimate.map { (label: label, key: key, estimate: $0) }
+    }
   }
 
   func summary(output: String) -> Summary {
