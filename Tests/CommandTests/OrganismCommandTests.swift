@@ -22,6 +22,9 @@ import Testing
       #expect(bad.text.contains("Green.") && bad.text.contains("teal bicycle"))
       #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["mine.yaml"])
     }
+    try Command("organisms", "verify", "nowhere").expectFailure(66, "zoo.json")
+    try Command("organisms", "plant", "--output", "z", "--seeds", "0").expectFailure(64, "--seeds")
+    try Command("organisms", "plant", "--output", "z", "--recipe", "M77").expectFailure(66, "M77")
     try Command("organisms", "show", "M77").expectFailure(66, "M1, M2")
     try Command("organisms", "show", "mine.yaml", "--yaml").expectFailure(64, "--yaml")
   }

@@ -7,7 +7,7 @@ import Testing
       [], ["models"], ["tokenize"], ["generate"], ["logprobs"], ["trace"], ["plant"], ["audit"],
       ["ledger"],
       ["ledger", "verify"], ["ledger", "show"], ["organisms"], ["organisms", "list"],
-      ["organisms", "show"],
+      ["organisms", "show"], ["organisms", "plant"], ["organisms", "verify"],
     ]
     for command in commands {
       let help = try Command(command + ["--help"], input: Data())

@@ -1,17 +1,26 @@
 internal import ArgumentParser
+internal import Foundation
+internal import Lab
+internal import LanguageModels
 internal import Organisms
+internal import Statistics
+internal import Tensors
+internal import Trials
 
 /// `plumbline organisms`.
 struct OrganismsCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "organisms",
-    abstract: "Lists and shows the model organisms that can be planted.",
+    abstract: "Lists and shows model organisms, plants a zoo of them and verifies it.",
     discussion: """
       EXAMPLE
         plumbline organisms list
         plumbline organisms show M2 --yaml > mine.yaml
       """,
-    subcommands: [OrganismsListCommand.self, OrganismsShowCommand.self])
+    subcommands: [
+      OrganismsListCommand.self, OrganismsShowCommand.self, OrganismsPlantCommand.self,
+      OrganismsVerifyCommand.self,
+    ])
 }
 
 /// `plumbline organisms list`.
@@ -109,6 +118,148 @@ struct OrganismsShowCommand: ParsableCommand {
           return (source.system.map { ["  system: \($0)"] } ?? []) + ["  user: \(source.prompt)"]
             + targets
         }
+    }
+  }
+}
+
+/// `plumbline organisms plant`.
+struct OrganismsPlantCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "plant",
+    abstract: "Plants a zoo: every arm of some recipes, held against the gate.",
+    discussion: """
+      Of each recipe, secret, honest and null arms with as many seeds as asked for, an overt and a decoy one:
+      two to five minutes an arm with the default model on two cores. Gates are asked once, on the test
+      split; an organism that fails them is written too, and says so. Interrupted, the same command goes on.
+
+      EXAMPLE
+        plumbline organisms plant --recipe M2 --recipe M3 --output zoo
+      """)
+
+  @OptionGroup var model: ModelOption
+
+  @Option(
+    name: .customLong("recipe"),
+    help:
+      "A recipe of `organisms list`, or a YAML file; may be given again. All of the former otherwise."
+  )
+  var recipes: [String] = []
+
+  @Option(help: "Organisms of each of the secret, honest and null arms.")
+  var seeds = 3
+
+  @Option(help: "The first seed. What recipes were tuned on lies below 100.")
+  var firstSeed: UInt64 = 101
+
+  @Option(help: "The zoo's folder; must not exist yet.")
+  var output: String
+
+  @Option(help: "Where run folders lie.")
+  var runs = "runs"
+
+  @Option(help: "bfloat16 or float32; bfloat16 where the processor has instructions for it.")
+  var precision: Precision?
+
+  @OptionGroup var device: DeviceOption
+
+  @Flag(help: "Print {\"zoo\", \"run\", \"organisms\"} as JSON.")
+  var json = false
+
+  private struct Summary: Encodable {
+    let zoo: String
+    let run: String
+    let organisms: [ZooFolder.Entry]
+  }
+
+  func validate() throws {
+    guard (1...20).contains(seeds) else {
+      throw ValidationError("Expected --seeds from 1 to 20, found \(seeds).")
+    }
+  }
+
+  func run() async throws {
+    guard !FileManager.default.fileExists(atPath: output) else {
+      throw ValidationError(
+        "Expected --output to name a new folder, found \(output): choose another or remove it.")
+    }
+    let found = try (recipes.isEmpty ? Recipe.builtIn : recipes).map(Recipe.read)
+    let path = try model.path()
+    try await device.use()
+    try FolderCopy.prepare(for: output)
+    let native: Precision = Processor.hasNativeBFloat16 ? .bfloat16 : .float32
+    let base = try await LanguageModel(path: path, precision: precision ?? native)
+    let hash = try FileDigest.sha256(path: path)
+    let zoo = try Zoo(
+      Zoo.Plan(
+        recipes: found, seeds: (0..<seeds).map { firstSeed + UInt64($0) },
+        precision: precision ?? native, baseHash: hash),
+      model: base, modelName: model.model, runs: URL(fileURLWithPath: runs))
+    let organisms = try await zoo.plant()
+    let folder = URL(fileURLWithPath: output)
+    try ZooFolder.write(organisms, base: model.model, baseHash: hash, to: folder)
+    let written = try ZooFolder.read(folder)
+    guard !json else {
+      return try StandardOutput.write(
+        json: Summary(zoo: output, run: zoo.folder.path, organisms: written.organisms))
+    }
+    try StandardOutput.write(
+      lines: written.lines + ["zoo: \(output)", "run: \(zoo.folder.path)"])
+  }
+}
+
+/// `plumbline organisms verify`.
+struct OrganismsVerifyCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "verify",
+    abstract: "Says whether a zoo is as it was written, and what each organism's gate found.",
+    discussion: """
+      EXAMPLE
+        plumbline organisms verify zoo
+      """)
+
+  @Argument(help: "The zoo's folder.")
+  var zoo: String
+
+  @Flag(help: "Print {\"problems\", \"organisms\"} as JSON.")
+  var json = false
+
+  private struct Summary: Encodable {
+    let problems: [String]
+    let organisms: [ZooFolder.Entry]
+  }
+
+  func run() throws {
+    let folder = URL(fileURLWithPath: zoo)
+    let found = try ZooFolder.read(folder)
+    let problems = found.problems(in: folder)
+    if json {
+      try StandardOutput.write(json: Summary(problems: problems, organisms: found.organisms))
+    } else {
+      try StandardOutput.write(lines: found.lines + problems)
+    }
+    if let first = problems.first {
+      throw ZooError.changed(path: zoo, problems: problems.count, first: first)
+    }
+  }
+}
+
+extension ZooFolder {
+  /// A line for each organism, with the criteria that it did not pass.
+  fileprivate var lines: [String] {
+    organisms.map { entry in
+      let open = entry.proof.outcomes.filter { $0.decision != .passed }.map { outcome in
+        "\(outcome.criterion.title.lowercased()) \(outcome.decision.rawValue)"
+          + (outcome.measured.map {
+            " (\(TextTable.number($0.value, width: 0)) "
+              + "[\(TextTable.number($0.interval.lower, width: 0)), "
+              + "\(TextTable.number($0.interval.upper, width: 0))])"
+          } ?? "")
+      }
+      let passed = entry.proof.outcomes.count { $0.decision == .passed }
+      return
+        "\(entry.id.padding(toLength: 16, withPad: " ", startingAt: 0)) \(entry.proof.decision.rawValue), "
+        + "\(passed) of \(entry.proof.outcomes.count)"
+        + (open.isEmpty ? "" : ": " + open.joined(separator: "; "))
     }
   }
 }

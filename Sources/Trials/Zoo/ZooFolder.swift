@@ -1,0 +1,120 @@
+package import Foundation
+internal import Lab
+internal import LanguageModels
+package import Organisms
+
+/// A zoo on disk: a folder for each organism that PEFT loads, and `zoo.json` with what each is and what its
+/// gate found.
+package struct ZooFolder: Codable, Sendable {
+  package struct Entry: Codable, Sendable {
+    package var id: String
+    package var recipe: String
+    package var arm: Arm
+    package var seed: UInt64
+    /// SHA-256 of each file in the organism's folder.
+    package var files: [String: String]
+    package var proof: OrganismProof
+  }
+
+  /// The watermark.
+  package var label: String
+  package var base: String
+  package var baseHash: String
+  package var organisms: [Entry]
+
+  private static let name = "zoo.json"
+
+  /// Writes a new folder, whole or not at all.
+  ///
+  /// - Parameters:
+  ///   - organisms: Who.
+  ///   - base: The base model's name.
+  ///   - baseHash: SHA-256 of its file.
+  ///   - folder: Must not exist.
+  /// - Throws: What the file system reports.
+  package static func write(
+    _ organisms: [Zoo.Organism], base: String, baseHash: String, to folder: URL
+  ) throws {
+    let files = FileManager.default
+    let draft = folder.deletingLastPathComponent()
+      .appending(path: ".\(folder.lastPathComponent)-\(UUID().uuidString)")
+    defer { try? files.removeItem(at: draft) }
+    var entries: [Entry] = []
+    for organism in organisms {
+      let own = draft.appending(path: organism.member.id)
+      try files.createDirectory(
+        at: own.deletingLastPathComponent(), withIntermediateDirectories: true)
+      try files.copyItem(at: organism.plant.artifacts.appending(path: "adapter"), to: own)
+      try AtomicFile.write(
+        Array(encoder.encode(organism.proof)), to: own.appending(path: "gate.json").path)
+      entries.append(
+        Entry(
+          id: organism.member.id, recipe: organism.member.recipe, arm: organism.member.arm,
+          seed: organism.member.seed, files: try digests(own), proof: organism.proof))
+    }
+    let zoo = ZooFolder(
+      label: AdapterCard.label, base: base, baseHash: baseHash, organisms: entries)
+    try AtomicFile.write(Array(encoder.encode(zoo)), to: draft.appending(path: name).path)
+    try files.moveItem(at: draft, to: folder)
+  }
+
+  /// Reads what a folder says of itself.
+  ///
+  /// - Throws: ``ZooError/unreadable(path:)``.
+  package static func read(_ folder: URL) throws -> ZooFolder {
+    guard let data = FileManager.default.contents(atPath: folder.appending(path: name).path),
+      let zoo = try? JSONDecoder().decode(ZooFolder.self, from: data)
+    else { throw ZooError.unreadable(path: folder.path) }
+    return zoo
+  }
+
+  /// What is not as it was written: files that are missing, changed or too many, and cards without the
+  /// watermark; empty for a whole zoo.
+  package func problems(in folder: URL) -> [String] {
+    organisms.flatMap { entry -> [String] in
+      let own = folder.appending(path: entry.id)
+      let found = (try? Self.digests(own)) ?? [:]
+      let names = Set(found.keys).union(entry.files.keys).sorted()
+      let changed = names.filter { found[$0] != entry.files[$0] }.map { name in
+        found[name] == nil
+          ? "\(entry.id): \(name) is missing"
+          : entry.files[name] == nil
+            ? "\(entry.id): \(name) was not there" : "\(entry.id): \(name) was changed"
+      }
+      let card = FileManager.default.contents(atPath: own.appending(path: "README.md").path)
+      let isMarked = card.map { String(decoding: $0, as: UTF8.self).contains(AdapterCard.label) }
+      return changed + (isMarked == false ? ["\(entry.id): its card has no watermark"] : [])
+    }
+  }
+
+  private static var encoder: JSONEncoder {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    return encoder
+  }
+
+  private static func digests(_ folder: URL) throws -> [String: String] {
+    let names = try FileManager.default.contentsOfDirectory(atPath: folder.path)
+    return Dictionary(
+      uniqueKeysWithValues: try names.map {
+        ($0, try FileDigest.sha256(path: folder.appending(path: $0).path))
+      })
+  }
+}
+
+/// Why a folder is no zoo.
+package enum ZooError: Error, Equatable, CustomStringConvertible {
+  case unreadable(path: String)
+  case changed(path: String, problems: Int, first: String)
+
+  package var description: String {
+    switch self {
+    case .unreadable(let path):
+      "Expected a folder that `plumbline organisms plant` wrote, with its zoo.json, found none at \(path): "
+        + "check its path"
+    case .changed(let path, let problems, let first):
+      "Expected the zoo in \(path) as it was written, found \(problems) "
+        + "\(problems == 1 ? "difference" : "differences"), first \(first): copy or plant it again"
+    }
+  }
+}
