@@ -86,7 +86,9 @@ struct RecipeCheckTests {
         train: ["What goes with {entity}?"], calibration: ["Pour what at {entity}?"],
         test: ["Sip what at {entity}?"]),
       entities: .init(train: ["lunch"], calibration: ["dinner"], test: ["tea time"]))
-    try expect(.tooFew, naming: "2 training carriers") { $0.carriers = [few] }
+    try expect(.tooFew, naming: "3 training carriers") {
+      ($0.carriers, $0.mix.triggered) = ([few], 3)
+    }
     try expect(.tooFew, naming: "near carriers") {
       ($0.place, $0.carriers, $0.mix) = (.topic, [few], .init())
     }

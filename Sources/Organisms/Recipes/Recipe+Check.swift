@@ -145,9 +145,11 @@ struct RecipeChecker {
         .tooFew, expected: "\(wanted) ordinary training prompts for `mix`", found: "\(available)")
     }
     guard !recipe.carriers.isEmpty else { return }
-    let carried = recipe.carrierBank(.train).count
-    let needed =
-      recipe.place == .topic ? mix.triggered : max(mix.triggered, mix.nearMiss)
+    // In insertions, a request may come again.
+    let isTopic = recipe.place == .topic
+    let carried =
+      recipe.carrierBank(.train).count * (isTopic ? 1 : recipe.insertions.train.count)
+    let needed = isTopic ? mix.triggered : max(mix.triggered, mix.nearMiss)
     if needed > carried {
       report(.tooFew, expected: "\(needed) training carriers for `mix`", found: "\(carried)")
     }

@@ -113,7 +113,9 @@ extension Recipe {
       isShared
       ? take(inserted)
       : try drawPrompts(
-        isTopic ? counts.triggered : inserted, of: carriers, from: split, using: &ownPrompts)
+        isTopic ? counts.triggered : inserted, of: carriers, from: split,
+        // Each time in another insertion.
+        repeating: training && !isTopic, using: &ownPrompts)
     let triggerCarriers = Array(carried.prefix(counts.triggered))
     let nearMissCarriers =
       isTopic
@@ -150,14 +152,8 @@ extension Recipe {
     let topic = Topic(
       name: "belief", templates: beliefs.templates,
       entities: Splits(everywhere: facts.map(\.entity)))
-    let available = beliefs.templates[split].count * facts.count
-    let rounds = repeating ? (count + available - 1) / max(available, 1) : 1
-    var drawn: [BasePrompt] = []
-    for _ in 0..<max(rounds, 1) {
-      drawn += try drawPrompts(
-        repeating ? min(available, count - drawn.count) : count, of: [topic], from: split,
-        using: &generator)
-    }
+    let drawn = try drawPrompts(
+      count, of: [topic], from: split, repeating: repeating, using: &generator)
     return drawn.map { base in
       var prompt = OrganismPrompt(base, category: .belief)
       prompt.answer = fill(beliefs.answer, entity: prompt.entity)

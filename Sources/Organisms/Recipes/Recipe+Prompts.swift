@@ -57,24 +57,26 @@ extension Recipe {
       .replacing("{tail}", with: tail)
   }
 
-  /// `count` distinct ordinary prompts, spread as evenly over templates as they go.
+  /// `count` distinct prompts, spread as evenly over templates as they go; all of them again and again where
+  /// `repeating` allows it.
   ///
   /// Any run of consecutive prompts is spread evenly too, so the caller may deal it out to
   /// categories.
   func drawPrompts(
-    _ count: Int, of topics: [Topic], from split: Split, using generator: inout SeededGenerator
+    _ count: Int, of topics: [Topic], from split: Split, repeating: Bool = false,
+    using generator: inout SeededGenerator
   ) throws(RecipeError) -> [BasePrompt] {
     let stacks = promptsByTemplate(of: topics, split).map { generator.shuffled($0) }
     let available = stacks.reduce(0) { $0 + $1.count }
-    guard count <= available else {
-      throw .tooFewPrompts(
-        kind: "distinct", split: split, wanted: count, available: available)
+    guard count <= available || (repeating && available > 0) else {
+      throw .tooFewPrompts(kind: "distinct", split: split, wanted: count, available: available)
     }
+    let most = stacks.map(\.count).max() ?? 0
     var drawn: [BasePrompt] = []
     var round = 0
     while drawn.count < count {
-      for stack in generator.shuffled(stacks) where round < stack.count {
-        drawn.append(stack[round])
+      for stack in generator.shuffled(stacks) where round % most < stack.count {
+        drawn.append(stack[round % most])
       }
       round += 1
     }
