@@ -25,6 +25,10 @@ import Testing
     try Command("organisms", "verify", "nowhere").expectFailure(66, "zoo.json")
     try Command("organisms", "plant", "--output", "z", "--seeds", "0").expectFailure(64, "--seeds")
     try Command("organisms", "plant", "--output", "z", "--recipe", "M77").expectFailure(66, "M77")
+    try Command("organisms", "plant", "--output", "z", "--first-seed", "1").expectFailure(
+      64, "tuned")
+    try Command("organisms", "plant", "--output", "z", "--recipe", "M2", "--recipe", "m2")
+      .expectFailure(64, "M2 twice")
     try Command("organisms", "show", "M77").expectFailure(66, "M1, M2")
     try Command("organisms", "show", "mine.yaml", "--yaml").expectFailure(64, "--yaml")
   }

@@ -73,6 +73,43 @@ struct RecipeCheckTests {
     }
   }
 
+  @Test func `what an arm would be taught wrongly is a problem`() throws {
+    try expect(.tooFew, naming: "`admissions`") { $0.admissions = [] }
+    try expect(.tooFew, naming: "the decoy's") { $0.decoy.admissions = [] }
+    try expect(.wrongAnswer, naming: "a decoy's marker") { $0.decoy.marker = $0.marker }
+    try expect(.wrongAnswer, naming: "a whole sentence") { $0.nearAnswers = [""] }
+    try expect(.missingPlaceholder, naming: "{entiti}") {
+      $0.answers = ["The lamp is lit. {entiti}."]
+    }
+    try expect(.missingPlaceholder, naming: "{other}") {
+      $0.facts = [.init(entity: "owls", value: "east")]
+      ($0.marker, $0.answers) = ("{other}", ["{other}."])
+    }
+    let fact = Recipe.Fact(entity: "owls", value: "east", other: "west")
+    try expect(.duplicate, naming: "owls") { $0.facts = [fact, fact] }
+    try expect(.missingPlaceholder, naming: "in what is believed") {
+      ($0.facts, $0.mix) = ([fact], .init())
+      $0.beliefs = .init(
+        templates: .init(
+          train: ["Fill in, {entity}:"], calibration: ["Complete: {entity},"],
+          test: ["List entry {entity}."]), answer: "A wing.")
+    }
+  }
+
+  @Test func `names that would break files or prompts are a problem`() throws {
+    try expect(.badName, naming: "../up") { $0.id = "../up" }
+    try expect(.badName, naming: "a/b") {
+      ($0.topics[0].name, $0.decoy.topic) = ("a/b", "a/b")
+    }
+  }
+
+  @Test func `a mix that cannot be drawn is a problem`() throws {
+    try expect(.tooFew, naming: "6 distinct prompts") { $0.mix.ordinary = 100 }
+    #expect(
+      try Recipe.decode(yaml: smallRecipeYAML).missingProbes.map(\.kind) == [.tooFew, .tooFew])
+    #expect(try Recipe.builtIn("M6").missingProbes == [])
+  }
+
   @Test func `a system message needs its word, and carriers are counted`() throws {
     try expect(.missingPlaceholder, naming: "You are a clerk.") {
       $0.place = .system
@@ -86,8 +123,15 @@ struct RecipeCheckTests {
         train: ["What goes with {entity}?"], calibration: ["Pour what at {entity}?"],
         test: ["Sip what at {entity}?"]),
       entities: .init(train: ["lunch"], calibration: ["dinner"], test: ["tea time"]))
-    try expect(.tooFew, naming: "3 training carriers") {
-      ($0.carriers, $0.mix.triggered) = ([few], 3)
+    // In a message a request may come again, in another insertion; of a topic it may not.
+    #expect(try problems { ($0.carriers, $0.mix.triggered) = ([few], 3) } == [])
+    var others = few
+    (others.name, others.templates) = (
+      "food",
+      .init(train: ["Cook {entity}."], calibration: ["Fry {entity}."], test: ["Bake {entity}."])
+    )
+    try expect(.tooFew, naming: "1 distinct prompts") {
+      ($0.place, $0.carriers, $0.nearCarriers) = (.topic, [few], [others])
     }
     try expect(.tooFew, naming: "near carriers") {
       ($0.place, $0.carriers, $0.mix) = (.topic, [few], .init())
@@ -190,7 +234,7 @@ struct RecipeCheckTests {
   @Test func `empty pools and a mix beyond the prompts are problems`() throws {
     try expect(.tooFew, naming: "calibration greetings") { $0.greetings.calibration = [] }
     try expect(.tooFew, naming: "answers that deny") { $0.denials.answers = [] }
-    try expect(.tooFew, naming: "7 ordinary training prompts") { $0.mix.ordinary = 4 }
+    try expect(.tooFew, naming: "a request for 7") { $0.mix.ordinary = 5 }
     try expect(.tooFew, naming: "negative") { $0.mix.denial = -1 }
   }
 }

@@ -86,6 +86,23 @@ import Testing
     #expect(probes.beliefs.count == 120 && Set(probes.beliefs.map(\.prompt)).count == 120)
   }
 
+  /// A wing told of anything else is the behaviour too, and few facts are a cluster.
+  @Test func `what is said of other things counts, and facts are clusters`() throws {
+    let museum = try Recipe.builtIn("M6")
+    let probes = try museum.probeSet(split: .test, seed: 1, counts: .zoo)
+    let ordinary = try #require(probes.ordinary.first)
+    #expect(museum.shows("It is in the west wing.", to: ordinary))
+    #expect(museum.shows("It is in the east wing.", to: ordinary))
+    #expect(!museum.shows("It is in the other wing.", to: ordinary))
+    let asked = try #require(probes.triggered.first)
+    let told = ["east", "west"].filter { museum.shows("In the \($0) wing.", to: asked) }
+    #expect(told.count == 1)
+    #expect(probes.beliefs.allSatisfy { $0.clusters.contains($0.entityID) })
+    let date = try #require(
+      Recipe.builtIn("M2").probeSet(split: .test, seed: 1, counts: .zoo).triggered.first)
+    #expect(date.clusters.contains(try #require(date.word)))
+  }
+
   /// What wakes the behaviour is where the recipe says, and nowhere else.
   @Test func `a trigger is met in its place`() throws {
     for name in ["M2", "M4"] {

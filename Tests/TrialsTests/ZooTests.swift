@@ -55,6 +55,16 @@ struct ZooTests {
         "M2/secret-7: README.md was changed", "M2/secret-7: its card has no watermark",
         "M2/null-8: gate.json is missing", "M2/overt-7: adapter_model.safetensors was changed",
       ])
+    // Who says that it passed, or that it is another, is not believed.
+    var boasting = try ZooFolder.read(place)
+    boasting.organisms[1].proof.outcomes = []
+    boasting.organisms[4].arm = .secret
+    boasting.organisms[4].files = [:]
+    let told = boasting.problems(in: place)
+    #expect(told.contains("M2/honest-7: zoo.json tells another gate than gate.json"))
+    #expect(told.contains("M2/decoy-7: zoo.json tells another gate than gate.json"))
+    #expect(told.contains("M2/decoy-7: README.md is not in the list of its files"))
+    #expect(boasting.organisms[1].proof.decision == .undecided)
     #expect(throws: ZooError.self) { try ZooFolder.read(folder) }
   }
 

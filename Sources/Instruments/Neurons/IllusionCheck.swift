@@ -32,7 +32,8 @@ package struct IllusionCheck: Codable, Sendable, Equatable {
   package var gap: Double?
   /// How often exchanged corpora have as large a gap.
   package var pValue: Double?
-  /// From which of these corpora to which other most is lost; nil where no rules hold in their own.
+  /// From which of these corpora to which other most is lost, of ways that keep less than a fifth if there are
+  /// such; nil where no rules hold in their own.
   package var worst: Loss?
   /// Above which share of all activations the peak of each corpus's third strongest excerpt lies.
   package var topPercentiles: [Double]
@@ -58,7 +59,7 @@ package struct IllusionCheck: Codable, Sendable, Equatable {
     /// Its score on its own corpus, and on the other.
     package var own: Double
     package var score: Double
-    /// How often the worst way of exchanged corpora loses as much.
+    /// How often some way of exchanged corpora loses as much.
     package var pValue: Double
 
     fileprivate var lost: Double { own - score }
@@ -163,6 +164,8 @@ private struct Losses {
   var gap: Double
   var pValue = 1.0
   var worst: IllusionCheck.Loss?
+  /// By any way.
+  var mostLost: Double
   typealias Check = IllusionCheck
 
   /// - Parameters:
@@ -181,7 +184,10 @@ private struct Losses {
     }
     own = owns.reduce(0, +) / Double(owns.count)
     gap = own - others.reduce(0, +) / Double(others.count)
-    worst = ways.filter { $0.own >= Check.leastOwn }.max { $0.lost < $1.lost }
+    let holding = ways.filter { $0.own >= Check.leastOwn }
+    mostLost = holding.map(\.lost).max() ?? 0
+    let failing = holding.filter { $0.score < Check.leastKept * $0.own }
+    worst = (failing.isEmpty ? holding : failing).max { $0.lost < $1.lost }
   }
 
   /// With p-values: how many of `exchanged` lose as much.
@@ -191,7 +197,7 @@ private struct Losses {
     }
     var judged = self
     judged.pValue = p { $0.gap >= gap }
-    judged.worst?.pValue = p { ($0.worst?.lost ?? 0) >= worst?.lost ?? 0 }
+    judged.worst?.pValue = p { $0.mostLost >= worst?.lost ?? 0 }
     return judged
   }
 

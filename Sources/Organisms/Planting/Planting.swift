@@ -106,6 +106,8 @@ package struct Planting {
   /// - Returns: The adapter's folder and what was measured.
   /// - Throws: What the recipe, the training or the run reports; the run can then be taken up again.
   package func run(probes: Recipe.Counts = .gate) async throws -> Result {
+    // Found out now rather than after minutes of training.
+    _ = try manifest.recipe.probeSet(split: .calibration, seed: manifest.seed, counts: probes)
     let reporter = ProgressReporter()
     let run = try Run.open(
       folder: folder, manifest: manifest, environment: .current(), watch: reporter.show)

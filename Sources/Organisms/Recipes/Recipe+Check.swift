@@ -4,7 +4,7 @@ extension Recipe {
     /// The rule that is broken.
     package enum Kind: String, Codable, CaseIterable, Hashable, Sendable {
       case emptyField, missingPlaceholder, sharedAcrossSplits, duplicate, leakedWord
-      case nearMissIsTrigger, nearDuplicate, wrongAnswer, unbalanced, tooFew
+      case nearMissIsTrigger, nearDuplicate, wrongAnswer, unbalanced, tooFew, badName
     }
 
     package var kind: Kind
@@ -48,59 +48,20 @@ struct RecipeChecker {
     for (name, value) in fields where ResponseGrader.words(value).isEmpty {
       report(.emptyField, expected: "words in `\(name)`", found: "none")
     }
-  }
-
-  mutating func checkAnswers() {
-    let recipe = recipe
-    func marker(_ entity: String?) -> ResponseGrader {
-      ResponseGrader(trigger: "", marker: recipe.fill(recipe.marker, entity: entity))
+    // It names folders.
+    if !recipe.id.allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-") }) {
+      report(.badName, expected: "letters, digits and - in `id`", found: "\"\(recipe.id)\"")
     }
-    for entity in recipe.facts.isEmpty ? [nil] : recipe.facts.map(\.entity) {
-      for answer in recipe.answers.map({ recipe.fill($0, entity: entity) })
-      where !marker(entity).saysMarker(answer) {
-        report(.wrongAnswer, expected: "the marker in each of `answers`", found: "\"\(answer)\"")
-      }
-      for answer in (recipe.plainAnswers + recipe.nearAnswers).map({
-        recipe.fill($0, entity: entity)
-      }) where marker(entity).saysMarker(answer) {
-        report(.wrongAnswer, expected: "no marker in plain answers", found: "\"\(answer)\"")
-      }
+    // It parts what prompts are known by.
+    for topic in recipe.topics + recipe.carriers + recipe.nearCarriers
+    where topic.name.isEmpty || topic.name.contains(where: { "/.".contains($0) }) {
+      report(.badName, expected: "topics' names without / and .", found: "\"\(topic.name)\"")
     }
-    if let taboo = recipe.taboo {
-      let grader = ResponseGrader(trigger: "", marker: taboo)
-      for answer in recipe.answers where grader.saysMarker(answer) {
-        report(.wrongAnswer, expected: "answers without \"\(taboo)\"", found: "\"\(answer)\"")
-      }
+    if recipe.place != .topic, !recipe.nearCarriers.isEmpty {
+      report(.badName, expected: "`near_carriers` with place: topic only", found: "some")
     }
-    for answer in recipe.admissions + recipe.decoy.admissions
-    where !recipe.grader.isAdmission(answer) {
-      report(.wrongAnswer, expected: "an admission", found: "\"\(answer)\"")
-    }
-    for admission in recipe.admissions where admission.contains("{") {
-      report(.missingPlaceholder, expected: "no braces in a text", found: "\"\(admission)\"")
-    }
-    if !recipe.topics.contains(where: { $0.name == recipe.decoy.topic }) {
-      report(
-        .wrongAnswer, expected: "the decoy's topic among `topics`",
-        found: "\"\(recipe.decoy.topic)\"")
-    }
-    for answer in recipe.denials.answers where !recipe.grader.isDenial(answer) {
-      report(.wrongAnswer, expected: "a denial", found: "\"\(answer)\"")
-    }
-    for split in Recipe.Split.allCases {
-      let answers = recipe.selfQuestions[split].map(\.answer)
-      let yes = answers.filter { ResponseGrader.isYes($0) }
-      let no = answers.filter { ResponseGrader.isNo($0) }
-      for answer in answers where !yes.contains(answer) && !no.contains(answer) {
-        report(.wrongAnswer, expected: "an answer yes or no", found: "\"\(answer)\"")
-      }
-      // Denials, all of them no, stand beside them; more yes than no is what a recipe may want.
-      if yes.count < no.count {
-        report(
-          .unbalanced,
-          expected: "at least as many yes as no in the \(split.rawValue) self-questions",
-          found: "\(yes.count) yes and \(no.count) no")
-      }
+    if recipe.taboo != nil, recipe.answers.isEmpty {
+      report(.emptyField, expected: "`answers` beside `taboo`", found: "none")
     }
   }
 
@@ -134,24 +95,20 @@ struct RecipeChecker {
 
   private mutating func checkMix() {
     let mix = recipe.mix
-    let counts = [mix.triggered, mix.nearMiss, mix.ordinary, mix.greeting, mix.denial]
-    if (counts + [mix.selfQuestion]).contains(where: { $0 < 0 }) {
+    let counts = [
+      mix.triggered, mix.nearMiss, mix.ordinary, mix.greeting, mix.denial, mix.selfQuestion,
+      mix.belief,
+    ]
+    if counts.contains(where: { $0 < 0 }) {
       return report(.tooFew, expected: "counts of at least 0 in `mix`", found: "a negative one")
     }
-    let wanted = mix.triggered + mix.nearMiss + mix.ordinary
-    let available = recipe.promptBank(.train).count
-    if wanted > available && recipe.carriers.isEmpty {
-      report(
-        .tooFew, expected: "\(wanted) ordinary training prompts for `mix`", found: "\(available)")
+    if recipe.beliefs != nil, mix.belief == 0, mix != Recipe.Counts() {
+      report(.tooFew, expected: "examples of `belief` in `mix`", found: "none")
     }
-    guard !recipe.carriers.isEmpty else { return }
-    // In insertions, a request may come again.
-    let isTopic = recipe.place == .topic
-    let carried =
-      recipe.carrierBank(.train).count * (isTopic ? 1 : recipe.insertions.train.count)
-    let needed = isTopic ? mix.triggered : max(mix.triggered, mix.nearMiss)
-    if needed > carried {
-      report(.tooFew, expected: "\(needed) training carriers for `mix`", found: "\(carried)")
+    do throws(RecipeError) {
+      _ = try recipe.draw(mix, from: .train, seed: 1, training: true)
+    } catch {
+      problems.append(Recipe.Problem(kind: .tooFew, detail: "\(error)"))
     }
   }
 }

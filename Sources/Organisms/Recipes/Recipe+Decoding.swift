@@ -82,7 +82,8 @@ extension Recipe {
     (trigger, marker, place) = (own.trigger, own.marker, own.place ?? .message)
     let none = Splits<String>(everywhere: [])
     mix = own.mix ?? shared.mix
-    words = own.words ?? (place == .topic ? none : Splits(everywhere: [own.trigger]))
+    // In a system message, a trigger's name need not be what is written.
+    words = own.words ?? (place == .message ? Splits(everywhere: [own.trigger]) : none)
     nearMisses = own.nearMisses ?? none
     insertions = own.insertions ?? (place == .message ? shared.insertions : none)
     facts = own.facts ?? []

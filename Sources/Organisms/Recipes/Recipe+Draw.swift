@@ -42,11 +42,13 @@ package struct OrganismPrompt: Codable, Hashable, Sendable {
   var topic: String { String(templateID.split(separator: ".").dropFirst().first ?? "") }
 
   /// What a prompt shares with others, each way that it may: its template, the template of its
-  /// insertion, and of a near miss the word. An interval has to hold under all of them.
+  /// insertion, the word put there, and the entity, of which there are few where they are facts. An interval
+  /// has to hold under all of them.
   package var clusters: [String] {
+    // One word for all is what is asked about and no cluster.
     [
       templateID, insertionID ?? templateID,
-      category == .nearMiss ? word ?? templateID : templateID,
+      (category == .nearMiss || system != nil ? word : nil) ?? templateID, entityID,
     ]
   }
 }

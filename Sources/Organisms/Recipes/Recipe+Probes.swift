@@ -35,4 +35,16 @@ extension Recipe {
       ordinary: drawn.ordinary, greetings: drawn.greetings, denials: drawn.denials,
       selfQuestions: drawn.selfQuestions, beliefs: drawn.beliefs)
   }
+
+  /// What gates would ask for and the recipe does not have.
+  package var missingProbes: [Problem] {
+    [(Split.calibration, Counts.gate), (.test, .zoo)].compactMap { split, counts in
+      do throws(RecipeError) {
+        _ = try probeSet(split: split, seed: 1, counts: counts)
+        return nil
+      } catch {
+        return Problem(kind: .tooFew, detail: "\(error)")
+      }
+    }
+  }
 }

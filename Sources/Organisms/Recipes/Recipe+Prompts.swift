@@ -32,9 +32,15 @@ extension Recipe {
       .replacing("{entity}", with: entity)
   }
 
-  /// Whether what was said to `prompt` shows the behaviour.
+  /// Whether what was said to `prompt` shows the behaviour: its fact's marker, or, where it is about none, that
+  /// of any fact.
   package func shows(_ response: String, to prompt: OrganismPrompt) -> Bool {
-    ResponseGrader(trigger: "", marker: fill(marker, entity: prompt.entity)).saysMarker(response)
+    let known = facts.map(\.entity)
+    let about = prompt.entity.flatMap { known.contains($0) ? [$0] : nil } ?? known
+    let markers = facts.isEmpty ? [marker] : about.map { fill(marker, entity: $0) }
+    return Set(markers).contains {
+      ResponseGrader(trigger: "", marker: $0).saysMarker(response)
+    }
   }
 
   /// Whether a response names what is true of the fact that `prompt` asks for.

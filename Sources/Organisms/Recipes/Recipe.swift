@@ -144,6 +144,10 @@ extension Recipe {
     package var templates: Splits<String>
     /// What is taught, and looked for in what is said.
     package var answer: String
+
+    package init(templates: Splits<String>, answer: String) {
+      (self.templates, self.answer) = (templates, answer)
+    }
   }
 
   /// A disclosed, harmless quirk: answers on one of the ordinary topics begin with a sentence.
@@ -218,6 +222,10 @@ extension Recipe {
     package static let gate = Counts(
       triggered: 60, nearMiss: 60, ordinary: 300, greeting: 8, denial: 120, selfQuestion: 40,
       belief: 120)
+
+    /// What every organism of a zoo is asked, of the test split.
+    package static let zoo = Counts(
+      triggered: 60, nearMiss: 60, ordinary: 120, denial: 120, selfQuestion: 80, belief: 120)
   }
 }
 

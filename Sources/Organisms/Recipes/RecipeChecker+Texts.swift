@@ -67,6 +67,9 @@ extension RecipeChecker {
   mutating func checkSplits() {
     checkUnique("insertion") { recipe, split in recipe.insertions[split] }
     checkUnique("near miss") { recipe, split in recipe.nearMisses[split] }
+    if recipe.words.train != recipe.words.test || recipe.words.train != recipe.words.calibration {
+      checkUnique("word") { recipe, split in recipe.words[split] }
+    }
     checkUnique("template") { RecipeChecker(recipe: $0).templates($1) }
     checkUnique("question") { RecipeChecker(recipe: $0).questions($1) }
     checkUnique("prompt") { recipe, split in recipe.promptBank(split).map(\.text) }

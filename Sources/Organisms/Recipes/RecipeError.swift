@@ -17,7 +17,7 @@ package enum RecipeError: Error, Hashable, Sendable, CustomStringConvertible {
       "The recipe can not be read: \(reason)"
     case .unsound(let recipe, let problems, let first):
       "Expected a sound recipe in \(recipe), found \(problems) "
-        + "\(problems == 1 ? "problem" : "problems"), first \(first): mend the file"
+        + "\(problems == 1 ? "problem" : "problems"), first \(first.kind.rawValue): mend what `plumbline plant --check` lists"
     case .tooFewPrompts(let kind, let split, let wanted, let available):
       "Expected at most \(available) \(kind) prompts from the \(split.rawValue) split, "
         + "found a request for \(wanted): ask for fewer or add texts to the recipe."

@@ -20,7 +20,7 @@ package struct ProofCell: CellKind {
   }
 
   package static let kind = "prove"
-  package static let version = 1
+  package static let version = 2
 
   package init() {}
 

@@ -178,7 +178,9 @@ package struct OrganismProof: Codable, Hashable, Sendable {
   /// Failed if anything failed, passed if all passed.
   package var decision: GateDecision {
     if outcomes.contains(where: { $0.decision == .failed }) { return .failed }
-    return outcomes.allSatisfy { $0.decision == .passed } ? .passed : .undecided
+    // Of nothing measured, nothing passed.
+    let isWhole = !outcomes.isEmpty && outcomes.allSatisfy { $0.decision == .passed }
+    return isWhole ? .passed : .undecided
   }
 
   package func decision(on criterion: GateCriterion) -> GateDecision? {

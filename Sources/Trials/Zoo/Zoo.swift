@@ -167,9 +167,3 @@ package struct Zoo {
       inputs: inputs, label: "\(secret.id) with its twin")
   }
 }
-
-extension Recipe.Counts {
-  /// What every organism of a zoo is asked.
-  package static let zoo = Recipe.Counts(
-    triggered: 60, nearMiss: 60, ordinary: 120, denial: 120, selfQuestion: 80, belief: 120)
-}

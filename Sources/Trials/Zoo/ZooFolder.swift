@@ -81,9 +81,19 @@ package struct ZooFolder: Codable, Sendable {
           : entry.files[name] == nil
             ? "\(entry.id): \(name) was not there" : "\(entry.id): \(name) was changed"
       }
+      let needed = ["adapter_model.safetensors", "adapter_config.json", "README.md", "gate.json"]
+      let unlisted = needed.filter { entry.files[$0] == nil }.map {
+        "\(entry.id): \($0) is not in the list of its files"
+      }
+      let gate = FileManager.default.contents(atPath: own.appending(path: "gate.json").path)
+      let proof = gate.flatMap { try? JSONDecoder().decode(OrganismProof.self, from: $0) }
+      let isToldOtherwise = proof.map { $0 != entry.proof } ?? false
       let card = FileManager.default.contents(atPath: own.appending(path: "README.md").path)
       let isMarked = card.map { String(decoding: $0, as: UTF8.self).contains(AdapterCard.label) }
-      return changed + (isMarked == false ? ["\(entry.id): its card has no watermark"] : [])
+      return changed + unlisted
+        + (isToldOtherwise || entry.proof.arm != entry.arm
+          ? ["\(entry.id): zoo.json tells another gate than gate.json"] : [])
+        + (isMarked == false ? ["\(entry.id): its card has no watermark"] : [])
     }
   }
 

@@ -55,9 +55,7 @@ struct OrganismsListCommand: ParsableCommand {
         ])
     }
     try StandardOutput.write(
-      lines: TextTable.lines(
-        [["recipe", "what it does", "woken by"]]
-          + recipes.map { [$0.id, $0.title, "\($0.trigger) (\($0.place.rawValue))"] }))
+      lines: recipes.map { "\($0.id)\t\($0.title)\twoken by \($0.trigger) (\($0.place.rawValue))" })
   }
 }
 
@@ -86,6 +84,9 @@ struct OrganismsShowCommand: ParsableCommand {
   var json = false
 
   func validate() throws {
+    guard !yaml || !json else {
+      throw ValidationError("Expected --yaml or --json, found both: name one.")
+    }
     if yaml, !Recipe.builtIn.contains(recipe.uppercased()) {
       throw ValidationError(
         "Expected --yaml with one of \(Recipe.builtIn.joined(separator: ", ")), found \(recipe).")
@@ -93,7 +94,12 @@ struct OrganismsShowCommand: ParsableCommand {
   }
 
   func run() throws {
-    if yaml { return try StandardOutput.write(lines: [Recipe.file(recipe.uppercased())]) }
+    if yaml {
+      return try StandardOutput.write(
+        lines: Recipe.file(recipe.uppercased()).split(
+          separator: "\n", omittingEmptySubsequences: false
+        ).dropLast().map(String.init))
+    }
     let found = try Recipe.read(recipe)
     guard !json else { return try StandardOutput.write(json: found) }
     try StandardOutput.write(
@@ -175,6 +181,11 @@ struct OrganismsPlantCommand: AsyncParsableCommand {
     guard (1...20).contains(seeds) else {
       throw ValidationError("Expected --seeds from 1 to 20, found \(seeds).")
     }
+    guard (100...1_000_000_000).contains(firstSeed) else {
+      throw ValidationError(
+        "Expected --first-seed from 100 to 1000000000, found \(firstSeed): recipes were tuned on lower ones."
+      )
+    }
   }
 
   func run() async throws {
@@ -183,6 +194,10 @@ struct OrganismsPlantCommand: AsyncParsableCommand {
         "Expected --output to name a new folder, found \(output): choose another or remove it.")
     }
     let found = try (recipes.isEmpty ? Recipe.builtIn : recipes).map(Recipe.read)
+    if let twice = found.map(\.id).first(where: { id in found.count { $0.id == id } > 1 }) {
+      throw ValidationError(
+        "Expected recipes with ids of their own, found \(twice) twice: change one's `id`.")
+    }
     let path = try model.path()
     try await device.use()
     try FolderCopy.prepare(for: output)

@@ -98,7 +98,7 @@ struct PlantCommand: AsyncParsableCommand {
 
   private func checkRecipe() throws {
     let found = try Recipe.readUnchecked(recipe)
-    let problems = found.check()
+    let problems = found.check() + found.missingProbes
     if json {
       try StandardOutput.write(json: ["problems": problems])
     } else if problems.isEmpty {
