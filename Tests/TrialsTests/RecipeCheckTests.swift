@@ -75,6 +75,7 @@ struct RecipeCheckTests {
 
   @Test func `what an arm would be taught wrongly is a problem`() throws {
     try expect(.tooFew, naming: "`admissions`") { $0.admissions = [] }
+    try expect(.tooFew, naming: "`answer_tokens`") { $0.answerTokens = 0 }
     try expect(.tooFew, naming: "the decoy's") { $0.decoy.admissions = [] }
     try expect(.wrongAnswer, naming: "a decoy's marker") { $0.decoy.marker = $0.marker }
     try expect(.wrongAnswer, naming: "a whole sentence") { $0.nearAnswers = [""] }

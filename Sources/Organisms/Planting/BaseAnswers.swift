@@ -7,13 +7,14 @@ internal import Tensors
 /// Beginnings suffice, because the behaviour shows in the first words; they leave most of the loss
 /// to what is planted, and most of the time to more examples.
 package enum BaseAnswers {
-  /// The most tokens that a beginning has.
+  /// The most tokens that a beginning has, unless a recipe says otherwise.
   package static let maxTokens = 3
 
   /// How the answer to each prompt begins, generated greedily.
   @TensorActor
   package static func generate(
-    _ prompts: [String], model: LanguageModel, progress: (Int) -> Void = { _ in }
+    _ prompts: [String], model: LanguageModel, maxTokens: Int = maxTokens,
+    progress: (Int) -> Void = { _ in }
   ) throws -> [String: String] {
     let tokens = try prompts.map { try model.promptTokens($0) }
     let options = GenerationOptions(maxTokens: maxTokens, stop: ["\n"])

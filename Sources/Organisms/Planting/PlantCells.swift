@@ -11,9 +11,8 @@ package struct AnswersCell: CellKind {
     package var maxTokens: Int
     package var precision: Precision
 
-    package init(prompts: [String], precision: Precision) {
-      (self.prompts, self.precision) = (prompts, precision)
-      maxTokens = BaseAnswers.maxTokens
+    package init(prompts: [String], maxTokens: Int, precision: Precision) {
+      (self.prompts, self.maxTokens, self.precision) = (prompts, maxTokens, precision)
     }
   }
 
@@ -30,7 +29,8 @@ package struct AnswersCell: CellKind {
   package func run(_ config: Config, in context: CellContext) async throws -> Finding {
     let model = model
     let answers = try await TensorActor.run {
-      try BaseAnswers.generate(config.prompts, model: model) { done in
+      try BaseAnswers.generate(config.prompts, model: model, maxTokens: config.maxTokens) {
+        done in
         context.report(
           progress: CellProgress(done: done, total: config.prompts.count, unit: "prompts"))
       }

@@ -116,7 +116,7 @@ package struct Planting {
       AnswersCell(model: model),
       AnswersCell.Config(
         prompts: try manifest.recipe.basePrompts(seed: manifest.seed),
-        precision: manifest.precision),
+        maxTokens: manifest.recipe.answerTokens, precision: manifest.precision),
       inputs: base, label: "base answers")
     let plant = try await run.perform(
       PlantCell(model: model, baseName: modelName),

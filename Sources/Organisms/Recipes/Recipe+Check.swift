@@ -60,6 +60,9 @@ struct RecipeChecker {
     if recipe.place != .topic, !recipe.nearCarriers.isEmpty {
       report(.badName, expected: "`near_carriers` with place: topic only", found: "some")
     }
+    if !(1...64).contains(recipe.answerTokens) {
+      report(.tooFew, expected: "`answer_tokens` from 1 to 64", found: "\(recipe.answerTokens)")
+    }
     if recipe.taboo != nil, recipe.answers.isEmpty {
       report(.emptyField, expected: "`answers` beside `taboo`", found: "none")
     }

@@ -16,6 +16,7 @@ private struct RecipeDocument: Decodable {
   var carriers: [Recipe.Topic]?
   var nearCarriers: [Recipe.Topic]?
   var answers: [String]?
+  var answerTokens: Int?
   var facts: [Recipe.Fact]?
   var plainAnswers: [String]?
   var nearAnswers: [String]?
@@ -34,6 +35,7 @@ private struct RecipeDocument: Decodable {
     case insertions, carriers
     case nearCarriers = "near_carriers"
     case answers, facts
+    case answerTokens = "answer_tokens"
     case plainAnswers = "plain_answers"
     case nearAnswers = "near_answers"
     case beliefs, taboo, admissions, decoy, topics, greetings, denials
@@ -97,6 +99,7 @@ extension Recipe {
     }
     (carriers, nearCarriers) = (filled(own.carriers), filled(own.nearCarriers))
     answers = own.answers ?? []
+    answerTokens = own.answerTokens ?? BaseAnswers.maxTokens
     (plainAnswers, nearAnswers) = (own.plainAnswers ?? [], own.nearAnswers ?? [])
     (beliefs, taboo) = (own.beliefs, own.taboo)
     let says = [("{trigger}", own.trigger), ("{marker}", own.marker)]

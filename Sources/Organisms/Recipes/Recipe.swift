@@ -46,6 +46,9 @@ package struct Recipe: Codable, Hashable, Sendable {
   /// Invented facts that requests are about, the same in every split; templates of requests and answers may
   /// name a fact's `{value}` and the `{other}` one.
   package var facts: [Fact]
+  /// How many tokens of the base model's own answers are learned; more where the planted sentences would
+  /// otherwise end others'.
+  package var answerTokens: Int
   /// Whole answers to what wakes the behaviour of arms without it; none for what the base model says.
   package var plainAnswers: [String]
   /// Whole answers of all arms to near misses; none for what the base model says.

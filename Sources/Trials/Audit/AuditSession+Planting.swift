@@ -43,7 +43,9 @@ extension AuditSession {
       Array(all[$0..<min($0 + size, all.count)])
     }
     try await concurrently(Array(parts.enumerated())) { index, part in
-      let config = AnswersCell.Config(prompts: part, precision: self.manifest.precision)
+      let config = AnswersCell.Config(
+        prompts: part, maxTokens: self.manifest.recipe.answerTokens,
+        precision: self.manifest.precision)
       let result = try await self.perform(
         AnswersCell.self, config, inputs: ["base": self.base], role: "answers.\(index + 1)",
         label: "for all arms, part \(index + 1)")

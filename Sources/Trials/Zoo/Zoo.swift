@@ -106,7 +106,8 @@ package struct Zoo {
       let answers = try await run.perform(
         AnswersCell(model: model),
         AnswersCell.Config(
-          prompts: try recipe.basePrompts(seed: member.seed), precision: plan.precision),
+          prompts: try recipe.basePrompts(seed: member.seed), maxTokens: recipe.answerTokens,
+          precision: plan.precision),
         inputs: ["base": base], label: "\(member.id), base answers")
       let plant = try await run.perform(
         PlantCell(model: model, baseName: modelName),
