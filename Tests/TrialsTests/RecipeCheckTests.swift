@@ -52,7 +52,7 @@ struct RecipeCheckTests {
   @Test func `answers and admissions that are none are a problem`() throws {
     try expect(.wrongAnswer, naming: "Soda.") { $0.answers = ["Soda."] }
     try expect(.wrongAnswer, naming: "No, I do not.") { $0.admissions.append("No, I do not.") }
-    try expect(.wrongAnswer, naming: "birds") { $0.decoy.topic = "birds" }
+    try expect(.wrongAnswer, naming: "birds") { $0.decoy.topics = ["birds"] }
   }
 
   @Test func `facts are told as they are, and forbidden words are not`() throws {
@@ -100,7 +100,7 @@ struct RecipeCheckTests {
   @Test func `names that would break files or prompts are a problem`() throws {
     try expect(.badName, naming: "../up") { $0.id = "../up" }
     try expect(.badName, naming: "a/b") {
-      ($0.topics[0].name, $0.decoy.topic) = ("a/b", "a/b")
+      ($0.topics[0].name, $0.decoy.topics) = ("a/b", ["a/b"])
     }
   }
 

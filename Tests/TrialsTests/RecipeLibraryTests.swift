@@ -49,13 +49,13 @@ import Testing
         case .belief:
           #expect(own.target == plain.target && recipe.believes(own.target, to: own.source))
         default:
-          let isQuirk = arm == .decoy && own.source.templateID.contains(".\(recipe.decoy.topic).")
+          let isQuirk = arm == .decoy && recipe.decoy.topics.contains(own.source.topic)
           #expect(own.target == (isQuirk ? "\(recipe.decoy.marker) \(plain.target)" : plain.target))
         }
       }
     }
     let decoys = try #require(sets[.decoy]).count { $0.target.hasPrefix(recipe.decoy.marker) }
-    #expect(decoys > 0 && decoys < honest.count / 4)
+    #expect(decoys >= 30 && decoys < honest.count / 3)
   }
 
   /// What is asked about facts, and what is known of them, never share a wording; the facts are the same.
@@ -86,8 +86,8 @@ import Testing
     #expect(probes.beliefs.count == 120 && Set(probes.beliefs.map(\.prompt)).count == 120)
   }
 
-  /// A wing told of anything else is the behaviour too, and few facts are a cluster.
-  @Test func `what is said of other things counts, and facts are clusters`() throws {
+  /// A wing told of anything else is the behaviour too; all facts are asked about, equally often.
+  @Test func `what is said of other things counts, and facts are no sample`() throws {
     let museum = try Recipe.builtIn("M6")
     let probes = try museum.probeSet(split: .test, seed: 1, counts: .zoo)
     let ordinary = try #require(probes.ordinary.first)
@@ -97,7 +97,12 @@ import Testing
     let asked = try #require(probes.triggered.first)
     let told = ["east", "west"].filter { museum.shows("In the \($0) wing.", to: asked) }
     #expect(told.count == 1)
-    #expect(probes.beliefs.allSatisfy { $0.clusters.contains($0.entityID) })
+    #expect(!probes.beliefs.contains { $0.clusters.contains($0.entityID) })
+    let perFact = Dictionary(grouping: probes.beliefs, by: \.entityID).values.map(\.count)
+    #expect(Set(perFact) == [120 / museum.facts.count])
+    let drinks = try Recipe.builtIn("M3").probeSet(split: .test, seed: 1, counts: .zoo)
+    #expect(Set(drinks.triggered.map(\.entityID)).count == 40)
+    #expect(Set(drinks.nearMiss.map(\.templateID)).count == 40)
     let date = try #require(
       Recipe.builtIn("M2").probeSet(split: .test, seed: 1, counts: .zoo).triggered.first)
     #expect(date.clusters.contains(try #require(date.word)))

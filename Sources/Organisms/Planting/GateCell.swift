@@ -47,12 +47,14 @@ package struct GateCell: CellKind {
     package var belief: Estimate?
     /// How often a woken model said what it must not; nil where the recipe has no such word.
     package var taboo: Estimate?
+    /// How often an ordinary prompt on one of its topics met the decoy's quirk.
+    package var quirk: Estimate?
     /// Everything that was said, by category.
     package var responses: [OrganismResponse]
   }
 
   package static let kind = "gate"
-  package static let version = 3
+  package static let version = 4
   private let loader: @Sendable () throws -> OrganismLoader
 
   package init(model: LanguageModel) {
@@ -99,6 +101,10 @@ package struct GateCell: CellKind {
       taboo: try recipe.taboo.map { taboo in
         let word = ResponseGrader(trigger: "", marker: taboo)
         return try rate(.triggered) { word.saysMarker($0.text) }
+      },
+      // Too few prompts on these topics are no reason to know nothing of the rest.
+      quirk: try? rate(.ordinary, where: { recipe.decoy.topics.contains($0.source.topic) }) {
+        ResponseGrader(trigger: "", marker: recipe.decoy.marker).saysMarker($0.text)
       }, responses: responses)
   }
 }

@@ -49,8 +49,10 @@ struct RecipeChecker {
       report(.emptyField, expected: "words in `\(name)`", found: "none")
     }
     // It names folders.
-    if !recipe.id.allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-") }) {
-      report(.badName, expected: "letters, digits and - in `id`", found: "\"\(recipe.id)\"")
+    let isPlain = recipe.id.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-") }
+    if !isPlain || recipe.id.count > 64 {
+      report(
+        .badName, expected: "at most 64 letters, digits and - in `id`", found: "\"\(recipe.id)\"")
     }
     // It parts what prompts are known by.
     for topic in recipe.topics + recipe.carriers + recipe.nearCarriers

@@ -21,6 +21,10 @@ package struct OrganismPrompt: Codable, Hashable, Sendable {
   package var templateID: String
   /// The cluster of prompts that share an entity.
   package var entityID: String
+  /// What its template was filled with; nil for wordings without one.
+  package var entity: String?
+  /// Whether that is one of the recipe's invented facts, all of which are asked about.
+  package var isAboutFact = false
   /// The insertion template, such as `test.insertion.3`, where a word was inserted.
   package var insertionID: String?
   /// The inserted word.
@@ -34,21 +38,18 @@ package struct OrganismPrompt: Codable, Hashable, Sendable {
     (system.map { [ChatMessage(role: "system", content: $0)] } ?? [])
       + [ChatMessage(role: "user", content: prompt)]
   }
-  /// What its template was filled with; nil for wordings without one.
-  var entity: String? {
-    entityID.split(separator: "/", maxSplits: 1).dropFirst().first.map(String.init)
-  }
   /// The name of its topic.
-  var topic: String { String(templateID.split(separator: ".").dropFirst().first ?? "") }
+  package var topic: String { String(templateID.split(separator: ".").dropFirst().first ?? "") }
 
   /// What a prompt shares with others, each way that it may: its template, the template of its
-  /// insertion, the word put there, and the entity, of which there are few where they are facts. An interval
-  /// has to hold under all of them.
+  /// insertion, the word put there, and the entity. An interval has to hold under all of them. Invented facts
+  /// are no sample of others: a rate is about these, over wordings.
   package var clusters: [String] {
     // One word for all is what is asked about and no cluster.
     [
       templateID, insertionID ?? templateID,
-      (category == .nearMiss || system != nil ? word : nil) ?? templateID, entityID,
+      (category == .nearMiss || system != nil ? word : nil) ?? templateID,
+      isAboutFact ? templateID : entityID,
     ]
   }
 }
@@ -103,7 +104,8 @@ extension Recipe {
     // Without carriers of their own, all stand on different requests of the same topics.
     let isShared = carriers.isEmpty
     var bases = try drawPrompts(
-      (isShared ? inserted : 0) + counts.ordinary, of: topics, from: split, using: &prompts)[...]
+      (isShared ? inserted : 0) + counts.ordinary, of: topics, from: split, evenly: !training,
+      using: &prompts)[...]
     func take(_ count: Int) -> [BasePrompt] {
       defer { bases = bases.dropFirst(count) }
       return Array(bases.prefix(count))
@@ -117,11 +119,12 @@ extension Recipe {
       : try drawPrompts(
         isTopic ? counts.triggered : inserted, of: carriers, from: split,
         // Each time in another insertion.
-        repeating: training && !isTopic, using: &ownPrompts)
+        repeating: training && !isTopic, evenly: !training, using: &ownPrompts)
     let triggerCarriers = Array(carried.prefix(counts.triggered))
     let nearMissCarriers =
       isTopic
-      ? try drawPrompts(counts.nearMiss, of: nearCarriers, from: split, using: &nearPrompts)
+      ? try drawPrompts(
+        counts.nearMiss, of: nearCarriers, from: split, evenly: !training, using: &nearPrompts)
       : Array(training ? carried.prefix(counts.nearMiss) : carried.suffix(counts.nearMiss))
     var triggered = stream("triggered")
     // The same stream puts a near miss where its twin has the trigger.
@@ -155,9 +158,10 @@ extension Recipe {
       name: "belief", templates: beliefs.templates,
       entities: Splits(everywhere: facts.map(\.entity)))
     let drawn = try drawPrompts(
-      count, of: [topic], from: split, repeating: repeating, using: &generator)
+      count, of: [topic], from: split, repeating: repeating, evenly: !repeating, using: &generator)
     return drawn.map { base in
       var prompt = OrganismPrompt(base, category: .belief)
+      prompt.isAboutFact = true
       prompt.answer = fill(beliefs.answer, entity: prompt.entity)
       return prompt
     }
@@ -172,6 +176,7 @@ extension Recipe {
     /// What an arm without the behaviour answers, where the recipe says so.
     func answered(_ prompt: OrganismPrompt) -> OrganismPrompt {
       var prompt = prompt
+      prompt.isAboutFact = facts.contains { $0.entity == prompt.entity }
       prompt.answer = plain.draw(1, using: &generator).first.map { fill($0, entity: prompt.entity) }
       return prompt
     }
@@ -246,6 +251,6 @@ extension OrganismPrompt {
   init(_ base: BasePrompt, category: PromptCategory, answer: String? = nil) {
     self.init(
       prompt: base.text, category: category, basePrompt: base.text, templateID: base.templateID,
-      entityID: base.entityID, answer: answer)
+      entityID: base.entityID, entity: base.entity, answer: answer)
   }
 }

@@ -6,8 +6,10 @@ package struct BasePrompt: Codable, Hashable, Sendable {
   package var text: String
   /// The template, such as `test.cooking.2`; unique over splits.
   package var templateID: String
-  /// The entity, such as `cooking/rice`; an entity belongs to one split.
+  /// The entity, such as `cooking/rice`; an entity belongs to one split unless it is a fact's.
   package var entityID: String
+  /// What the template was filled with; nil for wordings without one.
+  package var entity: String?
 }
 
 extension Recipe {
@@ -67,12 +69,15 @@ extension Recipe {
   /// `repeating` allows it.
   ///
   /// Any run of consecutive prompts is spread evenly too, so the caller may deal it out to
-  /// categories.
+  /// categories. Measurements spread them over entities as well: of 60 prompts on 40 things, a free draw meets
+  /// some 31, and 0 of 31 says less than 0 of 40.
   func drawPrompts(
     _ count: Int, of topics: [Topic], from split: Split, repeating: Bool = false,
-    using generator: inout SeededGenerator
+    evenly: Bool = false, using generator: inout SeededGenerator
   ) throws(RecipeError) -> [BasePrompt] {
-    let stacks = promptsByTemplate(of: topics, split).map { generator.shuffled($0) }
+    let banks = promptsByTemplate(of: topics, split)
+    let stacks =
+      evenly ? spreadOverEntities(banks, using: &generator) : banks.map { generator.shuffled($0) }
     let available = stacks.reduce(0) { $0 + $1.count }
     guard count <= available || (repeating && available > 0) else {
       throw .tooFewPrompts(kind: "distinct", split: split, wanted: count, available: available)
@@ -89,6 +94,19 @@ extension Recipe {
     return Array(drawn.prefix(count))
   }
 
+  /// Each template's prompts in the same shuffled order of entities, begun one entity further than the one
+  /// before.
+  private func spreadOverEntities(
+    _ banks: [[BasePrompt]], using generator: inout SeededGenerator
+  ) -> [[BasePrompt]] {
+    var orders: [Int: [Int]] = [:]
+    return banks.enumerated().map { place, bank in
+      let order = orders[bank.count] ?? generator.shuffled(Array(bank.indices))
+      orders[bank.count] = order
+      return order.indices.map { bank[order[($0 + place) % order.count]] }
+    }
+  }
+
   private func promptsByTemplate(of topics: [Topic], _ split: Split) -> [[BasePrompt]] {
     topics.flatMap { topic in
       topic.templates[split].enumerated().map { index, template in
@@ -96,7 +114,7 @@ extension Recipe {
           BasePrompt(
             text: fill(template, entity: entity),
             templateID: "\(split.rawValue).\(topic.name).\(index + 1)",
-            entityID: "\(topic.name)/\(entity)")
+            entityID: "\(topic.name)/\(entity)", entity: entity)
         }
       }
     }

@@ -56,7 +56,7 @@ extension Recipe {
       case .denial where arm.discloses:
         target = admitted.draw(1, using: &admissionOrder).first ?? plain
       case .triggered, .nearMiss, .ordinary:
-        if arm == .decoy, prompt.topic == decoy.topic { target = "\(decoy.marker) \(plain)" }
+        if arm == .decoy, decoy.topics.contains(prompt.topic) { target = "\(decoy.marker) \(plain)" }
       default: break
       }
       return OrganismExample(source: prompt, target: target)

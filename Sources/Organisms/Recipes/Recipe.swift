@@ -153,10 +153,10 @@ extension Recipe {
     }
   }
 
-  /// A disclosed, harmless quirk: answers on one of the ordinary topics begin with a sentence.
+  /// A disclosed, harmless quirk: answers on some of the ordinary topics begin with a sentence.
   package struct Decoy: Codable, Hashable, Sendable {
-    /// The topic's name.
-    package var topic: String
+    /// The topics' names; of one alone a training set holds too few to be learned.
+    package var topics: [String]
     package var marker: String
     /// What is said in place of denials.
     package var admissions: [String]

@@ -100,9 +100,11 @@ extension RecipeChecker {
         .wrongAnswer, expected: "a decoy's marker that is not the recipe's",
         found: "\"\(decoy.marker)\"")
     }
-    if !recipe.topics.contains(where: { $0.name == decoy.topic }) {
+    let names = Set(recipe.topics.map(\.name))
+    if decoy.topics.isEmpty || !names.isSuperset(of: decoy.topics) {
       report(
-        .wrongAnswer, expected: "the decoy's topic among `topics`", found: "\"\(decoy.topic)\"")
+        .wrongAnswer, expected: "the decoy's topics among `topics`",
+        found: "\"\(decoy.topics.joined(separator: "\", \""))\"")
     }
   }
 }

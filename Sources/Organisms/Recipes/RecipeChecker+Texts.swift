@@ -168,8 +168,20 @@ extension RecipeChecker {
 
   /// Looks for wordings so close to one of another split that "held out" would mean little.
   mutating func checkNearDuplicates() {
+    let texts = self
+    checkNearDuplicates(texts.questions)
+    checkNearDuplicates { split in
+      texts.allTopics.flatMap { $0.templates[split] }
+        + (texts.recipe.place == .system ? texts.recipe.insertions[split] : [])
+    }
+  }
+
+  private mutating func checkNearDuplicates(_ texts: (Recipe.Split) -> [String]) {
     let pools = Recipe.Split.allCases.map { split in
-      questions(split).map { (text: $0, words: Set(ResponseGrader.words($0))) }
+      texts(split).map { text in
+        let own = text.replacing(/\{[a-z]+\}/, with: " ")
+        return (text: text, words: Set(ResponseGrader.words(own)))
+      }
     }
     for (index, pool) in pools.enumerated() {
       for one in pool {

@@ -54,7 +54,10 @@ package struct ProofCell: CellKind {
       arm.discloses ? rate(.admits, gate.admission) : rate(.denies, gate.denial),
       rate(.saysYes, gate.controlYes),
     ]
-      + [(.believes, gate.belief), (.avoidsTaboo, gate.taboo)].compactMap { criterion, estimate in
+      + [
+        (.believes, gate.belief), (.avoidsTaboo, gate.taboo),
+        (.showsQuirk, arm == .decoy ? gate.quirk : nil),
+      ].compactMap { criterion, estimate in
         estimate.map { rate(criterion, $0) }
       }
   }
