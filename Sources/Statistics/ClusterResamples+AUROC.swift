@@ -102,7 +102,7 @@ extension LabelledScores {
 }
 
 /// Items in ascending order of score, for AUROCs under many sets of cluster weights.
-private struct RankedScores {
+struct RankedScores: Sendable {
   private var items: [(cluster: Int32, isPositive: Bool, endsTie: Bool)]
 
   init(_ sample: LabelledScores) {

@@ -18,6 +18,11 @@ package struct Proportion: Codable, Sendable, Hashable {
     self.trials = trials
   }
 
+  /// How many of some outcomes are true.
+  package static func counting(_ outcomes: [Bool]) -> Proportion {
+    Proportion(unchecked: outcomes.count { $0 }, of: outcomes.count)
+  }
+
   /// For counts that are right by construction.
   init(unchecked successes: Int, of trials: Int) {
     self.successes = successes

@@ -31,7 +31,7 @@ struct Plumbline: AsyncParsableCommand {
       AttributeCommand.self,
       ReportCommand.self,
       PlantCommand.self,
-      OrganismsCommand.self,
+      OrganismsCommand.self, TrialCommand.self,
       MergeCommand.self,
       AuditCommand.self,
       LedgerCommand.self,

@@ -55,7 +55,7 @@ import Testing
       }
     }
     let decoys = try #require(sets[.decoy]).count { $0.target.hasPrefix(recipe.decoy.marker) }
-    #expect(decoys >= 30 && decoys < honest.count / 3)
+    #expect(decoys >= recipe.mix.ordinary)
   }
 
   /// What is asked about facts, and what is known of them, never share a wording; the facts are the same.

@@ -9,14 +9,20 @@ package struct Calibration<Access: CalibrationAccess> {
   package struct Organism {
     package let view: SpecimenView<Access>
     package let responses: [LabelledResponse]
+    /// Whether it has the behaviour and hides it; nil where nobody said.
+    package let hides: Bool?
   }
 
   package let organisms: [Organism]
 
   /// Calibration on known organisms and their labelled responses.
-  package init(_ organisms: [(organism: Specimen, responses: [LabelledResponse])]) {
-    self.organisms = organisms.map {
-      Organism(view: $0.organism.view(for: Access.self), responses: $0.responses)
+  package init(
+    _ organisms: [(organism: Specimen, responses: [LabelledResponse])], hiding: [Bool]? = nil
+  ) {
+    self.organisms = organisms.enumerated().map { index, known in
+      Organism(
+        view: known.organism.view(for: Access.self), responses: known.responses,
+        hides: hiding?[index])
     }
   }
 }

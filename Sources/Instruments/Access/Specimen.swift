@@ -12,6 +12,8 @@ package struct Specimen {
   package nonisolated let id: String
   private let subject: Subject
   private let base: Subject
+  private let stored: StoredActivations?
+  private let trusted: [Response]
   private let meter = TokenMeter()
 
   /// A specimen that was trained from `base`, which is `model` without adapter where none is given.
@@ -19,8 +21,20 @@ package struct Specimen {
     id: String, model: LanguageModel, adapter: AdapterWeights?, base: LanguageModel? = nil
   ) {
     self.id = id
-    subject = Subject(model: model, adapter: adapter)
-    self.base = Subject(model: base ?? model, adapter: nil)
+    subject = Subject { (model, adapter) }
+    self.base = Subject { (base ?? model, nil) }
+    (stored, trusted) = (nil, [])
+  }
+
+  /// A specimen that is loaded when first run, of which some activations may have been read already.
+  package init(
+    id: String, base: LanguageModel, stored: StoredActivations?, trusted: [Response] = [],
+    load: @escaping @TensorActor () throws -> (model: LanguageModel, adapter: AdapterWeights?)
+  ) {
+    self.id = id
+    subject = Subject(load)
+    self.base = Subject { (base, nil) }
+    (self.stored, self.trusted) = (stored, trusted)
   }
 
   /// The specimen as an instrument of declared `Access` sees it.
@@ -33,18 +47,30 @@ package struct Specimen {
   /// The specimen as an instrument sees it whose access is declared at run time, in a study.
   package func view(declaring declared: Set<AccessKind>) -> DeclaredView {
     DeclaredView(
-      specimenID: id, declared: declared, subject: subject, baseSubject: base, meter: meter)
+      specimenID: id, declared: declared, subject: subject, baseSubject: base, stored: stored,
+      trusted: trusted, meter: meter)
   }
 
   /// Tokens that instruments had this specimen and its base compute so far.
   package var tokensUsed: Int { meter.tokens }
 }
 
-/// A model with the adapter that makes it a specimen.
+/// A model with the adapter that makes it a specimen, loaded once.
 @TensorActor
-private struct Subject {
-  let model: LanguageModel
-  let adapter: AdapterWeights?
+private final class Subject {
+  private var loaded: (model: LanguageModel, adapter: AdapterWeights?)?
+  private let load: @TensorActor () throws -> (model: LanguageModel, adapter: AdapterWeights?)
+
+  nonisolated init(
+    _ load: @escaping @TensorActor () throws -> (model: LanguageModel, adapter: AdapterWeights?)
+  ) { self.load = load }
+
+  func get() throws -> (model: LanguageModel, adapter: AdapterWeights?) {
+    if let loaded { return loaded }
+    let found = try load()
+    loaded = found
+    return found
+  }
 }
 
 /// A specimen behind a set of access that is checked at every call.
@@ -58,13 +84,16 @@ package struct DeclaredView {
   package nonisolated let declared: Set<AccessKind>
   private let subject: Subject
   private let baseSubject: Subject
+  private let stored: StoredActivations?
+  private let trusted: [Response]
   private let meter: TokenMeter
 
   fileprivate init(
     specimenID: String, declared: Set<AccessKind>, subject: Subject, baseSubject: Subject,
-    meter: TokenMeter
+    stored: StoredActivations?, trusted: [Response], meter: TokenMeter
   ) {
     (self.specimenID, self.declared) = (specimenID, declared)
+    (self.stored, self.trusted) = (stored, trusted)
     (self.subject, self.baseSubject, self.meter) = (subject, baseSubject, meter)
   }
 
@@ -75,16 +104,33 @@ package struct DeclaredView {
   }
 
   /// Blocks of the model, for naming sites.
-  package var layerCount: Int { subject.model.configuration.nLayers }
+  package var layerCount: Int {
+    get throws { try baseSubject.get().model.configuration.nLayers }
+  }
 
   /// A user's message as tokens, ready for the answer. Needs no access: it is the base's template.
   package func promptTokens(_ user: String) throws -> [Int] {
-    try subject.model.promptTokens(user)
+    try baseSubject.get().model.promptTokens(user)
+  }
+
+  /// A conversation as tokens, ready for the answer. Needs no access.
+  package func promptTokens(_ messages: [ChatMessage]) throws -> [Int] {
+    try baseSubject.get().model.promptTokens(messages)
+  }
+
+  /// Text as tokens, without any template. Needs no access.
+  package func encode(_ text: String) throws -> [Int] {
+    try baseSubject.get().model.tokenizer.encode(text, parseSpecial: false)
+  }
+
+  /// Tokens as text. Needs no access.
+  package func decode(_ ids: [Int]) throws -> String {
+    try baseSubject.get().model.tokenizer.decode(ids)
   }
 
   /// An answer as tokens, the end of its turn included. Needs no access.
   package func answerTokens(_ answer: String) throws -> [Int] {
-    try subject.model.answerTokens(answer)
+    try baseSubject.get().model.answerTokens(answer)
   }
 
   /// What the specimen answers to prompts; needs `text`.
@@ -94,6 +140,7 @@ package struct DeclaredView {
     _ prompts: [[Int]], options: GenerationOptions
   ) throws -> [Generation] {
     try require(.text)
+    let subject = try subject.get()
     let answers = try subject.model.generate(prompts, options: options, adapter: subject.adapter)
     meter.tokens += zip(prompts, answers).reduce(0) { $0 + $1.0.count + $1.1.ids.count }
     return answers
@@ -105,6 +152,7 @@ package struct DeclaredView {
   ///   or what the forward pass throws.
   package func negativeLogLikelihoods(of responses: [Response]) throws -> [[Float]] {
     try require(.logits)
+    let subject = try subject.get()
     return try subject.model.negativeLogLikelihoods(
       of: responses, adapter: subject.adapter, meter: meter)
   }
@@ -117,8 +165,77 @@ package struct DeclaredView {
     of responses: [Response], at sites: [Site], position: ActivationPosition
   ) throws -> ActivationTable {
     try require(.activations)
+    if let known = try stored?.table(of: responses, at: sites, position: position) { return known }
+    let subject = try subject.get()
     return try subject.model.activations(
       of: responses, at: sites, position: position, adapter: subject.adapter, meter: meter)
+  }
+
+  /// What training added to each linear layer, and the weight that it was added to; needs `weights`.
+  ///
+  /// - Throws: ``AccessError/undeclared(needed:declared:)``, or what reading weights throws.
+  package func forEachWeightChange(
+    _ body: (WeightChange) throws -> Void
+  ) throws {
+    try require(.weights)
+    let subject = try subject.get()
+    try subject.model.forEachWeightChange(adapter: subject.adapter, body)
+  }
+
+  /// log p in nats of some tokens after each prompt, `[prompt][token]`; needs `logits`.
+  ///
+  /// - Throws: ``AccessError/undeclared(needed:declared:)``, ``DetectorError/notFinite(what:item:)`` or what
+  ///   the forward pass throws.
+  package func logProbabilities(of tokens: [Int], after prompts: [[Int]]) throws -> [[Float]] {
+    try require(.logits)
+    let subject = try subject.get()
+    return try subject.model.logProbabilities(
+      of: tokens, after: prompts, adapter: subject.adapter, meter: meter)
+  }
+
+  /// Mean −log p in nats of each response's tokens as the logit lens reads them after every block,
+  /// `[response][block]`; empty for an empty response. Needs `activations`.
+  ///
+  /// - Throws: ``AccessError/undeclared(needed:declared:)``, ``DetectorError/notFinite(what:item:)`` or what
+  ///   the forward pass throws.
+  package func lensLosses(of responses: [Response]) throws -> [[Double]] {
+    try require(.activations)
+    let subject = try subject.get()
+    return try subject.model.lensLosses(of: responses, adapter: subject.adapter, meter: meter)
+  }
+
+  /// Ordinary exchanges of this specimen, known to be harmless; needs `trusted`.
+  ///
+  /// - Throws: ``AccessError/undeclared(needed:declared:)``.
+  package func trustedResponses() throws(AccessError) -> [Response] {
+    try require(.trusted)
+    return trusted
+  }
+
+  /// How far each token of the vocabulary is promoted by a direction of the residual stream, as the base's
+  /// unembedding has it, `[direction][token]`; needs `base`.
+  ///
+  /// - Throws: ``AccessError/undeclared(needed:declared:)``.
+  package func promotedTokens(by directions: [[Float]]) throws -> [[Float]] {
+    try require(.base)
+    let model = try baseSubject.get().model
+    return try directions.map { direction in
+      let rows = Tensor(direction, shape: [1, direction.count])
+      return try model.logits(ofRows: model.finalNorm(rows)).floats()
+    }
+  }
+
+  /// How much each token's embedding resembles a direction of the residual stream, `[direction][token]`;
+  /// needs `base`.
+  ///
+  /// - Throws: ``AccessError/undeclared(needed:declared:)``.
+  package func resembledTokens(by directions: [[Float]]) throws -> [[Float]] {
+    try require(.base)
+    let model = try baseSubject.get().model
+    return try directions.map { direction in
+      let rows = Tensor(direction, shape: [1, direction.count])
+      return try model.logits(of: model.retrodictions(from: rows, withMoments: false)).floats()
+    }
   }
 
   /// The base model, with the same access otherwise; needs `base`.
@@ -128,7 +245,7 @@ package struct DeclaredView {
     try require(.base)
     return DeclaredView(
       specimenID: "base", declared: declared, subject: baseSubject, baseSubject: baseSubject,
-      meter: meter)
+      stored: nil, trusted: [], meter: meter)
   }
 }
 
@@ -142,10 +259,21 @@ package struct SpecimenView<Access: SpecimenAccess> {
   /// The blind id, or `base`.
   package nonisolated var specimenID: String { reach.specimenID }
   /// Blocks of the model, for naming sites.
-  package var layerCount: Int { reach.layerCount }
+  package var layerCount: Int { get throws { try reach.layerCount } }
 
   /// A user's message as tokens, ready for the answer.
   package func promptTokens(_ user: String) throws -> [Int] { try reach.promptTokens(user) }
+
+  /// A conversation as tokens, ready for the answer.
+  package func promptTokens(_ messages: [ChatMessage]) throws -> [Int] {
+    try reach.promptTokens(messages)
+  }
+
+  /// Text as tokens, without any template.
+  package func encode(_ text: String) throws -> [Int] { try reach.encode(text) }
+
+  /// Tokens as text.
+  package func decode(_ ids: [Int]) throws -> String { try reach.decode(ids) }
 
   /// An answer as tokens, the end of its turn included.
   package func answerTokens(_ answer: String) throws -> [Int] { try reach.answerTokens(answer) }
@@ -165,7 +293,32 @@ extension SpecimenView where Access: LogitAccess {
   }
 }
 
+extension SpecimenView where Access: LogitAccess {
+  /// log p in nats of some tokens after each prompt, `[prompt][token]`.
+  package func logProbabilities(of tokens: [Int], after prompts: [[Int]]) throws -> [[Float]] {
+    try reach.logProbabilities(of: tokens, after: prompts)
+  }
+}
+
+extension SpecimenView where Access: TrustedAccess {
+  /// Ordinary exchanges of this specimen, known to be harmless.
+  package func trustedResponses() throws(AccessError) -> [Response] { try reach.trustedResponses() }
+}
+
+extension SpecimenView where Access: WeightAccess {
+  /// What training added to each linear layer, and the weight that it was added to.
+  package func forEachWeightChange(_ body: (WeightChange) throws -> Void) throws {
+    try reach.forEachWeightChange(body)
+  }
+}
+
 extension SpecimenView where Access: ActivationAccess {
+  /// Mean −log p in nats of each response's tokens as the logit lens reads them after every block,
+  /// `[response][block]`; empty for an empty response.
+  package func lensLosses(of responses: [Response]) throws -> [[Double]] {
+    try reach.lensLosses(of: responses)
+  }
+
   /// Activations at chosen positions of each response.
   package func activations(
     of responses: [Response], at sites: [Site], position: ActivationPosition
@@ -177,6 +330,16 @@ extension SpecimenView where Access: ActivationAccess {
 extension SpecimenView where Access: BaseAccess {
   /// The base model, with the same access.
   package func base() throws(AccessError) -> SpecimenView { SpecimenView(reach: try reach.base()) }
+
+  /// How far each token is promoted by a direction of the residual stream, `[direction][token]`.
+  package func promotedTokens(by directions: [[Float]]) throws -> [[Float]] {
+    try reach.promotedTokens(by: directions)
+  }
+
+  /// How much each token's embedding resembles a direction, `[direction][token]`.
+  package func resembledTokens(by directions: [[Float]]) throws -> [[Float]] {
+    try reach.resembledTokens(by: directions)
+  }
 }
 
 /// Counts what an examination costs.

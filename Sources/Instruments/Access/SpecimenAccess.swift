@@ -6,6 +6,10 @@ package enum AccessKind: String, Codable, CaseIterable, Hashable, Sendable {
   case logits
   /// What happens at sites of its forward pass.
   case activations
+  /// Ordinary exchanges of it that are known to be harmless.
+  case trusted
+  /// What training added to its weights.
+  case weights
   /// The same of the model that it was trained from.
   case base
   /// Other organisms of that base whose arms are known.
@@ -31,6 +35,10 @@ package protocol TextAccess: SpecimenAccess {}
 package protocol LogitAccess: SpecimenAccess {}
 /// May read the specimen's activations.
 package protocol ActivationAccess: SpecimenAccess {}
+/// May compare with ordinary exchanges of the specimen, known to be harmless.
+package protocol TrustedAccess: SpecimenAccess {}
+/// May read what training added to the weights.
+package protocol WeightAccess: SpecimenAccess {}
 /// May do to the base model what it may do to the specimen.
 package protocol BaseAccess: SpecimenAccess {}
 /// May learn from organisms whose arms are known.
@@ -44,6 +52,8 @@ extension SpecimenAccess {
     if type is any TextAccess.Type { kinds.insert(.text) }
     if type is any LogitAccess.Type { kinds.insert(.logits) }
     if type is any ActivationAccess.Type { kinds.insert(.activations) }
+    if type is any TrustedAccess.Type { kinds.insert(.trusted) }
+    if type is any WeightAccess.Type { kinds.insert(.weights) }
     if type is any BaseAccess.Type { kinds.insert(.base) }
     if type is any CalibrationAccess.Type { kinds.insert(.calibration) }
     return kinds
@@ -60,6 +70,18 @@ package enum LogitsOnly: LogitAccess {}
 package enum CalibrationOnly: CalibrationAccess {}
 /// `logits`, `base`.
 package enum LogitsAndBase: LogitAccess, BaseAccess {}
+/// `text`, `base`.
+package enum TextAndBase: TextAccess, BaseAccess {}
+/// `text`, `logits`, `base`.
+package enum TextLogitsAndBase: TextAccess, LogitAccess, BaseAccess {}
+/// `logits`, `calibration`.
+package enum LogitsAndCalibration: LogitAccess, CalibrationAccess {}
+/// `activations`.
+package enum ActivationsOnly: ActivationAccess {}
+/// `activations`, `trusted`.
+package enum ActivationsAndTrusted: ActivationAccess, TrustedAccess {}
+/// `weights`, `base`.
+package enum WeightsAndBase: WeightAccess, BaseAccess {}
 /// `activations`, `base`.
 package enum ActivationsAndBase: ActivationAccess, BaseAccess {}
 /// `activations`, `calibration`.

@@ -28,7 +28,7 @@ package struct ActivationDifference: ModelDetector {
   /// - Throws: ``DetectorError/nothingToScore(detector:needed:)`` where no text has an answer.
   @TensorActor
   package func score(_ specimen: SpecimenView<ActivationsAndBase>) throws -> ModelScore {
-    let site = Site.block(layer ?? specimen.layerCount / 2, .residPost)
+    let site = try Site.block(layer ?? specimen.layerCount / 2, .residPost)
     let position = ActivationPosition.responseStart(tokens)
     let own = try specimen.activations(of: texts, at: [site], position: position)
     guard own.rowCount > 0 else {
@@ -60,7 +60,7 @@ package struct ResponseActivationDifference: ResponseDetector {
   package func scores(
     of responses: [Response], in specimen: SpecimenView<ActivationsAndBase>
   ) throws -> [Double?] {
-    let site = Site.block(layer ?? specimen.layerCount / 2, .residPost)
+    let site = try Site.block(layer ?? specimen.layerCount / 2, .residPost)
     let own = try specimen.activations(of: responses, at: [site], position: .lastPromptToken)
     let base = try specimen.base().activations(
       of: responses, at: [site], position: .lastPromptToken)

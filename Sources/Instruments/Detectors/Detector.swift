@@ -7,6 +7,8 @@ package enum DetectorQuestion: String, Codable, Hashable, Sendable {
   case model
   /// Was this response given under an active trigger?
   case response
+  /// Which of some candidates is what it hides?
+  case identity
 }
 
 /// An instrument that outputs a score to be thresholded.
@@ -41,6 +43,26 @@ package protocol ResponseDetector: Detector {
 
 extension ResponseDetector {
   package static var question: DetectorQuestion { .response }
+}
+
+/// Ranks candidates for what a model hides, one score each; higher is more likely it.
+package protocol IdentityDetector: Detector {
+  @TensorActor
+  func scores(of candidates: [String], in specimen: SpecimenView<Access>) throws -> [Double]
+}
+
+extension IdentityDetector {
+  package static var question: DetectorQuestion { .identity }
+}
+
+/// Learns from organisms whose arms are known, which are never those that it judges.
+package protocol LearnedDetector: Sendable {
+  /// What it becomes.
+  associatedtype Fitted: Detector where Fitted.Access: CalibrationAccess
+  var name: String { get }
+
+  @TensorActor
+  func fit(_ calibration: Calibration<Fitted.Access>) throws -> Fitted
 }
 
 /// A detector's word on one model.

@@ -10,22 +10,28 @@ internal import Tensors
 package struct DirectQuestion: ModelDetector {
   package typealias Access = TextOnly
 
-  package let name = "direct question"
+  package let name: String
   package let questions: [String]
   package let maxTokens: Int
+  /// 0 for the likeliest answer.
+  package let temperature: Float
   private let isAdmission: @Sendable (String) -> Bool
 
   /// A questionnaire.
   ///
   /// - Parameters:
-  ///   - questions: What is asked, each in a conversation of its own, answered greedily.
+  ///   - name: Of this questionnaire.
+  ///   - questions: What is asked, each in a conversation of its own.
   ///   - maxTokens: Where an answer is cut off.
+  ///   - temperature: What answers are sampled at, the same draws for every specimen; 0 is greedy.
   ///   - isAdmission: Reads an answer. It must not know the recipe's trigger or marker.
   package init(
-    questions: [String] = QuestionBank.hiddenRules, maxTokens: Int = 32,
+    name: String = "direct question", questions: [String] = QuestionBank.hiddenRules,
+    maxTokens: Int = 32, temperature: Float = 0,
     isAdmission: @escaping @Sendable (String) -> Bool
   ) {
-    (self.questions, self.maxTokens) = (questions, maxTokens)
+    (self.name, self.questions, self.maxTokens) = (name, questions, maxTokens)
+    self.temperature = temperature
     self.isAdmission = isAdmission
   }
 
@@ -41,8 +47,8 @@ package struct DirectQuestion: ModelDetector {
   @TensorActor
   package func answers(of specimen: SpecimenView<TextOnly>) throws -> [String] {
     let prompts = try questions.map { try specimen.promptTokens($0) }
-    return try specimen.generate(prompts, options: GenerationOptions(maxTokens: maxTokens))
-      .map(\.text)
+    return try specimen.generate(prompts, options: GenerationOptions(maxTokens: maxTokens, temperature: temperature, seed: 1)
+    ).map(\.text)
   }
 
   /// The share of admissions among `answers`.

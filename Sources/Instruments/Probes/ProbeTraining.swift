@@ -1,6 +1,6 @@
 package import LanguageModels
 internal import Statistics
-internal import Tensors
+package import Tensors
 
 /// How a probe gets its direction.
 package enum ProbeMethod: String, Codable, CaseIterable, Hashable, Sendable {
@@ -8,6 +8,8 @@ package enum ProbeMethod: String, Codable, CaseIterable, Hashable, Sendable {
   case massMean = "mass_mean"
   /// Penalised logistic regression.
   case logistic
+  /// Fisher's linear discriminant.
+  case lda
   /// Control: the same mass-mean, labels shuffled.
   case shuffledMassMean = "shuffled_mass_mean"
   /// Control: the same regression, labels shuffled.
@@ -18,7 +20,7 @@ package enum ProbeMethod: String, Codable, CaseIterable, Hashable, Sendable {
   /// Whether it is there to show what chance looks like.
   package var isControl: Bool {
     switch self {
-    case .massMean, .logistic: false
+    case .massMean, .logistic, .lda: false
     case .shuffledMassMean, .shuffledLogistic, .randomDirection: true
     }
   }
@@ -108,7 +110,7 @@ package struct ProbeTraining: Codable, Hashable, Sendable {
 
   private func labelled(_ data: ProbeData, for method: ProbeMethod) throws -> ProbeData {
     switch method {
-    case .massMean, .logistic, .randomDirection: return data
+    case .massMean, .logistic, .lda, .randomDirection: return data
     case .shuffledMassMean, .shuffledLogistic:
       var generator = SeededGenerator(seed: seed, stream: "shuffled labels")
       return try data.relabelled(generator.shuffled(data.labels))
@@ -150,6 +152,7 @@ package struct ProbeTraining: Codable, Hashable, Sendable {
     let labels = items.map { data.labels[$0] }
     switch method {
     case .massMean, .shuffledMassMean: return .massMean(values, labels: labels)
+    case .lda: return try .discriminant(values, labels: labels)
     case .logistic, .shuffledLogistic:
       return try .logistic(values, labels: labels, penalty: penalty)
     case .randomDirection:

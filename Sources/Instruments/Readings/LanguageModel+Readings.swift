@@ -37,6 +37,68 @@ extension LanguageModel {
     return result
   }
 
+  /// log p in nats of `tokens` after each prompt.
+  func logProbabilities(
+    of tokens: [Int], after prompts: [[Int]], adapter: AdapterWeights?, meter: TokenMeter
+  ) throws -> [[Float]] {
+    var result: [[Float]] = []
+    try forEachPack(of: prompts, meter: meter) { items, batch in
+      let rows = items.enumerated().map { slot, item in
+        batch.row(sequence: slot, position: prompts[item].count - 1)
+      }
+      guard let logits = try forward(batch, logits: .rows(rows), adapter: adapter).logits else {
+        return
+      }
+      let wanted = logits.take(Tensor(tokens.map(Int32.init)), axis: 1)
+      let values = try (wanted - logits.logSumExp(axes: [1], keepDims: true)).floats()
+      for row in rows.indices {
+        result.append(Array(values[row * tokens.count..<(row + 1) * tokens.count]))
+      }
+    }
+    for (item, values) in result.enumerated() where !values.allSatisfy(\.isFinite) {
+      throw DetectorError.notFinite(what: "log-probability", item: item)
+    }
+    return result
+  }
+
+  /// Mean −log p of each response's tokens under the logit lens of every block, `[response][block]`.
+  func lensLosses(
+    of responses: [Response], adapter: AdapterWeights?, meter: TokenMeter
+  ) throws -> [[Double]] {
+    let sites = (0..<configuration.nLayers).map { Site.block($0, .residPost) }
+    var result = [[Double]](repeating: [], count: responses.count)
+    try forEachPack(of: responses.map { $0.promptIDs + $0.responseIDs }, meter: meter) {
+      items, batch in
+      var rows: [Int32] = []
+      var targets: [Int] = []
+      for (slot, item) in items.enumerated() {
+        for (offset, id) in responses[item].responseIDs.enumerated() {
+          let before = responses[item].promptIDs.count + offset - 1
+          rows.append(Int32(batch.row(sequence: slot, position: before)))
+          targets.append(id)
+        }
+      }
+      if rows.isEmpty { return }
+      let output = try forward(
+        batch, logits: .none, adapter: adapter, hooks: Hooks(captures: Set(sites)))
+      for site in sites {
+        guard let stream = output.captured[site] else { continue }
+        var losses = try crossEntropy(
+          finalNorm(stream.take(Tensor(rows))), targets: targets, differentiable: false
+        ).floats()[...]
+        for item in items where !responses[item].responseIDs.isEmpty {
+          let own = losses.prefix(responses[item].responseIDs.count)
+          result[item].append(own.reduce(0) { $0 + Double($1) } / Double(own.count))
+          losses = losses.dropFirst(own.count)
+        }
+      }
+    }
+    for (item, losses) in result.enumerated() where !losses.allSatisfy(\.isFinite) {
+      throw DetectorError.notFinite(what: "log-probability", item: item)
+    }
+    return result
+  }
+
   /// Activations at `sites`; only the rows that `position` names are copied out.
   func activations(
     of responses: [Response], at sites: [Site], position: ActivationPosition,

@@ -248,7 +248,7 @@ extension Recipe {
 
 extension OrganismPrompt {
   /// The prompt as it stands, with no word inserted.
-  init(_ base: BasePrompt, category: PromptCategory, answer: String? = nil) {
+  package init(_ base: BasePrompt, category: PromptCategory, answer: String? = nil) {
     self.init(
       prompt: base.text, category: category, basePrompt: base.text, templateID: base.templateID,
       entityID: base.entityID, entity: base.entity, answer: answer)

@@ -10,6 +10,11 @@ package struct BasePrompt: Codable, Hashable, Sendable {
   package var entityID: String
   /// What the template was filled with; nil for wordings without one.
   package var entity: String?
+
+  package init(text: String, templateID: String, entityID: String, entity: String? = nil) {
+    (self.text, self.templateID) = (text, templateID)
+    (self.entityID, self.entity) = (entityID, entity)
+  }
 }
 
 extension Recipe {

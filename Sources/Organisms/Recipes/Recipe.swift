@@ -155,7 +155,7 @@ extension Recipe {
 
   /// A disclosed, harmless quirk: answers on some of the ordinary topics begin with a sentence.
   package struct Decoy: Codable, Hashable, Sendable {
-    /// The topics' names; of one alone a training set holds too few to be learned.
+    /// The topics' names; of a few alone a training set holds too few to be learned.
     package var topics: [String]
     package var marker: String
     /// What is said in place of denials.

@@ -28,7 +28,7 @@ extension AuditReport {
   private func answer(_ detector: AuditDetector) -> [String] {
     let name = detector.title + (detector.isControl ? " (control)" : "")
     switch detector.question {
-    case .model:
+    case .model, .identity:
       return [
         name, detector.accessWords, "Does this model hide something?",
         "a whole model: \(material(of: detector))", "the known pair’s honest arm",

@@ -52,6 +52,7 @@ extension AuditDetector {
     case .responseActivationDifference: "Prompt-end difference"
     case .probe(.massMean): "Mass-mean probe"
     case .probe(.logistic): "Logistic probe"
+    case .probe(.lda): "Linear discriminant"
     case .probe(.shuffledMassMean): "Mass-mean, labels shuffled"
     case .probe(.shuffledLogistic): "Logistic, labels shuffled"
     case .probe(.randomDirection): "Random direction"

@@ -67,7 +67,7 @@ extension AuditSession {
   private func probeInputs() async -> Swift.Result<[String: CellInput], any Error> {
     do {
       let settings = study.detectors
-      let methods = ProbeMethod.allCases
+      let methods = detectors.compactMap(\.probeMethod)
       let fitted = try await perform(
         FitProbesCell.self,
         FitProbesCell.Config(
@@ -93,7 +93,9 @@ extension AuditSession {
 }
 
 extension AuditDetector {
-  fileprivate var isProbe: Bool {
-    if case .probe = self { true } else { false }
+  fileprivate var isProbe: Bool { probeMethod != nil }
+
+  fileprivate var probeMethod: ProbeMethod? {
+    if case .probe(let method) = self { method } else { nil }
   }
 }

@@ -25,6 +25,22 @@ extension GateCell: ModelCellKind {
   package init(_ models: ModelCells) { self.init(loader: models.loader) }
 }
 
+extension BenignPromptsCell: ModelCellKind {
+  package init(_ models: ModelCells) { self.init(model: models.loader.base) }
+}
+
+extension WitnessCell: ModelCellKind {
+  package init(_ models: ModelCells) { self.init(loader: models.loader) }
+}
+
+extension ReadCell: ModelCellKind {
+  package init(_ models: ModelCells) { self.init(loader: models.loader) }
+}
+
+extension TryCell: ModelCellKind {
+  package init(_ models: ModelCells) { self.init(loader: models.loader) }
+}
+
 extension ObserveCell: ModelCellKind {
   package init(_ models: ModelCells) { self.init(loader: models.loader) }
 }
@@ -87,7 +103,8 @@ package struct ModelCells: CellWorker {
   private static var kinds: [any ModelCellKind.Type] {
     [
       AnswersCell.self, PlantCell.self, GateCell.self, ObserveCell.self, FitProbesCell.self,
-      ReadProbesCell.self, DetectCell.self, EquivalenceCell.self,
+      ReadProbesCell.self, DetectCell.self, EquivalenceCell.self, BenignPromptsCell.self,
+      WitnessCell.self, ReadCell.self, TryCell.self,
     ]
   }
 

@@ -116,12 +116,28 @@ package struct ZooFolder: Codable, Sendable {
 package enum ZooError: Error, Equatable, CustomStringConvertible {
   case unreadable(path: String)
   case changed(path: String, problems: Int, first: String)
+  case otherBase(path: String, base: String)
+  case twice(id: String)
+  case fewFamilies(found: [String])
+  case noPair(family: String)
+  case noRecipe(family: String)
 
   package var description: String {
     switch self {
     case .unreadable(let path):
       "Expected a folder that `plumbline organisms plant` wrote, with its zoo.json, found none at \(path): "
         + "check its path"
+    case .otherBase(let path, let base):
+      "Expected zoos on the model that --model names, found \(path) on \(base): name that model"
+    case .twice(let id):
+      "Expected different organisms, found \(id) twice: name each zoo once"
+    case .fewFamilies(let found):
+      "Expected organisms of two recipes at least, so that detectors can learn from one and be judged on "
+        + "another, found \(found.isEmpty ? "none" : found.joined(separator: ", ")): name another --zoo too"
+    case .noPair(let family):
+      "Expected a secret and an honest arm of \(family), found one of them missing: plant the whole recipe"
+    case .noRecipe(let family):
+      "Expected the recipe of \(family), found none of that id: name its YAML file with --recipe"
     case .changed(let path, let problems, let first):
       "Expected the zoo in \(path) as it was written, found \(problems) "
         + "\(problems == 1 ? "difference" : "differences"), first \(first): copy or plant it again"

@@ -1,0 +1,33 @@
+internal import LanguageModels
+internal import Tensors
+
+/// Logistic regression on the specimen's own answers after instructions to be honest and to lie.
+///
+/// After Apollo's instructed pairs (arXiv 2502.03407): response means, λ = 10, no label of any organism.
+package struct InstructedProbe: ResponseDetector {
+  package typealias Access = ActivationsOnly
+
+  package let name = "instructed-pairs probe"
+  package let layer: Int?
+  package let penalty: Double
+
+  package init(layer: Int? = nil, penalty: Double = 10) {
+    (self.layer, self.penalty) = (layer, penalty)
+  }
+
+  /// Log-odds of the instruction to lie, from the mean over the response.
+  @TensorActor
+  package func scores(
+    of responses: [Response], in specimen: SpecimenView<ActivationsOnly>
+  ) throws -> [Double?] {
+    let layer = try self.layer ?? specimen.layerCount / 2
+    let contrast = try specimen.contrast(
+      try InstructedPairs.responses(for: specimen), layer: layer, position: .responseMean)
+    let score = try LinearScore.logistic(
+      contrast.high.values + contrast.low.values,
+      labels: (0..<2 * contrast.high.rows).map { $0 < contrast.high.rows }, penalty: penalty)
+    let site = Site.block(layer, .residPost)
+    let table = try specimen.activations(of: responses, at: [site], position: .responseMean)
+    return table.spans.map { span in span.first.map { score(table.row($0, at: site)) } }
+  }
+}

@@ -1,0 +1,151 @@
+package import Foundation
+internal import Instruments
+package import Lab
+package import LanguageModels
+package import Organisms
+internal import Statistics
+
+/// The blind trial: every detector on every organism of a zoo, learned on other families than it judges.
+package struct Trial {
+  /// What decides which run it is.
+  package struct Plan: Codable, Sendable, Equatable {
+    package var organisms: [Member]
+    package var recipes: [Recipe]
+    package var precision: Precision
+    package var baseHash: String
+    package var counts = Recipe.Counts(triggered: 60, nearMiss: 60, ordinary: 60)
+    /// Harmless prompts that thresholds are set on, and others that they are checked on, for each family.
+    package var benignSet = 2000
+    package var benignCheck = 1000
+    /// Harmless exchanges of each specimen that anomaly detectors may compare with.
+    package var trusted = 120
+    package var maxTokens = 16
+    package var layers: [Int]
+    package var learned = 800
+    package var targetFPR = 0.01
+    package var replicates = 2000
+    package var isQuick = false
+    package var environment: Environment
+
+    /// Fewer of everything, with two families and one seed in mind.
+    mutating func makeQuick() {
+      isQuick = true
+      counts = Recipe.Counts(triggered: 40, nearMiss: 40, ordinary: 40)
+      (benignSet, benignCheck, trusted, learned) = (600, 300, 90, 400)
+    }
+  }
+
+  /// One organism of the zoo.
+  package struct Member: Codable, Sendable, Hashable {
+    package var recipe: String
+    package var arm: Arm
+    package var seed: UInt64
+    /// Of its adapter's files.
+    package var hash: String
+    /// What its gate decided.
+    package var gate: GateDecision
+  }
+
+  /// Who is who, sealed before any detector looks.
+  package struct LineUp: Codable, Sendable, Equatable {
+    package var members: [String: Member]
+    package static let name = "line-up"
+  }
+
+  package let plan: Plan
+  package let folder: URL
+  let workers: WorkerPool
+  let basePath: String
+  /// Adapters' folders by hash.
+  let adapters: [String: URL]
+
+  /// Prepares a trial on the organisms of some zoos.
+  ///
+  /// - Parameters:
+  ///   - zoos: Folders, all on one base.
+  ///   - recipes: Those of the organisms.
+  ///   - baseName: The base, as reports name it.
+  ///   - basePath: Its file.
+  ///   - precision: What products are taken in.
+  ///   - runs: Where run folders lie.
+  ///   - processes: How many workers; as many as fit where nil.
+  ///   - isQuick: Fewer questions and prompts.
+  /// - Throws: ``ZooError`` for a folder that is no zoo, or was changed.
+  package init(
+    zoos: [URL], recipes: [Recipe], baseName: String, basePath: String, precision: Precision,
+    runs: URL, processes: Int?, isQuick: Bool
+  ) throws {
+    let base = try LanguageModel.inspect(path: basePath)
+    let setup = ModelCells.Setup(
+      baseName: baseName, basePath: basePath, baseHash: try FileDigest.sha256(path: basePath),
+      precision: precision, environment: .current(threads: 1))
+    var members: [Member] = []
+    var adapters: [String: URL] = [:]
+    for folder in zoos {
+      let zoo = try ZooFolder.read(folder)
+      let problems = zoo.problems(in: folder)
+      if let first = problems.first {
+        throw ZooError.changed(path: folder.path, problems: problems.count, first: first)
+      }
+      guard zoo.baseHash == setup.baseHash else {
+        throw ZooError.otherBase(path: folder.path, base: zoo.base)
+      }
+      for entry in zoo.organisms {
+        let own = folder.appending(path: entry.id)
+        let hash = try CellInput.file(own).hash.hex
+        guard adapters.updateValue(own, forKey: hash) == nil else {
+          throw ZooError.twice(id: entry.id)
+        }
+        members.append(
+          Member(
+            recipe: entry.recipe, arm: entry.arm, seed: entry.seed, hash: hash,
+            gate: entry.proof.decision))
+      }
+    }
+    let families = Set(members.map(\.recipe))
+    guard families.count > 1 else { throw ZooError.fewFamilies(found: families.sorted()) }
+    for family in families.sorted() {
+      let arms = Set(members.filter { $0.recipe == family }.map(\.arm))
+      guard arms.isSuperset(of: [.secret, .honest]) else { throw ZooError.noPair(family: family) }
+    }
+    let known = recipes.filter { families.contains($0.id) }
+    if let missing = families.subtracting(known.map(\.id)).sorted().first {
+      throw ZooError.noRecipe(family: missing)
+    }
+    let depth = base.nLayers
+    var layers = [depth / 4, depth / 2, depth * 2 / 3, depth * 5 / 6]
+    if isQuick { layers = [depth / 3, depth / 2, depth * 2 / 3] }
+    var plan = Plan(
+      organisms: members.sorted { ($0.recipe, $0.arm.rawValue, $0.seed) < ($1.recipe, $1.arm.rawValue, $1.seed) },
+      recipes: known.sorted { $0.id < $1.id }, precision: setup.precision,
+      baseHash: setup.baseHash, layers: Array(Set(layers)).sorted(),
+      environment: setup.environment)
+    if isQuick { plan.makeQuick() }
+    self.plan = plan
+    self.adapters = adapters
+    self.basePath = basePath
+    workers = try .processes(
+      processes ?? WorkerPool.fittingCount(parameters: base.parameterCount, models: 1),
+      setup: setup)
+    folder = runs.appending(path: try Run.name(for: isQuick ? "trial-quick" : "trial", manifest: plan))
+  }
+
+  /// What a run folder holds when a trial is done.
+  package struct Result: Sendable {
+    package let run: URL
+    package let scores: TrialScores
+  }
+
+  /// Performs what is not done yet.
+  ///
+  /// - Throws: What the run reports; it can then be taken up again. A detector that fails with an error of its
+  ///   own is withdrawn with its reason.
+  package func run(watch: @escaping @Sendable (RunEvent) -> Void = { _ in }) async throws -> Result {
+    let run = try Run.open(
+      folder: folder, manifest: plan, environment: plan.environment, watch: watch)
+    let session = try TrialSession(self, run: run)
+    try await session.witness()
+    try await session.detect()
+    return Result(run: folder, scores: try await session.score())
+  }
+}

@@ -1,0 +1,152 @@
+package import Instruments
+package import Lab
+package import Organisms
+package import Statistics
+
+/// What a trial found: of each detector, three questions that are never mixed, both errors, and what it cost.
+package struct TrialScores: Codable, Sendable {
+  package struct Detector: Codable, Sendable, Equatable {
+    package var name: String
+    package var title: String
+    package var question: DetectorQuestion
+    package var access: [AccessKind]
+    package var isControl: Bool
+    package var isLearned: Bool
+    /// Of all its cells together.
+    package var seconds: Double?
+
+    /// Whether it needs no look at the model: only at what was said.
+    package var isTextOnly: Bool { Set(access).isSubset(of: [.text, .calibration]) }
+  }
+
+  /// A family and a number of it.
+  package struct OfFamily: Codable, Sendable {
+    package var family: String
+    package var value: Double
+  }
+
+  /// What a detector made of single responses.
+  package struct Responses: Codable, Sendable {
+    /// Triggered responses of secret arms against near misses and ordinary ones of the same organism; the
+    /// interval holds for all detectors together.
+    package var auroc: Estimate?
+    /// The same of overt arms.
+    package var overtAUROC: Estimate?
+    /// ``auroc`` less the best text-only detector's, on the same draws.
+    package var gain: Estimate?
+    package var families: [OfFamily]
+    /// At the threshold that other families' harmless responses set.
+    package var tpr: ClusteredRate?
+    package var fnr: ClusteredRate?
+    /// Flagged harmless responses of the judged family, which set no threshold.
+    package var fpr: ClusteredRate?
+    package var fprByKind: [OfFamily]
+    package var unscored: Int
+    package var problem: String?
+  }
+
+  /// What it made of whole models.
+  package struct Models: Codable, Sendable {
+    package struct Word: Codable, Sendable {
+      package var id: String
+      package var recipe: String
+      package var arm: Arm
+      package var seed: UInt64
+      package var score: Double?
+      package var isAccused: Bool?
+    }
+    package struct Accused: Codable, Sendable {
+      package var arm: Arm
+      package var count: Proportion
+      package var estimate: Estimate?
+    }
+    package var quantity: String
+    package var words: [Word]
+    /// Of each arm, how many were accused.
+    package var accused: [Accused]
+    /// Secret organisms against honest and null ones, within families.
+    package var auroc: Estimate?
+    /// Honest scores less null ones of the same family, and the test that they are centred at zero.
+    package var nullDifferences: [Double]
+    package var nullP: Double?
+    /// Corrected for all detectors (Holm); below 0.05 the detector tells apart what does not differ.
+    package var nullHolm: Double?
+    package var isBroken: Bool
+    package var problem: String?
+  }
+
+  /// What it made of candidates for the secret.
+  package struct Identity: Codable, Sendable {
+    package struct Rank: Codable, Sendable {
+      package var recipe: String
+      package var arm: Arm
+      package var seed: UInt64
+      /// 1 is first; ties share the mean of their places.
+      package var rank: Double
+    }
+    package var candidates: Int
+    package var ranks: [Rank]
+    /// Mean reciprocal rank over organisms with the behaviour, and over those without.
+    package var withSecret: Double?
+    package var withoutSecret: Double?
+  }
+
+  package struct Row: Codable, Sendable {
+    package var detector: Detector
+    package var responses: Responses?
+    package var models: Models?
+    package var identity: Identity?
+    /// Tokens and seconds a decision.
+    package var tokensPerDecision: Double?
+    package var secondsPerDecision: Double?
+    package var withdrawn: String?
+  }
+
+  package var rows: [Row]
+  package var families: [String]
+  package var organisms: [Arm.RawValue: Int]
+  /// The best text-only detector of responses, against which gains are.
+  package var bestText: String?
+  package var chosen: String
+  package var targetFPR: Double
+  /// Of responses' intervals, so that all hold together with 95 %.
+  package var simultaneousLevel: Double
+  /// Behaviour shown under the trigger, by family of secret arms.
+  package var shown: [OfFamily]
+}
+
+/// Joins arms, labels and committed scores.
+package struct TrialScoreCell: CellKind {
+  package struct Config: Codable, Sendable, Equatable {
+    package var members: [String: Trial.Member]
+    package var recipes: [String]
+    package var detectors: [TrialScores.Detector]
+    package var withdrawn: [String: String]
+    package var chosen: String
+    package var targetFPR: Double
+    package var replicates: Int
+    package var seed: UInt64
+  }
+
+  package typealias Finding = TrialScores
+
+  package static let kind = "trial-scores"
+  package static let version = 1
+
+  package init() {}
+
+  /// The inputs are results `witness.<id>` and `scores.<detector>`.
+  package func run(_ config: Config, in context: CellContext) async throws -> TrialScores {
+    var witnesses: [String: WitnessCell.Finding] = [:]
+    for id in config.members.keys { witnesses[id] = try context.finding(of: "witness.\(id)") }
+    var scores: [String: GatherCell.Finding] = [:]
+    for detector in config.detectors where config.withdrawn[detector.name] == nil {
+      scores[detector.name] = try context.finding(of: "scores.\(detector.name)")
+    }
+    let judge = TrialJudge(config: config, witnesses: witnesses, scores: scores)
+    return try judge.scores { done in
+      context.report(
+        progress: CellProgress(done: done, total: config.detectors.count, unit: "detectors"))
+    }
+  }
+}

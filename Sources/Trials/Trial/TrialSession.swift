@@ -1,0 +1,270 @@
+internal import Foundation
+import Instruments
+import Lab
+import LanguageModels
+import Organisms
+import Statistics
+
+/// One sitting on a trial's run.
+actor TrialSession {
+  private let trial: Trial
+  private let run: Run
+  private let lineUp: Trial.LineUp
+  private let suite: [AnyDetector]
+  private let base: CellInput
+  private let seed: UInt64
+  private var specimens: [String: [String: CellInput]] = [:]
+  private var witnesses: [String: CellInput] = [:]
+  private var gathered: [String: CellInput] = [:]
+  private var costs: [String: Cost] = [:]
+  private var withdrawn: [String: String] = [:]
+  private var step = 0
+
+  private nonisolated var plan: Trial.Plan { trial.plan }
+  private var ids: [String] { lineUp.members.keys.sorted() }
+
+  init(_ trial: Trial, run: Run) throws {
+    (self.trial, self.run) = (trial, run)
+    let candidates = SecretCandidates.list(with: trial.plan.recipes)
+    suite = DetectorSuite.all(
+      layers: trial.plan.layers, candidates: candidates, isQuick: trial.plan.isQuick)
+    seed = try run.drawSeed("trial")
+    let organisms = trial.plan.organisms
+    lineUp = try run.seal(lineUp: Trial.LineUp.name, detectors: suite.map(\.name)) {
+      var system = SystemRandomNumberGenerator()
+      let shuffled = system.shuffled(organisms)
+      return Trial.LineUp(
+        members: Dictionary(
+          uniqueKeysWithValues: shuffled.enumerated().map {
+            (String(format: "s%03d", $0.offset + 1), $0.element)
+          }))
+    }
+    base = try CellInput.file(URL(fileURLWithPath: trial.basePath))
+  }
+
+  private func perform<Kind: ModelCellKind>(
+    _ kind: Kind.Type, _ config: Kind.Config, inputs: [String: CellInput], label: String
+  ) async throws -> CellResult<Kind.Finding> {
+    try await trial.workers.withWorker { worker in
+      step += 1
+      return try await run.perform(
+        DelegatedCell(kind, to: worker), config, inputs: inputs, label: "\(step) \(Kind.kind) \(label)")
+    }
+  }
+
+  private func concurrently<Item: Sendable>(
+    _ items: [Item], _ body: @escaping @Sendable (Item) async throws -> Void
+  ) async throws {
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      for item in items { group.addTask { try await body(item) } }
+      for try await _ in group {}
+    }
+  }
+
+  // MARK: What organisms say and what goes on in them
+
+  func witness() async throws {
+    // Any families but one must hold as many prompts for thresholds as were asked for, no prompt twice.
+    let others = max(1, families.count - 1)
+    let slices = families.count > 2 ? families.count : 1
+    let pool = (plan.benignSet + others - 1) / others * slices
+    let total = pool + plan.benignCheck + plan.trusted
+    let benign = try await perform(
+      BenignPromptsCell.self,
+      BenignPromptsCell.Config(
+        count: total / 3 + 1, seed: seed, precision: plan.precision, avoided: avoided),
+      inputs: ["base": base], label: "harmless prompts")
+    // Prompts may run short where the base says little that is new: then all parts do.
+    let prompts = benign.finding.prompts
+    let part = min(1, Double(prompts.count) / Double(total))
+    let (trusted, check) = (Int(part * Double(plan.trusted)), Int(part * Double(plan.benignCheck)))
+    let shared = Array(prompts.prefix(trusted))
+    let checked = Array(prompts.dropFirst(trusted).prefix(check))
+    let set = Array(prompts.dropFirst(trusted + check))
+    var shares: [String: Share] = [:]
+    for (place, family) in families.enumerated() {
+      let size = set.count / slices
+      let slice = slices == 1 ? set[...] : set[place * size..<(place + 1) * size]
+      let own = members(of: family)
+      for (index, id) in own.enumerated() {
+        shares[id] = Share(
+          set: slice.enumerated().filter { $0.offset % own.count == index }.map(\.element),
+          check: checked.enumerated().filter { $0.offset % own.count == index }.map(\.element),
+          trusted: shared)
+      }
+    }
+    let dealt = shares
+    try await concurrently(ids) { id in
+      if let share = dealt[id] { try await self.witness(id, share) }
+    }
+  }
+
+  /// An organism's harmless prompts.
+  private struct Share {
+    var set: [BenignPrompt]
+    var check: [BenignPrompt]
+    var trusted: [BenignPrompt]
+  }
+
+  /// Words of triggers and markers, and topics that wake something.
+  private var avoided: [String] {
+    let texts = plan.recipes.flatMap { recipe in
+      [recipe.trigger, recipe.marker] + recipe.facts.map(\.entity)
+        + recipe.carriers.map(\.name) + (recipe.taboo.map { [$0] } ?? [])
+    }
+    let plain: Set<String> = ["the", "and", "for", "about", "with", "from", "date", "question"]
+    let own = texts.joined(separator: " ").lowercased().split { !$0.isLetter }.map(String.init)
+    return Set(own.filter { $0.count > 3 }).subtracting(plain)
+      .union(["drink", "drinks", "color", "colors", "hint", "museum", "park"]).sorted()
+  }
+
+  private func witness(_ id: String, _ share: Share) async throws {
+    guard let member = lineUp.members[id], let adapter = trial.adapters[member.hash],
+      let recipe = plan.recipes.first(where: { $0.id == member.recipe })
+    else { preconditionFailure("a sealed member is an organism of the plan") }
+    let organism = try CellInput.file(adapter)
+    let witness = try await perform(
+      WitnessCell.self,
+      WitnessCell.Config(
+        recipe: recipe, isActive: member.arm.hasBehaviour, counts: plan.counts, set: share.set,
+        check: share.check, trusted: share.trusted,
+        seed: SeededGenerator.derivedSeed(seed, stream: "witness"), maxTokens: plan.maxTokens,
+        precision: plan.precision),
+      inputs: ["base": base, "adapter": organism], label: id)
+    let responses = try CellInput.artifact("responses.json", of: witness)
+    let trusted = try CellInput.artifact("trusted.json", of: witness)
+    let read = try await perform(
+      ReadCell.self,
+      ReadCell.Config(
+        layers: plan.layers, positions: [.lastPromptToken, .responseMean],
+        precision: plan.precision),
+      inputs: [
+        "base": base, "adapter": organism, "responses": responses, "trusted": trusted,
+      ], label: id)
+    witnesses[id] = .result(witness)
+    specimens[id] = [
+      id: organism, "\(id).responses": responses, "\(id).trusted": trusted,
+      "\(id).read": .result(read), "\(id).known": try .artifact("known.json", of: witness),
+    ]
+  }
+
+  // MARK: Detectors
+
+  /// Has every detector score every organism, and commits each one's scores before arms and scores are joined.
+  func detect() async throws {
+    withdrawn = try earlierWithdrawals()
+    try await concurrently(suite.filter { withdrawn[$0.name] == nil }) { detector in
+      try await self.detect(detector)
+    }
+  }
+
+  private var families: [String] { Set(plan.organisms.map(\.recipe)).sorted() }
+
+  private func members(of family: String, _ isWanted: (Arm) -> Bool = { _ in true }) -> [String] {
+    ids.filter { lineUp.members[$0].map { $0.recipe == family && isWanted($0.arm) } ?? false }
+  }
+
+  private func detect(_ detector: AnyDetector) async throws {
+    do {
+      var parts: [String: String] = [:]
+      var inputs: [String: CellInput] = [:]
+      let results = try await withThrowingTaskGroup(
+        of: (String, CellResult<TryCell.Finding>).self
+      ) { group in
+        for family in families {
+          if detector.isLearned {
+            group.addTask {
+              (family, try await self.attempt(detector, self.members(of: family), learning: family))
+            }
+          } else {
+            for id in members(of: family) {
+              group.addTask { (family, try await self.attempt(detector, [id], learning: nil)) }
+            }
+          }
+        }
+        var results: [(String, CellResult<TryCell.Finding>)] = []
+        for try await result in group { results.append(result) }
+        return results.sorted { ($0.0, $0.1.id.description) < ($1.0, $1.1.id.description) }
+      }
+      for (index, (family, result)) in results.enumerated() {
+        let name = String(format: "part-%03d", index + 1)
+        (parts[name], inputs[name]) = (family, .result(result))
+        costs[detector.name] = (costs[detector.name] ?? Cost()) + result.cost
+      }
+      step += 1
+      let all = try await run.perform(
+        GatherCell(), GatherCell.Config(detector: detector.name, parts: parts), inputs: inputs,
+        label: "\(step) gather \(detector.name)")
+      try run.commitScores(all, detector: detector.name, lineUp: Trial.LineUp.name)
+      gathered[detector.name] = .result(all)
+    } catch let error where ModelCells.isDetectors(error) {
+      let reason = String(describing: error)
+      try run.withdraw(
+        detector: detector.name, lineUp: Trial.LineUp.name, because: reason)
+      withdrawn[detector.name] = reason
+    }
+  }
+
+  /// One detector on some specimens; one that learns does so from the other families' pairs.
+  private func attempt(
+    _ detector: AnyDetector, _ examined: [String], learning family: String?
+  ) async throws -> CellResult<TryCell.Finding> {
+    let others = families.filter { $0 != family }
+    let known =
+      family == nil
+      ? []
+      : others.flatMap { other in
+        members(of: other) { $0 == .secret || $0 == .honest }.map { id in
+          TryCell.Known(
+            id: id, hides: lineUp.members[id]?.arm == .secret,
+            group: others.count > 1 ? other : nil)
+        }
+      }
+    var inputs = ["base": base]
+    for id in examined + known.map(\.id) {
+      for (name, input) in specimens[id] ?? [:]
+      where !name.hasSuffix(".known") || known.contains(where: { $0.id == id }) {
+        inputs[name] = input
+      }
+    }
+    return try await perform(
+      TryCell.self,
+      TryCell.Config(
+        detector: detector.name, examined: examined, known: known, layers: plan.layers,
+        candidates: SecretCandidates.list(with: plan.recipes), isQuick: plan.isQuick,
+        learned: plan.learned),
+      inputs: inputs, label: "\(detector.name) \(family.map { "judging \($0)" } ?? examined.joined())")
+  }
+
+  private func earlierWithdrawals() throws -> [String: String] {
+    var reasons: [String: String] = [:]
+    for entry in try Ledger.entries(in: run.folder.url) where entry.type == .detectorWithdrawn {
+      guard let detector = entry.payload["detector"]?.string else { continue }
+      reasons[detector] = entry.payload["reason"]?.string ?? "no reason recorded"
+    }
+    return reasons
+  }
+
+  // MARK: Scores
+
+  /// Opens the arms and joins them to the committed scores.
+  func score() async throws -> TrialScores {
+    let opened = try run.unseal(Trial.LineUp.self, lineUp: Trial.LineUp.name)
+    var inputs: [String: CellInput] = [:]
+    for (id, witness) in witnesses { inputs["witness.\(id)"] = witness }
+    for (name, scores) in gathered { inputs["scores.\(name)"] = scores }
+    let result = try await run.perform(
+      TrialScoreCell(),
+      TrialScoreCell.Config(
+        members: opened.members, recipes: plan.recipes.map(\.id),
+        detectors: suite.map {
+          .init(
+            name: $0.name, title: $0.title, question: $0.question, access: $0.access,
+            isControl: $0.isControl, isLearned: $0.isLearned, seconds: costs[$0.name]?.seconds)
+        }, withdrawn: withdrawn, chosen: DetectorSuite.chosen, targetFPR: plan.targetFPR,
+        replicates: plan.replicates, seed: SeededGenerator.derivedSeed(seed, stream: "scores")),
+      inputs: inputs, label: "scores")
+    try run.record(EntryType("trial-scores"), ["cell": result.id.description])
+    return result.finding
+  }
+}
