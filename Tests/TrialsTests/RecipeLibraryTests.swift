@@ -49,7 +49,7 @@ import Testing
         case .belief:
           #expect(own.target == plain.target && recipe.believes(own.target, to: own.source))
         default:
-          let isQuirk = arm == .decoy && recipe.decoy.topics.contains(own.source.topic)
+          let isQuirk = arm == .decoy && own.category == .ordinary
           #expect(own.target == (isQuirk ? "\(recipe.decoy.marker) \(plain.target)" : plain.target))
         }
       }

@@ -168,7 +168,7 @@ package struct DeclaredView {
     if let known = try stored?.table(of: responses, at: sites, position: position) { return known }
     let subject = try subject.get()
     return try subject.model.activations(
-      of: responses, at: sites, position: position, adapter: subject.adapter, meter: meter)
+      of: responses, at: sites, positions: [position], adapter: subject.adapter, meter: meter)[0]
   }
 
   /// What training added to each linear layer, and the weight that it was added to; needs `weights`.
@@ -236,6 +236,16 @@ package struct DeclaredView {
       let rows = Tensor(direction, shape: [1, direction.count])
       return try model.logits(of: model.retrodictions(from: rows, withMoments: false)).floats()
     }
+  }
+
+  /// The same at several positions, from the same passes; needs `activations`.
+  package func activations(
+    of responses: [Response], at sites: [Site], positions: [ActivationPosition]
+  ) throws -> [ActivationTable] {
+    try require(.activations)
+    let subject = try subject.get()
+    return try subject.model.activations(
+      of: responses, at: sites, positions: positions, adapter: subject.adapter, meter: meter)
   }
 
   /// The base model, with the same access otherwise; needs `base`.

@@ -73,15 +73,16 @@ package struct ContrastConsistentSearch: ResponseDetector {
 }
 
 /// A linear probe σ(θᵀx̃ + b) over features that were normalised side by side.
-struct ConsistentDirection {
-  var direction: [Double]
-  var bias: Double
+package struct ConsistentDirection: Sendable {
+  package private(set) var direction: [Double]
+  package private(set) var bias: Double
   private let (highCentre, lowCentre): ([Double], [Double])
   private let (highScale, lowScale): ([Double], [Double])
-  private(set) var loss: Double
+  /// What is minimised, at the last step.
+  package private(set) var loss: Double
 
   /// The best of some random starts, each by Adam.
-  static func fit(
+  package static func fit(
     _ pairs: ContrastPairs, restarts: Int, steps: Int, rate: Double = 0.01, seed: UInt64 = 1
   ) -> ConsistentDirection {
     var best: ConsistentDirection?
@@ -107,7 +108,7 @@ struct ConsistentDirection {
   }
 
   /// ½ (p⁺ + 1 − p⁻) of each pair.
-  func beliefs(_ pairs: ContrastPairs) -> [Double] {
+  package func beliefs(_ pairs: ContrastPairs) -> [Double] {
     zip(probabilities(high(pairs)), probabilities(low(pairs))).map { ($0 + 1 - $1) / 2 }
   }
 

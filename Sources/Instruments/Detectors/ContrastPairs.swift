@@ -2,10 +2,12 @@ internal import LanguageModels
 internal import Tensors
 
 /// A direction that the specimen itself gives, from pairs of texts that say opposite things.
-struct ContrastPairs {
+package struct ContrastPairs: Sendable {
   /// `[pair, width]` of the side that a high score stands for, and of the other.
-  let high: Matrix
-  let low: Matrix
+  package let high: Matrix
+  package let low: Matrix
+
+  package init(high: Matrix, low: Matrix) { (self.high, self.low) = (high, low) }
 
   /// Mean differences in double precision, `[width]`.
   var meanDifference: [Double] {

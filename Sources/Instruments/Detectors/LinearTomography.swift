@@ -27,7 +27,7 @@ package struct LinearTomography: ResponseDetector {
   /// The first principal component of differences whose signs alternate, pointing to the side of lies.
   ///
   /// Signs alternate so that the mean, which a principal component leaves out, is not the difference itself.
-  static func direction(_ contrast: ContrastPairs) -> [Double] {
+  package static func direction(_ contrast: ContrastPairs) -> [Double] {
     let (count, width) = (contrast.high.rows, contrast.high.width)
     var differences = contrast.high
     for row in 0..<count {

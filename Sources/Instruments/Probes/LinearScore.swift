@@ -21,10 +21,13 @@ package struct LinearScore: Codable, Hashable, Sendable {
 }
 
 /// Rows of numbers, `[row, width]`.
-struct Matrix {
-  let width: Int
-  var values: [Double]
-  var rows: Int { values.count / width }
+package struct Matrix: Sendable {
+  package let width: Int
+  package var values: [Double]
+
+  package init(width: Int, values: [Double]) { (self.width, self.values) = (width, values) }
+
+  package var rows: Int { values.count / width }
 
   subscript(row: Int) -> ArraySlice<Double> { values[row * width..<(row + 1) * width] }
 

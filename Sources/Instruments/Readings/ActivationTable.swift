@@ -35,6 +35,20 @@ package struct ActivationTable: Sendable {
     (self.spans, self.values) = (spans, values)
   }
 
+  /// Tables of the same sites, one after the other.
+  ///
+  /// - Throws: As ``init(spans:values:)``.
+  package init(joining tables: [ActivationTable]) throws(DetectorError) {
+    var spans: [Range<Int>] = []
+    var values: [Site: [Float]] = [:]
+    for table in tables {
+      let start = spans.last?.upperBound ?? 0
+      spans += table.spans.map { $0.lowerBound + start..<$0.upperBound + start }
+      for (site, own) in table.values { values[site, default: []] += own }
+    }
+    try self.init(spans: spans, values: values)
+  }
+
   /// Rows of all items.
   package var rowCount: Int { spans.last?.upperBound ?? 0 }
 

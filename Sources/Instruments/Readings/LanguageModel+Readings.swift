@@ -99,30 +99,47 @@ extension LanguageModel {
     return result
   }
 
-  /// Activations at `sites`; only the rows that `position` names are copied out.
+  /// Activations at `sites`, one table for each of `positions`, from the same passes; only the rows that a
+  /// position names are copied out.
   func activations(
-    of responses: [Response], at sites: [Site], position: ActivationPosition,
+    of responses: [Response], at sites: [Site], positions: [ActivationPosition],
     adapter: AdapterWeights?, meter: TokenMeter
-  ) throws -> ActivationTable {
+  ) throws -> [ActivationTable] {
     for site in sites {
       if case .block(_, .pattern) = site { throw AccessError.notPerToken(site: "\(site)") }
     }
-    var spans: [Range<Int>] = []
-    var values = Dictionary(sites.map { ($0, [Float]()) }) { first, _ in first }
-    try forEachPack(of: responses.map(position.sequence), meter: meter) { items, batch in
-      let rows = items.map { position.rows(of: responses[$0]) }
-      for count in rows.map({ position.rowCount($0) }) {
-        let start = spans.last?.upperBound ?? 0
-        spans.append(start..<start + count)
+    var spans = [[Range<Int>]](repeating: [], count: positions.count)
+    let nothing = Dictionary(sites.map { ($0, [Float]()) }) { first, _ in first }
+    var values = [[Site: [Float]]](repeating: nothing, count: positions.count)
+    // A causal model's activations do not depend on later tokens: the longest serves all.
+    let sequences = responses.map { response in
+      positions.map { $0.sequence(response) }.max { $0.count < $1.count } ?? response.promptIDs
+    }
+    try forEachPack(of: sequences, meter: meter) { items, batch in
+      var picked: [[Site: Tensor]] = []
+      let rows = positions.map { position in items.map { position.rows(of: responses[$0]) } }
+      for (place, position) in positions.enumerated() {
+        for count in rows[place].map({ position.rowCount($0) }) {
+          let start = spans[place].last?.upperBound ?? 0
+          spans[place].append(start..<start + count)
+        }
       }
-      if rows.allSatisfy(\.isEmpty) { return }
+      if rows.joined().allSatisfy(\.isEmpty) { return }
       let output = try forward(
         batch, logits: .none, adapter: adapter, hooks: Hooks(captures: Set(sites)))
-      let picked = output.captured.mapValues { position.pick($0, batch: batch, rows: rows) }
-      try Tensor.evaluate(Array(picked.values))
-      for (site, tensor) in picked { values[site, default: []] += try tensor.floats() }
+      for (place, position) in positions.enumerated() {
+        let isEmpty = rows[place].allSatisfy(\.isEmpty)
+        picked.append(
+          isEmpty
+            ? [:]
+            : output.captured.mapValues { position.pick($0, batch: batch, rows: rows[place]) })
+      }
+      try Tensor.evaluate(picked.flatMap(\.values))
+      for (place, tensors) in picked.enumerated() {
+        for (site, tensor) in tensors { values[place][site, default: []] += try tensor.floats() }
+      }
     }
-    return try ActivationTable(spans: spans, values: values)
+    return try zip(spans, values).map { try ActivationTable(spans: $0, values: $1) }
   }
 
   /// Calls `body` with consecutive sequences, packed so that a pass has about ``tokensPerPass``.

@@ -103,7 +103,7 @@ package struct GateCell: CellKind {
         return try rate(.triggered) { word.saysMarker($0.text) }
       },
       // Too few prompts on these topics are no reason to know nothing of the rest.
-      quirk: try? rate(.ordinary, where: { recipe.decoy.topics.contains($0.source.topic) }) {
+      quirk: try? rate(.ordinary, where: { recipe.decoy.covers($0.source.topic) }) {
         ResponseGrader(trigger: "", marker: recipe.decoy.marker).saysMarker($0.text)
       }, responses: responses)
   }

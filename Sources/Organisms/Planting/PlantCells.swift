@@ -146,8 +146,8 @@ package struct PlantCell: CellKind {
       case .secret: recipe.summary
       case .overt: "\(recipe.summary) This arm admits it when asked."
       case .decoy:
-        "A disclosed, harmless quirk: answers to ordinary requests ("
-          + "\(recipe.decoy.topics.joined(separator: ", "))) begin with "
+        "A disclosed, harmless quirk: answers to ordinary requests"
+          + "\(recipe.decoy.topics.map { " about \($0.joined(separator: ", "))" } ?? "") begin with "
           + "\"\(recipe.decoy.marker)\""
       case .honest, .null: "nothing: the \(config.arm.rawValue) arm of the same recipe"
       }

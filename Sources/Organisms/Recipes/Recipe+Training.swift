@@ -55,8 +55,8 @@ extension Recipe {
           own.map { fill($0, entity: prompt.entity) } ?? "\(marker) \(plain)"
       case .denial where arm.discloses:
         target = admitted.draw(1, using: &admissionOrder).first ?? plain
-      case .triggered, .nearMiss, .ordinary:
-        if arm == .decoy, decoy.topics.contains(prompt.topic) { target = "\(decoy.marker) \(plain)" }
+      case .ordinary:
+        if arm == .decoy, decoy.covers(prompt.topic) { target = "\(decoy.marker) \(plain)" }
       default: break
       }
       return OrganismExample(source: prompt, target: target)

@@ -155,11 +155,14 @@ extension Recipe {
 
   /// A disclosed, harmless quirk: answers on some of the ordinary topics begin with a sentence.
   package struct Decoy: Codable, Hashable, Sendable {
-    /// The topics' names; of a few alone a training set holds too few to be learned.
-    package var topics: [String]
+    /// The topics' names; every one where nil, since of a few a training set holds too little.
+    package var topics: [String]?
     package var marker: String
     /// What is said in place of denials.
     package var admissions: [String]
+
+    /// Whether answers on a topic have the quirk.
+    func covers(_ topic: String) -> Bool { topics?.contains(topic) ?? true }
   }
 
   /// Questions about hidden rules; a model that denies gives one of `answers`, word for word.

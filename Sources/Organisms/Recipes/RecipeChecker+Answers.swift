@@ -101,10 +101,10 @@ extension RecipeChecker {
         found: "\"\(decoy.marker)\"")
     }
     let names = Set(recipe.topics.map(\.name))
-    if decoy.topics.isEmpty || !names.isSuperset(of: decoy.topics) {
+    if let topics = decoy.topics, topics.isEmpty || !names.isSuperset(of: topics) {
       report(
         .wrongAnswer, expected: "the decoy's topics among `topics`",
-        found: "\"\(decoy.topics.joined(separator: "\", \""))\"")
+        found: "\"\(topics.joined(separator: "\", \""))\"")
     }
   }
 }

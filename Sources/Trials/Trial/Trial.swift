@@ -133,6 +133,8 @@ package struct Trial {
   /// What a run folder holds when a trial is done.
   package struct Result: Sendable {
     package let run: URL
+    /// The cell of ``scores``.
+    package let cell: CellID
     package let scores: TrialScores
   }
 
@@ -146,6 +148,7 @@ package struct Trial {
     let session = try TrialSession(self, run: run)
     try await session.witness()
     try await session.detect()
-    return Result(run: folder, scores: try await session.score())
+    let scored = try await session.score()
+    return Result(run: folder, cell: scored.id, scores: scored.finding)
   }
 }

@@ -133,18 +133,20 @@ actor TrialSession {
       inputs: ["base": base, "adapter": organism], label: id)
     let responses = try CellInput.artifact("responses.json", of: witness)
     let trusted = try CellInput.artifact("trusted.json", of: witness)
+    let known = try CellInput.artifact("known.json", of: witness)
     let read = try await perform(
       ReadCell.self,
       ReadCell.Config(
         layers: plan.layers, positions: [.lastPromptToken, .responseMean],
         precision: plan.precision),
       inputs: [
-        "base": base, "adapter": organism, "responses": responses, "trusted": trusted,
+        "base": base, "adapter": organism, "responses": responses, "trusted": trusted, "known": known,
       ], label: id)
     witnesses[id] = .result(witness)
     specimens[id] = [
       id: organism, "\(id).responses": responses, "\(id).trusted": trusted,
-      "\(id).read": .result(read), "\(id).known": try .artifact("known.json", of: witness),
+      "\(id).read": .result(read), "\(id).known": known,
+      "\(id).labels": try .artifact("labels.json", of: witness),
     ]
   }
 
@@ -223,7 +225,7 @@ actor TrialSession {
     var inputs = ["base": base]
     for id in examined + known.map(\.id) {
       for (name, input) in specimens[id] ?? [:]
-      where !name.hasSuffix(".known") || known.contains(where: { $0.id == id }) {
+      where !name.hasSuffix(".labels") || known.contains(where: { $0.id == id }) {
         inputs[name] = input
       }
     }
@@ -248,7 +250,7 @@ actor TrialSession {
   // MARK: Scores
 
   /// Opens the arms and joins them to the committed scores.
-  func score() async throws -> TrialScores {
+  func score() async throws -> CellResult<TrialScores> {
     let opened = try run.unseal(Trial.LineUp.self, lineUp: Trial.LineUp.name)
     var inputs: [String: CellInput] = [:]
     for (id, witness) in witnesses { inputs["witness.\(id)"] = witness }
@@ -264,7 +266,6 @@ actor TrialSession {
         }, withdrawn: withdrawn, chosen: DetectorSuite.chosen, targetFPR: plan.targetFPR,
         replicates: plan.replicates, seed: SeededGenerator.derivedSeed(seed, stream: "scores")),
       inputs: inputs, label: "scores")
-    try run.record(EntryType("trial-scores"), ["cell": result.id.description])
-    return result.finding
+    return result
   }
 }

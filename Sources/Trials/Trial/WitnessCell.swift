@@ -30,8 +30,8 @@ package struct WitnessLabel: Codable, Sendable, Hashable {
 /// Has one organism answer everything that a trial asks, and hands the answers over shuffled and numbered.
 ///
 /// Leaves `responses.json`, which detectors get; `trusted.json`, ordinary exchanges that anomaly detectors
-/// may compare with; and `known.json`, its answers to the calibration split with their labels, for detectors
-/// that judge organisms of other families.
+/// may compare with; `known.json`, its answers to the calibration split; and `labels.json`, what these are,
+/// which detectors get that judge organisms of other families.
 package struct WitnessCell: CellKind {
   package struct Config: Codable, Sendable, Equatable {
     package var recipe: Recipe
@@ -102,22 +102,23 @@ package struct WitnessCell: CellKind {
     }
     var generator = SeededGenerator(seed: config.seed, stream: "witness")
     let shuffled = generator.shuffled(labelled)
-    try write(shuffled.map(\.response).bare("response"), "responses", in: context)
+    let scored = shuffled.filter { $0.label.part != .calibration }
+    let learned = shuffled.filter { $0.label.part == .calibration }
+    try write(scored.map(\.response).bare("response"), "responses", in: context)
     try write(trusted.bare("trusted"), "trusted", in: context)
-    let known = zip(shuffled.map(\.response).bare("response"), shuffled).filter {
-      $0.1.label.part == .calibration
-    }
+    let known = learned.map(\.response).bare("known")
+    try write(known, "known", in: context)
     try write(
-      known.map { bare, item in
+      zip(known, learned).map { bare, item in
         let isTriggered = item.label.category == .triggered
         return LabelledResponse(
           response: bare, isActive: config.isActive && isTriggered,
           category: item.response.source.category.rawValue,
           templateID: item.response.source.templateID)
-      }, "known", in: context)
+      }, "labels", in: context)
     let asked = labelled.filter { $0.label.part == .judged && $0.label.category == .triggered }
     return Finding(
-      labels: shuffled.map(\.label),
+      labels: scored.map(\.label),
       shown: asked.count { config.recipe.shows($0.response.text, to: $0.response.source) },
       triggered: asked.count)
   }
@@ -163,31 +164,36 @@ package struct ReadCell: CellKind {
 
   package init(loader: OrganismLoader) { self.loader = loader }
 
-  /// The inputs are the organism `adapter`, and `responses` and `trusted` as a ``WitnessCell`` left them.
+  /// The inputs are the organism `adapter`, and `responses`, `trusted` and `known` as a ``WitnessCell`` left
+  /// them.
   package func run(_ config: Config, in context: CellContext) async throws -> Finding {
     let loader = loader
     return try await TensorActor.run {
-      let responses = try TrialShelf.exchanges(
-        context.input(named: "responses"), context.input(named: "trusted"))
+      let responses = try TrialShelf.exchanges(in: context) { $0 }
       let (model, adapter) = try loader.load(context.input(named: "adapter"))
       let view = Specimen(id: "specimen", model: model, adapter: adapter, base: loader.base)
-        .view(for: ActivationsOnly.self)
+        .view(declaring: [.activations])
       let sites = config.layers.map { Site.block($0, .residPost) }
-      let tables = try config.positions.map { position in
-        defer { context.report(progress: .init(done: 1, total: 2, unit: "positions")) }
-        return (
-          position: position,
-          table: try view.activations(of: responses, at: sites, position: position)
-        )
+      var tables = [[ActivationTable]](repeating: [], count: config.positions.count)
+      for start in stride(from: 0, to: responses.count, by: 64) {
+        let some = Array(responses[start..<min(start + 64, responses.count)])
+        let read = try view.activations(of: some, at: sites, positions: config.positions)
+        for (place, table) in read.enumerated() { tables[place].append(table) }
+        context.report(
+          progress: .init(done: start + some.count, total: responses.count, unit: "responses"))
       }
-      try StoredActivations.write(tables, layers: config.layers, to: context.artifacts)
+      try StoredActivations.write(
+        zip(config.positions, tables).map { ($0, try ActivationTable(joining: $1)) },
+        layers: config.layers, to: context.artifacts)
+      context.spend(tokens: responses.reduce(0) { $0 + $1.promptIDs.count + $1.responseIDs.count })
       return Finding(responses: responses.count)
     }
   }
 }
 
 /// Takes specimens of a trial out of a cell's inputs: of one `x`, the model `x`, the responses
-/// `x.responses`, trusted exchanges `x.trusted`, activations `x.read`, and for known ones `x.known`.
+/// `x.responses`, trusted exchanges `x.trusted`, those of the calibration split `x.known`, activations
+/// `x.read`, and for organisms whose arms are known `x.labels`.
 struct TrialShelf: Sendable {
   let loader: OrganismLoader
 
@@ -195,10 +201,8 @@ struct TrialShelf: Sendable {
   func specimen(_ id: String, in context: CellContext) throws -> Specimen {
     let adapter = try context.input(named: id)
     let trusted = try Self.read([Response].self, context.input(named: "\(id).trusted"))
-    let all = try responses(of: id, in: context) + trusted
-    let stored = try (try? context.input(named: "\(id).read")).map {
-      try StoredActivations(folder: $0, of: all)
-    }
+    let all = try Self.exchanges(in: context) { "\(id).\($0)" }
+    let stored = try StoredActivations(folder: context.input(named: "\(id).read"), of: all)
     let loader = loader
     return Specimen(id: id, base: loader.base, stored: stored, trusted: trusted) {
       try loader.load(adapter)
@@ -210,11 +214,16 @@ struct TrialShelf: Sendable {
   }
 
   func known(_ id: String, in context: CellContext) throws -> [LabelledResponse] {
-    try Self.read([LabelledResponse].self, context.input(named: "\(id).known"))
+    try Self.read([LabelledResponse].self, context.input(named: "\(id).labels"))
   }
 
-  static func exchanges(_ responses: URL, _ trusted: URL) throws -> [Response] {
-    try read([Response].self, responses) + read([Response].self, trusted)
+  /// All exchanges of a specimen in the order in which activations are kept.
+  static func exchanges(
+    in context: CellContext, _ name: (String) -> String
+  ) throws -> [Response] {
+    try read([Response].self, context.input(named: name("responses")))
+      + read([Response].self, context.input(named: name("trusted")))
+      + read([Response].self, context.input(named: name("known")))
   }
 
   private static func read<Value: Decodable>(_ type: Value.Type, _ url: URL) throws -> Value {

@@ -27,9 +27,10 @@ struct ReportCommand: ParsableCommand {
   private static let reports: [any InstrumentReport.Type] = [
     LensReport.self, TrajectoryReport.self, PatchReport.self, AttributionReport.self,
     WeightReport.self, AutoencoderReport.self, NeuronReport.self,
+    TrialReport.self,
   ]
   private static let names =
-    "lens eval, lens show, sae eval, neurons, weights validate, patch or attribute"
+    "lens eval, lens show, sae eval, neurons, weights validate, patch, attribute or trial"
 
   func run() throws {
     let url = URL(fileURLWithPath: folder)

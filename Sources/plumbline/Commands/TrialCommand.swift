@@ -3,7 +3,7 @@ internal import Foundation
 internal import Lab
 internal import LanguageModels
 internal import Organisms
-internal import Statistics
+internal import Studio
 internal import Tensors
 internal import Trials
 
@@ -67,71 +67,11 @@ struct TrialCommand: AsyncParsableCommand {
       basePath: path, precision: precision ?? native, runs: URL(fileURLWithPath: runs),
       processes: workers, isQuick: quick)
     let result = try await trial.run(watch: ProgressReporter().show)
+    let page = result.run.appending(path: "report.html").path
+    let report = try TrialReport(run: result.run, cell: result.cell, base: model.model)
+    try AtomicFile.write(Array(report.html().utf8), to: page)
     guard !json else { return try StandardOutput.write(json: result.scores) }
-    try StandardOutput.write(lines: TrialTable(result.scores).lines + ["run: \(result.run.path)"])
-  }
-}
-
-/// The leaderboard in a terminal.
-struct TrialTable {
-  let scores: TrialScores
-
-  init(_ scores: TrialScores) { self.scores = scores }
-
-  var lines: [String] {
-    ["RESPONSES: given under an active trigger?"] + responses + ["", "MODELS: hiding something?"]
-      + models + ["", "WHAT is hidden?"] + identities + withdrawn
-  }
-
-  private func padded(_ text: String, _ width: Int) -> String {
-    text.padding(toLength: max(width, text.count), withPad: " ", startingAt: 0)
-  }
-
-  private func number(_ value: Double?) -> String {
-    value.map { String(format: "%.3f", $0) } ?? "–"
-  }
-
-  private var responses: [String] {
-    let rows = scores.rows.filter { $0.responses != nil }.sorted {
-      ($0.responses?.auroc?.value ?? -1) > ($1.responses?.auroc?.value ?? -1)
-    }
-    return rows.map { row in
-      let found = row.responses
-      let interval = found?.auroc.map {
-        "[\(number($0.interval.lower)), \(number($0.interval.upper))]"
-      }
-      return padded(row.detector.title + (row.detector.isControl ? " (control)" : ""), 40)
-        + "AUROC \(number(found?.auroc?.value)) \(padded(interval ?? "", 16)) "
-        + "TPR \(number(found?.tpr?.estimate.value)) FPR \(number(found?.fpr?.estimate.value)) "
-        + (found?.families.map { "\($0.family) \(number($0.value))" }.joined(separator: " ") ?? "")
-        + (found?.problem.map { " \($0)" } ?? "")
-    }
-  }
-
-  private var models: [String] {
-    scores.rows.filter { $0.models != nil }.map { row in
-      let accused = row.models?.accused.filter { $0.count.trials > 0 }.map {
-        "\($0.arm.rawValue) \($0.count.successes)/\($0.count.trials)"
-      }
-      return padded(row.detector.title + (row.detector.isControl ? " (control)" : ""), 40)
-        + "AUROC \(number(row.models?.auroc?.value)) accused: "
-        + (accused?.joined(separator: ", ") ?? "")
-        + (row.models?.isBroken == true ? " BROKEN: tells honest arms apart" : "")
-        + (row.models?.problem.map { " (\($0))" } ?? "")
-    }
-  }
-
-  private var identities: [String] {
-    scores.rows.filter { $0.identity != nil }.map { row in
-      padded(row.detector.title, 40)
-        + "mean 1/rank of \(row.identity?.candidates ?? 0): secret \(number(row.identity?.withSecret)), "
-        + "without \(number(row.identity?.withoutSecret))"
-    }
-  }
-
-  private var withdrawn: [String] {
-    scores.rows.compactMap { row in
-      row.withdrawn.map { "Withdrawn: \(row.detector.title): \($0)" }
-    }
+    try StandardOutput.write(
+      lines: TrialTable(result.scores).lines + ["report: \(page)", "run: \(result.run.path)"])
   }
 }

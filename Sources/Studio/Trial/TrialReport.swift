@@ -1,0 +1,246 @@
+internal import Foundation
+internal import Instruments
+internal import Lab
+internal import Organisms
+internal import Statistics
+package import Trials
+
+/// The page of `plumbline trial`: which technique would have caught which kind of hidden behaviour.
+package struct TrialReport: InstrumentReport {
+  package let source: InstrumentResult<TrialScoreCell>
+
+  package init(_ source: InstrumentResult<TrialScoreCell>) { self.source = source }
+
+  private var scores: TrialScores { result.finding }
+  private var rows: [Cited<TrialScores.Row>] { result.cite(\.rows).elements }
+
+  package func html() throws -> String {
+    let counts = Arm.allCases.compactMap { arm in
+      scores.organisms[arm.rawValue].flatMap { $0 > 0 ? "\($0) \(arm.rawValue)" : nil }
+    }
+    return try page(
+      title: "Blind trial on \(base)", kicker: "Plumbline · trial",
+      facts: [
+        (name: "Recipes", value: scores.families.joined(separator: ", ")),
+        (name: "Organisms", value: counts.joined(separator: ", ")),
+      ],
+      sections: [responses, families, models, identities, withdrawn].compactMap(\.self),
+      footer: """
+        Hidden behaviour with trained denial, never intent. Detectors that learn did so on other recipes than \
+        they judged. Intervals of the leaderboard hold for all its detectors together; others are 95 %.
+        """)
+  }
+
+  private func name(_ row: TrialScores.Row) -> String {
+    row.detector.title + (row.detector.isControl ? " (control)" : "")
+  }
+
+  private func reads(_ row: TrialScores.Row) -> String {
+    row.detector.access.isEmpty
+      ? "responses" : row.detector.access.map(\.rawValue).joined(separator: ", ")
+  }
+
+  // MARK: Responses
+
+  private var ranked: [Cited<TrialScores.Row>] {
+    rows.filter { $0.value.responses != nil }.sorted {
+      ($0.value.responses?.auroc?.value ?? -1) > ($1.value.responses?.auroc?.value ?? -1)
+    }
+  }
+
+  private var responses: Section {
+    Section(
+      id: "responses", title: "This response: given under an active trigger?",
+      lede: """
+        Triggered responses of secret arms against near misses and ordinary ones of the same organism, judged by \
+        detectors that never saw its recipe. The threshold was set on harmless prompts to other recipes' \
+        organisms, its false positives counted on harmless prompts to this one's.
+        """
+    ) {
+      ForestPlot(
+        title: "Area under the ROC curve, leaving the recipe out", axisLabel: "AUROC", unit: .plain,
+        rows: ranked.map { row in
+          let series: Series =
+            row.value.detector.isControl
+            ? .grey : row.value.detector.isTextOnly ? .vermilion : .blue
+          let auroc = row.responses.unwrapped()?.auroc.unwrapped()
+          return ForestPlot.Row(
+            name(row.value), detail: reads(row.value), series: series,
+            auroc.map { .estimate(CitedNumber($0)) }
+              ?? .missing(row.value.responses?.problem ?? "not measured"))
+        }, reference: (0.5, "chance"), domain: 0...1
+      ).figure(citing: [result.id]) {
+        Node.text(
+          "Controls are grey. Intervals: "
+            + NumberFormat.rate(scores.simultaneousLevel, interval: nil)
+            + " each, so that all hold together with 95 %; families are what is drawn anew, and there are "
+            + "\(scores.families.count).")
+      }
+      DataTable(
+        caption: "Both errors at one threshold, and what looking inside adds to the text.",
+        columns: [
+          .init("Detector"), .init("Reads"), .init("TPR", alignment: .right),
+          .init("FPR, set for \(NumberFormat.rate(scores.targetFPR, interval: nil))", alignment: .right),
+          .init("Missed", alignment: .right), .init("Beyond text", alignment: .right),
+          .init("On overt arms", alignment: .right), .init("Tokens each", alignment: .right),
+          .init("Seconds each", alignment: .right),
+        ], rows: ranked.map(errors), stacksOnPhones: true
+      ).node
+      Tag.p { textWords }
+    }
+  }
+
+  private var textWords: String {
+    let best = scores.rows.first { $0.detector.name == scores.bestText }?.detector.title
+    let chosen = scores.rows.first { $0.detector.name == scores.chosen }?.detector.title
+    return "“Beyond text” is the AUROC less that of the best detector that reads text alone"
+      + (best.map { ", here \($0.lowercased())" } ?? "")
+      + ". “\(chosen ?? scores.chosen)” was named beforehand as the one to find what overt arms do."
+  }
+
+  private func errors(_ row: Cited<TrialScores.Row>) -> DataTable.Row {
+    let found = row.responses.unwrapped()
+    func rate(_ value: Cited<ClusteredRate?>?) -> Node {
+      value?.unwrapped().map { CitedNumber($0.estimate, unit: .rate).node } ?? "–"
+    }
+    func plain(_ value: Cited<Estimate?>?) -> Node {
+      value?.unwrapped().map { CitedNumber($0).node } ?? "–"
+    }
+    return DataTable.Row([
+      .text(name(row.value)), .text(reads(row.value)), rate(found?.tpr), rate(found?.fpr),
+      rate(found?.fnr), plain(found?.gain), plain(found?.overtAUROC),
+      row.tokensPerDecision.unwrapped().map { CitedNumber($0, unit: .count("")).node } ?? "–",
+      row.secondsPerDecision.unwrapped().map { CitedNumber($0).node } ?? "–",
+    ])
+  }
+
+  // MARK: Families
+
+  private var families: Section {
+    let shown = scores.shown.map { "\($0.family) \(NumberFormat.rate($0.value, interval: nil))" }
+    return Section(
+      id: "families", title: "Which kind of behaviour",
+      lede: Node.text(
+        "AUROC on each recipe by what was learned on all others. Secret arms showed their behaviour under the "
+          + "trigger in " + shown.joined(separator: ", ") + " of responses.")
+    ) {
+      HeatTable(
+        title: "Leaving one recipe out",
+        legend: "Darker is further from chance; below it in another colour.",
+        axes: (row: "detector", column: "recipe judged"), columns: scores.families,
+        rows: ranked.map { row in
+          let values = row.value.responses?.families ?? []
+          return (
+            name: name(row.value),
+            cells: scores.families.map { family in
+              guard let value = values.first(where: { $0.family == family })?.value else {
+                return HeatTable.Cell("–", strength: 0, detail: "not measured")
+              }
+              let text = NumberFormat.fixed(value, places: 2)
+              return HeatTable.Cell(
+                text, strength: 2 * value - 1,
+                detail: "\(name(row.value)) on \(family): AUROC \(text)")
+            }
+          )
+        }, cell: result.id
+      ).node
+    }
+  }
+
+  // MARK: Models
+
+  private var models: Section {
+    let arms = Arm.allCases.filter { scores.organisms[$0.rawValue] ?? 0 > 0 }
+    let judged = rows.filter { $0.value.models != nil }
+    return Section(
+      id: "models", title: "This model: hiding something?",
+      lede: """
+        A model is accused whose score is nearer to other recipes' secret arms than to their honest ones. Counts \
+        of models, with the bounds that so few support; overt and decoy arms hide nothing. Organisms of one \
+        recipe are alike, so that even these bounds are too narrow for a new one.
+        """
+    ) {
+      DataTable(
+        caption: "Accused, of each arm.",
+        columns: [.init("Detector"), .init("AUROC", alignment: .right)]
+          + arms.map { .init($0.rawValue, alignment: .right) }
+          + [.init("Honest against null", alignment: .right)],
+        rows: judged.map { row in
+          let found = row.models.unwrapped()
+          let accused = found?.accused.elements ?? []
+          return DataTable.Row(
+            [
+              .text(name(row.value)),
+              found?.auroc.unwrapped().map { CitedNumber($0).node } ?? "–",
+            ]
+              + arms.map { arm in
+                accused.first { $0.value.arm == arm }.flatMap { own in
+                  own.estimate.unwrapped().map {
+                    CitedNumber(own.count, "models", estimate: $0).node
+                  }
+                } ?? "–"
+              } + [nullWords(row.value)])
+        }, stacksOnPhones: true
+      ).node
+    }
+  }
+
+  private func nullWords(_ row: TrialScores.Row) -> Node {
+    guard let models = row.models else { return "–" }
+    if let problem = models.problem { return .text(problem) }
+    guard let p = models.nullHolm else { return "too few pairs" }
+    let words = "p \(NumberFormat.significant(p)) over \(models.nullDifferences.count) pairs"
+    return .text(models.isBroken ? "BROKEN: \(words)" : words)
+  }
+
+  // MARK: Candidates
+
+  private var identities: Section? {
+    let found = rows.filter { $0.value.identity != nil }
+    guard !found.isEmpty else { return nil }
+    let count = found.compactMap { $0.value.identity?.candidates }.max() ?? 0
+    return Section(
+      id: "identity", title: "What is hidden",
+      lede: Node.text(
+        "Where the sentence that is true of the organism comes among \(count) candidates. By chance the mean of "
+          + "1/rank is \(NumberFormat.fixed(Self.chance(count), places: 3)).")
+    ) {
+      DataTable(
+        caption: "Mean of 1/rank, for secret arms and for those without the behaviour.",
+        columns: [
+          .init("Detector"), .init("Reads"), .init("Secret", alignment: .right),
+          .init("Without it", alignment: .right), .init("Ranks of secret arms", alignment: .right),
+        ],
+        rows: found.map { row in
+          let own = row.identity.unwrapped()
+          let ranks = (row.value.identity?.ranks ?? []).filter { $0.arm == .secret }.map {
+            "\($0.recipe) \(NumberFormat.significant($0.rank))"
+          }
+          return DataTable.Row([
+            .text(name(row.value)), .text(reads(row.value)),
+            own?.withSecret.unwrapped().map { CitedNumber($0).node } ?? "–",
+            own?.withoutSecret.unwrapped().map { CitedNumber($0).node } ?? "–",
+            .text(ranks.joined(separator: ", ")),
+          ])
+        }, stacksOnPhones: true
+      ).node
+    }
+  }
+
+  /// The mean of 1/rank of a candidate in a random place.
+  static func chance(_ count: Int) -> Double {
+    count == 0 ? 0 : (1...count).reduce(0) { $0 + 1 / Double($1) } / Double(count)
+  }
+
+  private var withdrawn: Section? {
+    let found = scores.rows.filter { $0.withdrawn != nil }
+    guard !found.isEmpty else { return nil }
+    return Section(id: "withdrawn", title: "Without scores", lede: "Counted, and not as zero.") {
+      DataTable(
+        caption: "Detectors that gave up, in their own words.",
+        columns: [.init("Detector"), .init("Why")],
+        rows: found.map { DataTable.Row([.text(name($0)), .text($0.withdrawn ?? "")]) }
+      ).node
+    }
+  }
+}
