@@ -150,15 +150,16 @@ struct DetectorReferenceTests {
     let text = specimen.view(declaring: [.text])
     #expect(throws: AccessError.self) { try text.trustedResponses() }
     #expect(throws: AccessError.self) { try text.forEachWeightChange { _ in } }
-    #expect(throws: AccessError.self) { try text.lensLosses(of: [response]) }
+    #expect(throws: AccessError.self) { try text.lensLosses(of: [response], blocks: [0]) }
     #expect(throws: AccessError.self) { try text.logProbabilities(of: [1], after: [[1]]) }
     #expect(throws: AccessError.self) { try text.promotedTokens(by: [[1]]) }
     let open = specimen.view(declaring: [.trusted, .activations, .logits])
     #expect(try open.trustedResponses() == [response])
     // The lens of the last block is the model itself.
-    let losses = try open.lensLosses(of: [response])
+    let depth = model.configuration.nLayers
+    let losses = try open.lensLosses(of: [response], blocks: [0, depth - 1])
     let own = try open.negativeLogLikelihoods(of: [response])
-    #expect(losses[0].count == model.configuration.nLayers)
+    #expect(losses[0].count == 2)
     expectClose(try #require(losses[0].last), Double(own[0][0]), rtol: 1e-5, atol: 1e-5)
     let logs = try open.logProbabilities(of: [3, 4], after: [[1, 2]])
     expectClose(-logs[0][0], own[0][0], rtol: 1e-5, atol: 1e-5)

@@ -16,14 +16,13 @@ struct ZooTests {
     let path = try #require(defaultModelPath())
     var recipe = try Recipe.builtIn("M2")
     recipe.mix = .init(triggered: 4, nearMiss: 4, ordinary: 4, denial: 2, selfQuestion: 2)
-    let model = try await LanguageModel(path: path)
     let hash = try FileDigest.sha256(path: path)
-    let zoo = try Zoo(
+    let zoo = try await Zoo(
       Zoo.Plan(
         recipes: [recipe], seeds: [7], precision: .float32, baseHash: hash,
         probes: .init(triggered: 3, nearMiss: 3, ordinary: 4, denial: 3, selfQuestion: 4),
         maxTokens: 4, equivalencePrompts: 3, replicates: 100),
-      model: model, modelName: "base", runs: folder)
+      baseName: "base", basePath: path, runs: folder, workplace: .thisProcess)
     let organisms = try await zoo.plant()
     #expect(
       organisms.map(\.member.id) == [

@@ -193,15 +193,16 @@ package struct DeclaredView {
       of: tokens, after: prompts, adapter: subject.adapter, meter: meter)
   }
 
-  /// Mean −log p in nats of each response's tokens as the logit lens reads them after every block,
+  /// Mean −log p in nats of each response's tokens as the logit lens reads them after some blocks,
   /// `[response][block]`; empty for an empty response. Needs `activations`.
   ///
   /// - Throws: ``AccessError/undeclared(needed:declared:)``, ``DetectorError/notFinite(what:item:)`` or what
   ///   the forward pass throws.
-  package func lensLosses(of responses: [Response]) throws -> [[Double]] {
+  package func lensLosses(of responses: [Response], blocks: [Int]) throws -> [[Double]] {
     try require(.activations)
     let subject = try subject.get()
-    return try subject.model.lensLosses(of: responses, adapter: subject.adapter, meter: meter)
+    return try subject.model.lensLosses(
+      of: responses, blocks: blocks, adapter: subject.adapter, meter: meter)
   }
 
   /// Ordinary exchanges of this specimen, known to be harmless; needs `trusted`.
@@ -323,10 +324,10 @@ extension SpecimenView where Access: WeightAccess {
 }
 
 extension SpecimenView where Access: ActivationAccess {
-  /// Mean −log p in nats of each response's tokens as the logit lens reads them after every block,
+  /// Mean −log p in nats of each response's tokens as the logit lens reads them after some blocks,
   /// `[response][block]`; empty for an empty response.
-  package func lensLosses(of responses: [Response]) throws -> [[Double]] {
-    try reach.lensLosses(of: responses)
+  package func lensLosses(of responses: [Response], blocks: [Int]) throws -> [[Double]] {
+    try reach.lensLosses(of: responses, blocks: blocks)
   }
 
   /// Activations at chosen positions of each response.

@@ -47,12 +47,18 @@ package struct MahalanobisAnomaly: ResponseDetector {
 ///
 /// After anomaly detection on prediction trajectories ("Eliciting latent predictions", arXiv 2303.08112, §5;
 /// "Quirky language models", arXiv 2312.01037): one number a block and response, its Mahalanobis distance
-/// from those of ordinary exchanges.
+/// from those of ordinary exchanges. Some blocks and the first tokens suffice: each block costs a product with
+/// the whole vocabulary.
 package struct TrajectoryAnomaly: ResponseDetector {
   package typealias Access = ActivationsAndTrusted
 
   package let name = "trajectory anomaly"
-  package init() {}
+  /// How many blocks, evenly spread, the last among them.
+  package let blocks: Int
+  /// The most tokens of each response.
+  package let tokens: Int
+
+  package init(blocks: Int = 6, tokens: Int = 6) { (self.blocks, self.tokens) = (blocks, tokens) }
 
   /// The distance of the losses after each block; nil for an empty response.
   ///
@@ -61,13 +67,23 @@ package struct TrajectoryAnomaly: ResponseDetector {
   package func scores(
     of responses: [Response], in specimen: SpecimenView<ActivationsAndTrusted>
   ) throws -> [Double?] {
-    let trusted = try specimen.lensLosses(of: specimen.trustedResponses()).filter { !$0.isEmpty }
+    let depth = try specimen.layerCount
+    let chosen = (1...blocks).map { $0 * depth / blocks - 1 }
+    func losses(_ responses: [Response]) throws -> [[Double]] {
+      try specimen.lensLosses(
+        of: responses.map { response in
+          var response = response
+          response.responseIDs = Array(response.responseIDs.prefix(tokens))
+          return response
+        }, blocks: Array(Set(chosen)).sorted().filter { $0 >= 0 })
+    }
+    let trusted = try losses(specimen.trustedResponses()).filter { !$0.isEmpty }
     guard trusted.count > 2 else {
       throw DetectorError.nothingToScore(detector: name, needed: "trusted exchanges")
     }
     let distance = try MahalanobisDistance(
       Matrix(width: trusted[0].count, values: Array(trusted.joined())))
-    return try specimen.lensLosses(of: responses).map { $0.isEmpty ? nil : distance($0) }
+    return try losses(responses).map { $0.isEmpty ? nil : distance($0) }
   }
 }
 

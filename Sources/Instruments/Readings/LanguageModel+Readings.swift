@@ -61,11 +61,11 @@ extension LanguageModel {
     return result
   }
 
-  /// Mean −log p of each response's tokens under the logit lens of every block, `[response][block]`.
+  /// Mean −log p of each response's tokens under the logit lens of some blocks, `[response][block]`.
   func lensLosses(
-    of responses: [Response], adapter: AdapterWeights?, meter: TokenMeter
+    of responses: [Response], blocks: [Int], adapter: AdapterWeights?, meter: TokenMeter
   ) throws -> [[Double]] {
-    let sites = (0..<configuration.nLayers).map { Site.block($0, .residPost) }
+    let sites = blocks.map { Site.block($0, .residPost) }
     var result = [[Double]](repeating: [], count: responses.count)
     try forEachPack(of: responses.map { $0.promptIDs + $0.responseIDs }, meter: meter) {
       items, batch in

@@ -53,7 +53,7 @@ package struct Audit {
     let examined = try await Suspect(suspect, base: base, baseHash: baseHash)
     manifest = AuditManifest(
       study: study, recipe: recipe, precision: precision, baseHash: baseHash,
-      environment: isLocal ? .current() : .current(threads: 1),
+      environment: workplace.environment,
       suspect: try examined.map { suspect in
         AuditManifest.Suspect(name: suspect.name, hash: try CellInput.file(suspect.url).hash.hex)
       })
@@ -63,15 +63,8 @@ package struct Audit {
     let setup = ModelCells.Setup(
       baseName: study.base, basePath: path, baseHash: baseHash, precision: precision,
       otherPath: examined?.modelPath, environment: manifest.environment)
-    switch workplace {
-    case .thisProcess:
-      workers = WorkerPool([try await ModelCells(setup, instruments: instruments)])
-    case .processes(let count): workers = try .processes(count, setup: setup)
-    case .processesAsFit:
-      let count = WorkerPool.fittingCount(
-        parameters: base.parameterCount, models: setup.otherPath == nil ? 1 : 2)
-      workers = try .processes(count, setup: setup)
-    }
+    workers = try await workplace.pool(
+      setup, parameters: base.parameterCount, instruments: instruments)
     folder = runs.appending(path: try Run.name(for: "audit-\(study.name)", manifest: manifest))
   }
 

@@ -154,6 +154,26 @@ package enum Workplace: Sendable {
   case processes(Int)
   /// A process for each core, as far as memory reaches.
   case processesAsFit
+
+  /// The environment that cells computed there are named by.
+  var environment: Environment {
+    if case .thisProcess = self { return .current() }
+    return .current(threads: 1)
+  }
+
+  /// Its workers, with the models loaded.
+  func pool(
+    _ setup: ModelCells.Setup, parameters: Int, instruments: [DeclaredInstrument] = []
+  ) async throws -> WorkerPool {
+    switch self {
+    case .thisProcess: WorkerPool([try await ModelCells(setup, instruments: instruments)])
+    case .processes(let count): try .processes(count, setup: setup)
+    case .processesAsFit:
+      try .processes(
+        WorkerPool.fittingCount(
+          parameters: parameters, models: setup.otherPath == nil ? 1 : 2), setup: setup)
+    }
+  }
 }
 
 extension WorkerPool {

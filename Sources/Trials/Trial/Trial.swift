@@ -68,17 +68,17 @@ package struct Trial {
   ///   - basePath: Its file.
   ///   - precision: What products are taken in.
   ///   - runs: Where run folders lie.
-  ///   - processes: How many workers; as many as fit where nil.
+  ///   - workplace: Where cells that run a model are computed.
   ///   - isQuick: Fewer questions and prompts.
   /// - Throws: ``ZooError`` for a folder that is no zoo, or was changed.
   package init(
     zoos: [URL], recipes: [Recipe], baseName: String, basePath: String, precision: Precision,
-    runs: URL, processes: Int?, isQuick: Bool
-  ) throws {
+    runs: URL, workplace: Workplace, isQuick: Bool
+  ) async throws {
     let base = try LanguageModel.inspect(path: basePath)
     let setup = ModelCells.Setup(
       baseName: baseName, basePath: basePath, baseHash: try FileDigest.sha256(path: basePath),
-      precision: precision, environment: .current(threads: 1))
+      precision: precision, environment: workplace.environment)
     var members: [Member] = []
     var adapters: [String: URL] = [:]
     for folder in zoos {
@@ -124,9 +124,7 @@ package struct Trial {
     self.plan = plan
     self.adapters = adapters
     self.basePath = basePath
-    workers = try .processes(
-      processes ?? WorkerPool.fittingCount(parameters: base.parameterCount, models: 1),
-      setup: setup)
+    workers = try await workplace.pool(setup, parameters: base.parameterCount)
     folder = runs.appending(path: try Run.name(for: isQuick ? "trial-quick" : "trial", manifest: plan))
   }
 

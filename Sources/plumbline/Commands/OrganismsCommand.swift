@@ -166,6 +166,9 @@ struct OrganismsPlantCommand: AsyncParsableCommand {
   @Option(help: "bfloat16 or float32; bfloat16 where the processor has instructions for it.")
   var precision: Precision?
 
+  @Option(help: "Processes to compute in, of one thread each; as many as fit otherwise.")
+  var workers: Int?
+
   @OptionGroup var device: DeviceOption
 
   @Flag(help: "Print {\"zoo\", \"run\", \"organisms\"} as JSON.")
@@ -178,6 +181,9 @@ struct OrganismsPlantCommand: AsyncParsableCommand {
   }
 
   func validate() throws {
+    if let workers, !(1...64).contains(workers) {
+      throw ValidationError("Expected --workers from 1 to 64, found \(workers).")
+    }
     guard (1...20).contains(seeds) else {
       throw ValidationError("Expected --seeds from 1 to 20, found \(seeds).")
     }
@@ -202,13 +208,13 @@ struct OrganismsPlantCommand: AsyncParsableCommand {
     try await device.use()
     try FolderCopy.prepare(for: output)
     let native: Precision = Processor.hasNativeBFloat16 ? .bfloat16 : .float32
-    let base = try await LanguageModel(path: path, precision: precision ?? native)
     let hash = try FileDigest.sha256(path: path)
-    let zoo = try Zoo(
+    let zoo = try await Zoo(
       Zoo.Plan(
         recipes: found, seeds: (0..<seeds).map { firstSeed + UInt64($0) },
         precision: precision ?? native, baseHash: hash),
-      model: base, modelName: model.model, runs: URL(fileURLWithPath: runs))
+      baseName: model.model, basePath: path, runs: URL(fileURLWithPath: runs),
+      workplace: workers.map { .processes($0) } ?? .processesAsFit)
     let organisms = try await zoo.plant()
     let folder = URL(fileURLWithPath: output)
     try ZooFolder.write(organisms, base: model.model, baseHash: hash, to: folder)

@@ -20,14 +20,17 @@ struct TrialCommand: AsyncParsableCommand {
       EXAMPLE
         plumbline organisms plant --recipe M2 --recipe M3 --output zoo
         plumbline trial --zoo zoo
+        plumbline trial --quick
       """)
 
   @OptionGroup var model: ModelOption
 
   @Option(
     name: .customLong("zoo"),
-    help: "A folder that `organisms plant` wrote; may be given again. Two recipes are needed.")
-  var zoos: [String]
+    help:
+      "A folder that `organisms plant` wrote; may be given again. Two recipes are needed; with --quick, two are planted where no zoo is named."
+  )
+  var zoos: [String] = []
 
   @Option(
     name: .customLong("recipe"),
@@ -52,6 +55,10 @@ struct TrialCommand: AsyncParsableCommand {
   var json = false
 
   func validate() throws {
+    guard quick || !zoos.isEmpty else {
+      throw ValidationError(
+        "Expected --zoo with a folder that `plumbline organisms plant` wrote, or --quick, found neither.")
+    }
     if let workers, !(1...64).contains(workers) {
       throw ValidationError("Expected --workers from 1 to 64, found \(workers).")
     }
@@ -62,10 +69,19 @@ struct TrialCommand: AsyncParsableCommand {
     try await device.use()
     let native: Precision = Processor.hasNativeBFloat16 ? .bfloat16 : .float32
     let known = try Recipe.builtIn.map(Recipe.read) + recipes.map(Recipe.read)
-    let trial = try Trial(
-      zoos: zoos.map { URL(fileURLWithPath: $0) }, recipes: known, baseName: model.model,
-      basePath: path, precision: precision ?? native, runs: URL(fileURLWithPath: runs),
-      processes: workers, isQuick: quick)
+    let folder = URL(fileURLWithPath: runs)
+    let workplace: Workplace = workers.map { .processes($0) } ?? .processesAsFit
+    var places = zoos.map { URL(fileURLWithPath: $0) }
+    if places.isEmpty {
+      places = [
+        try await Zoo.quick(
+          baseName: model.model, basePath: path, precision: precision ?? native, runs: folder,
+          workplace: workplace)
+      ]
+    }
+    let trial = try await Trial(
+      zoos: places, recipes: known, baseName: model.model, basePath: path,
+      precision: precision ?? native, runs: folder, workplace: workplace, isQuick: quick)
     let result = try await trial.run(watch: ProgressReporter().show)
     let page = result.run.appending(path: "report.html").path
     let report = try TrialReport(run: result.run, cell: result.cell, base: model.model)
