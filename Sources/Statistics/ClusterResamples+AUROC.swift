@@ -102,7 +102,7 @@ extension LabelledScores {
 }
 
 /// Items in ascending order of score, for AUROCs under many sets of cluster weights.
-struct RankedScores: Sendable {
+private struct RankedScores {
   private var items: [(cluster: Int32, isPositive: Bool, endsTie: Bool)]
 
   init(_ sample: LabelledScores) {

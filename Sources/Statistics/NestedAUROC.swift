@@ -1,31 +1,19 @@
 /// AUROCs of several organisms of several families, averaged first within a family and then over families.
 ///
-/// The bootstrap draws families, then organisms of each, then clusters of items of each, all with
-/// replacement: what another draw of any of them would have given is in the interval. With few families it
-/// is too short, as any bootstrap of few units is; the number of families stands beside it.
+/// Families are what is drawn anew, so the interval is Student's t over their means, which hold all that
+/// organisms and templates add. A bootstrap of families, organisms and templates was tried: with 8, 5 and 2
+/// families its 95 % intervals held in 90, 88 and 78 % of 2,000 repetitions.
 package struct NestedAUROC: Sendable {
-  private struct Organism: Sendable {
-    let ranked: [RankedScores]
-    let clusterCount: Int
-    let once: [Int32]
-
-    /// The AUROC, less that of the other scores where there are any; nil without both classes.
-    func value(_ weights: ArraySlice<Int32>) -> Double? {
-      guard let first = ranked[0].auroc(weights: weights) else { return nil }
-      guard ranked.count > 1 else { return first }
-      return ranked[1].auroc(weights: weights).map { first - $0 }
-    }
-  }
-
-  private let families: [[Organism]]
-  private let items: Int
+  /// By family, the mean over its organisms; less that of the other scores where there are any.
+  package let byFamily: [Double]
   private let samples: [LabelledScores]
+  private let isDifference: Bool
 
   /// Samples of organisms by family.
   ///
   /// - Parameters:
   ///   - families: `[family][organism]`.
-  ///   - others: Other scores of the same items, whose AUROC is subtracted on the same draws.
+  ///   - others: Other scores of the same items, whose AUROC is subtracted.
   /// - Throws: ``StatisticsError`` without families, or for a sample of one class.
   package init(
     _ families: [[LabelledScores]], less others: [[LabelledScores]]? = nil
@@ -33,85 +21,60 @@ package struct NestedAUROC: Sendable {
     guard !families.isEmpty, families.allSatisfy({ !$0.isEmpty }) else {
       throw .tooFew(what: "organisms of each family", needed: 1, found: 0)
     }
-    for sample in families.joined() { try sample.requireBothClasses("AUROC") }
     samples = Array(families.joined())
-    items = samples.reduce(0) { $0 + $1.scores.count }
-    var made: [[Organism]] = []
-    for (place, family) in families.enumerated() {
-      var own: [Organism] = []
-      for (index, sample) in family.enumerated() {
-        var ranked = [RankedScores(sample)]
-        if let other = others?[place][index] {
-          try other.requireBothClasses("AUROC")
-          try checkCount("clusters of the other scores", other.clusterCount, sample.clusterCount)
-          ranked.append(RankedScores(other))
-        }
-        own.append(
-          Organism(
-            ranked: ranked, clusterCount: sample.clusterCount,
-            once: [Int32](repeating: 1, count: sample.clusterCount)))
-      }
-      made.append(own)
+    isDifference = others != nil
+    let own = try Self.means(families)
+    guard let others else {
+      byFamily = own
+      return
     }
-    self.families = made
+    try checkCount("families of the other scores", others.count, families.count)
+    byFamily = zip(own, try Self.means(others)).map { $0 - $1 }
   }
 
-  /// By family, the mean over its organisms.
-  package var byFamily: [Double] {
-    families.map { organisms in
-      let values = organisms.compactMap { $0.value($0.once[...]) }
-      return values.reduce(0, +) / Double(max(1, values.count))
+  private static func means(_ families: [[LabelledScores]]) throws(StatisticsError) -> [Double] {
+    var means: [Double] = []
+    for family in families {
+      var sum = 0.0
+      for sample in family {
+        try sample.requireBothClasses("AUROC")
+        sum += try ROC(sample).auroc
+      }
+      means.append(sum / Double(max(1, family.count)))
     }
+    return means
   }
 
   /// The mean over families with its interval.
   ///
-  /// - Throws: ``StatisticsError`` where it is undefined.
+  /// Where all families came out alike, t would claim certainty: there the interval is that of the least
+  /// certain organism's templates, ``unanimousInterval(_:level:)`` where it is unanimous.
+  /// - Throws: ``StatisticsError`` below two families that differ.
   package func estimate(
-    unit: String, replicates: Int = 2000, seed: UInt64, level: Double = 0.95
+    unit: String, level: Double = 0.95
   ) throws(StatisticsError) -> Estimate {
-    let means = byFamily
-    let observed = means.reduce(0, +) / Double(means.count)
-    var generator = SeededGenerator(seed: seed, stream: "nested-bootstrap")
-    var values: [Double] = []
-    for _ in 0..<replicates {
-      if let value = resample(&generator) { values.append(value) }
-    }
-    let drawn = try BootstrapDistribution(observed: observed, values: values, drawn: replicates)
-    let isUnanimous = Set(values).count == 1
-    var interval = try drawn.interval(level: level)
-    if isUnanimous, families[0][0].ranked.count == 1 {
-      // Every resample alike: what one organism's templates leave open is left open.
+    let bounds = isDifference ? -1.0...1.0 : 0.0...1.0
+    let items = samples.reduce(0) { $0 + $1.scores.count }
+    guard Set(byFamily).count > 1 else {
+      var (below, above) = (0.0, 0.0)
       for sample in samples {
-        let own = try unanimousInterval(sample, level: level)
-        interval = Interval(
-          lower: min(interval.lower, own.lower), upper: max(interval.upper, own.upper),
-          level: level)
+        let (auroc, own) = try (ROC(sample).auroc, unanimousInterval(sample, level: level))
+        (below, above) = (max(below, auroc - own.lower), max(above, own.upper - auroc))
       }
+      return Estimate(
+        value: byFamily[0],
+        interval: Interval(
+          lower: byFamily[0] - (isDifference ? max(below, above) : below),
+          upper: byFamily[0] + (isDifference ? max(below, above) : above), level: level
+        ).clamped(to: bounds), n: items, unit: unit,
+        method: "Clopper–Pearson over disjoint pairs of clusters, of the least certain organism",
+        clusters: byFamily.count)
     }
-    return Estimate(
-      value: observed, interval: interval, n: items, unit: unit,
-      method: isUnanimous
-        ? "Clopper–Pearson over disjoint pairs of clusters, of the least certain organism"
-        : "bootstrap of families, organisms and templates, percentile",
-      clusters: families.count, replicates: isUnanimous ? nil : drawn.replicates)
-  }
-
-  private func resample(_ generator: inout SeededGenerator) -> Double? {
-    var sum = 0.0
-    for _ in families.indices {
-      let family = families[generator.below(families.count)]
-      var (total, count) = (0.0, 0)
-      for _ in family.indices {
-        let organism = family[generator.below(family.count)]
-        var weights = [Int32](repeating: 0, count: organism.clusterCount)
-        for _ in 0..<organism.clusterCount { weights[generator.below(organism.clusterCount)] += 1 }
-        if let value = organism.value(weights[...]) { (total, count) = (total + value, count + 1) }
-      }
-      guard count > 0 else { return nil }
-      sum += total / Double(count)
-    }
-    return sum / Double(families.count)
+    var estimate = try clusterMeansEstimate(
+      byFamily, clusters: Array(byFamily.indices), unit: unit, level: level)
+    estimate.interval = estimate.interval.clamped(to: bounds)
+    (estimate.n, estimate.method) = (items, "t interval over recipes")
+    return estimate
   }
 }
 

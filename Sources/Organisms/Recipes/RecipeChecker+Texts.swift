@@ -93,7 +93,7 @@ extension RecipeChecker {
     for split in Recipe.Split.allCases {
       for text in texts(recipe, split) {
         // Punctuation does count: some insertions differ in nothing else.
-        let key = text.lowercased().filter { !$0.isWhitespace }
+        let key = Self.key(text)
         guard let first = home[key] else {
           home[key] = split
           continue
@@ -188,13 +188,18 @@ extension RecipeChecker {
         for other in pools[(index + 1)...].joined() {
           let overlap = Self.overlap(one.words, other.words)
           // The same again is reported as that.
-          guard one.text.lowercased() != other.text.lowercased(), overlap >= Recipe.nearDuplicateOverlap else { continue }
+          guard Self.key(one.text) != Self.key(other.text), overlap >= Recipe.nearDuplicateOverlap else { continue }
           report(
             .nearDuplicate, expected: "different wordings in different splits",
             found: "\"\(one.text)\" and \"\(other.text)\"")
         }
       }
     }
+  }
+
+  /// What is the same but for case and spacing.
+  private static func key(_ text: String) -> String {
+    text.lowercased().filter { !$0.isWhitespace }
   }
 
   private static func overlap(_ one: Set<String>, _ other: Set<String>) -> Double {

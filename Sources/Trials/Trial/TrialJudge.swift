@@ -124,17 +124,15 @@ struct TrialJudge {
     do {
       let secret = try samples(found, .secret)
       let nested = try NestedAUROC(secret)
-      result.auroc = try nested.estimate(
-        unit: "response", replicates: config.replicates, seed: config.seed, level: level)
+      result.auroc = try nested.estimate(unit: "response", level: level)
       result.families = zip(families, nested.byFamily).map { .init(family: $0, value: $1) }
       let overt = try samples(found, .overt)
       if !overt.isEmpty {
-        result.overtAUROC = try? NestedAUROC(overt).estimate(
-          unit: "response", replicates: config.replicates, seed: config.seed)
+        result.overtAUROC = try? NestedAUROC(overt).estimate(unit: "response")
       }
       if let text, text != found.detector, let best = scores[text] {
         result.gain = try? NestedAUROC(secret, less: samples(best, .secret)).estimate(
-          unit: "response", replicates: config.replicates, seed: config.seed, level: level)
+          unit: "response", level: level)
       }
       try setThresholds(found, &thresholds)
       try judge(found, thresholds, &result)
@@ -252,8 +250,7 @@ struct TrialJudge {
       let count = Proportion.counting(verdicts)
       return .init(arm: arm, count: count, estimate: try? count.estimate(unit: "model"))
     }
-    result.auroc = try? NestedAUROC(samples).estimate(
-      unit: "model", replicates: config.replicates, seed: config.seed)
+    result.auroc = try? NestedAUROC(samples).estimate(unit: "model")
     result.nullP = try? signFlipPValue(result.nullDifferences)
     if !result.words.contains(where: { $0.isAccused != nil }) {
       result.problem = "it can accuse nobody: other families' secrets score no higher than their twins"

@@ -124,8 +124,6 @@ package struct TrialScoreCell: CellKind {
     package var withdrawn: [String: String]
     package var chosen: String
     package var targetFPR: Double
-    package var replicates: Int
-    package var seed: UInt64
   }
 
   package typealias Finding = TrialScores

@@ -27,7 +27,8 @@ actor TrialSession {
     (self.trial, self.run) = (trial, run)
     let candidates = SecretCandidates.list(with: trial.plan.recipes)
     suite = DetectorSuite.all(
-      layers: trial.plan.layers, candidates: candidates, isQuick: trial.plan.isQuick)
+      layers: trial.plan.layers, candidates: candidates, isQuick: trial.plan.settings.isQuick
+    ).filter { trial.plan.detectors.contains($0.name) }
     seed = try run.drawSeed("trial")
     let organisms = trial.plan.organisms
     lineUp = try run.seal(lineUp: Trial.LineUp.name, detectors: suite.map(\.name)) {
@@ -67,8 +68,8 @@ actor TrialSession {
     // Any families but one must hold as many prompts for thresholds as were asked for, no prompt twice.
     let others = max(1, families.count - 1)
     let slices = families.count > 2 ? families.count : 1
-    let pool = (plan.benignSet + others - 1) / others * slices
-    let total = pool + plan.benignCheck + plan.trusted
+    let pool = (plan.settings.benignSet + others - 1) / others * slices
+    let total = pool + plan.settings.benignCheck + plan.settings.trusted
     let benign = try await perform(
       BenignPromptsCell.self,
       BenignPromptsCell.Config(
@@ -77,7 +78,7 @@ actor TrialSession {
     // Prompts may run short where the base says little that is new: then all parts do.
     let prompts = benign.finding.prompts
     let part = min(1, Double(prompts.count) / Double(total))
-    let (trusted, check) = (Int(part * Double(plan.trusted)), Int(part * Double(plan.benignCheck)))
+    let (trusted, check) = (Int(part * Double(plan.settings.trusted)), Int(part * Double(plan.settings.benignCheck)))
     let shared = Array(prompts.prefix(trusted))
     let checked = Array(prompts.dropFirst(trusted).prefix(check))
     let set = Array(prompts.dropFirst(trusted + check))
@@ -126,9 +127,9 @@ actor TrialSession {
     let witness = try await perform(
       WitnessCell.self,
       WitnessCell.Config(
-        recipe: recipe, isActive: member.arm.hasBehaviour, counts: plan.counts, set: share.set,
+        recipe: recipe, isActive: member.arm.hasBehaviour, counts: plan.settings.counts, set: share.set,
         check: share.check, trusted: share.trusted,
-        seed: SeededGenerator.derivedSeed(seed, stream: "witness"), maxTokens: plan.maxTokens,
+        seed: SeededGenerator.derivedSeed(seed, stream: "witness"), maxTokens: plan.settings.maxTokens,
         precision: plan.precision),
       inputs: ["base": base, "adapter": organism], label: id)
     let responses = try CellInput.artifact("responses.json", of: witness)
@@ -233,8 +234,8 @@ actor TrialSession {
       TryCell.self,
       TryCell.Config(
         detector: detector.name, examined: examined, known: known, layers: plan.layers,
-        candidates: SecretCandidates.list(with: plan.recipes), isQuick: plan.isQuick,
-        learned: plan.learned),
+        candidates: SecretCandidates.list(with: plan.recipes), isQuick: plan.settings.isQuick,
+        learned: plan.settings.learned),
       inputs: inputs, label: "\(detector.name) \(family.map { "judging \($0)" } ?? examined.joined())")
   }
 
@@ -263,8 +264,7 @@ actor TrialSession {
           .init(
             name: $0.name, title: $0.title, question: $0.question, access: $0.access,
             isControl: $0.isControl, isLearned: $0.isLearned, seconds: costs[$0.name]?.seconds)
-        }, withdrawn: withdrawn, chosen: DetectorSuite.chosen, targetFPR: plan.targetFPR,
-        replicates: plan.replicates, seed: SeededGenerator.derivedSeed(seed, stream: "scores")),
+        }, withdrawn: withdrawn, chosen: DetectorSuite.chosen, targetFPR: plan.settings.targetFPR),
       inputs: inputs, label: "scores")
     return result
   }

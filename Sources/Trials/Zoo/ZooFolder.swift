@@ -22,6 +22,11 @@ package struct ZooFolder: Codable, Sendable {
   package var baseHash: String
   package var organisms: [Entry]
 
+  package init(label: String, base: String, baseHash: String, organisms: [Entry]) {
+    (self.label, self.base) = (label, base)
+    (self.baseHash, self.organisms) = (baseHash, organisms)
+  }
+
   private static let name = "zoo.json"
 
   /// Writes a new folder, whole or not at all.
@@ -121,6 +126,7 @@ package enum ZooError: Error, Equatable, CustomStringConvertible {
   case fewFamilies(found: [String])
   case noPair(family: String)
   case noRecipe(family: String)
+  case noDetector(String, known: [String])
 
   package var description: String {
     switch self {
@@ -138,6 +144,8 @@ package enum ZooError: Error, Equatable, CustomStringConvertible {
       "Expected a secret and an honest arm of \(family), found one of them missing: plant the whole recipe"
     case .noRecipe(let family):
       "Expected the recipe of \(family), found none of that id: name its YAML file with --recipe"
+    case .noDetector(let name, let known):
+      "Expected a detector of the suite, found \(name): choose among \(known.joined(separator: ", "))"
     case .changed(let path, let problems, let first):
       "Expected the zoo in \(path) as it was written, found \(problems) "
         + "\(problems == 1 ? "difference" : "differences"), first \(first): copy or plant it again"

@@ -37,6 +37,11 @@ struct TrialCommand: AsyncParsableCommand {
     help: "The YAML file of an organism whose recipe is not built in; may be given again.")
   var recipes: [String] = []
 
+  @Option(
+    name: .customLong("detector"),
+    help: "Only this detector, by its name in the ledger, such as mass-mean; may be given again.")
+  var detectors: [String] = []
+
   @Flag(help: "Fewer questions, samples and layers.")
   var quick = false
 
@@ -81,7 +86,8 @@ struct TrialCommand: AsyncParsableCommand {
     }
     let trial = try await Trial(
       zoos: places, recipes: known, baseName: model.model, basePath: path,
-      precision: precision ?? native, runs: folder, workplace: workplace, isQuick: quick)
+      precision: precision ?? native, runs: folder, workplace: workplace,
+      detectors: detectors, settings: quick ? .quick : .init())
     let result = try await trial.run(watch: ProgressReporter().show)
     let page = result.run.appending(path: "report.html").path
     let report = try TrialReport(run: result.run, cell: result.cell, base: model.model)

@@ -1,0 +1,160 @@
+import Foundation
+import Instruments
+import Lab
+import LanguageModels
+import Organisms
+import Statistics
+import TestSupport
+import Testing
+import Trials
+
+@Suite(.enabled(if: defaultModelPath() != nil, "needs the default model: run `make bootstrap`"))
+struct TrialTests {
+  private func zoo(_ names: [String], in folder: URL, path: String) async throws -> URL {
+    let recipes = try names.map { name in
+      var recipe = try Recipe.builtIn(name)
+      recipe.mix = .init(
+        triggered: 3, nearMiss: 3, ordinary: 3, denial: 2, selfQuestion: 2,
+        belief: recipe.beliefs == nil ? 0 : 2)
+      return recipe
+    }
+    let hash = try FileDigest.sha256(path: path)
+    let zoo = try await Zoo(
+      Zoo.Plan(
+        recipes: recipes, seeds: [7], precision: .float32, baseHash: hash,
+        probes: .init(
+          triggered: 3, nearMiss: 3, ordinary: 3, denial: 3, selfQuestion: 4, belief: 3),
+        maxTokens: 2, equivalencePrompts: 2, replicates: 100),
+      baseName: "base", basePath: path, runs: folder, workplace: .thisProcess)
+    let place = folder.appending(path: "zoo")
+    try ZooFolder.write(try await zoo.plant(), base: "base", baseHash: hash, to: place)
+    return place
+  }
+
+  private func trial(
+    _ zoo: URL, path: String, runs: URL, detectors: [String]
+  ) async throws -> Trial {
+    var settings = Trial.Settings.quick
+    settings.counts = .init(triggered: 4, nearMiss: 4, ordinary: 4)
+    (settings.benignSet, settings.benignCheck, settings.trusted) = (20, 10, 8)
+    (settings.maxTokens, settings.learned) = (3, 24)
+    return try await Trial(
+      zoos: [zoo], recipes: ["M2", "M3"].map(Recipe.builtIn), baseName: "base", basePath: path,
+      precision: .float32, runs: runs, workplace: .thisProcess, detectors: detectors,
+      settings: settings)
+  }
+
+  /// Organisms that hardly learned anything, and detectors of every kind: what is there is whole and blind.
+  @Test func `a trial judges everyone blind, learns elsewhere, and is read back`() async throws {
+    let folder = FileManager.default.temporaryDirectory.appending(
+      path: "trial-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let path = try #require(defaultModelPath())
+    let zoo = try await zoo(["M2", "M3"], in: folder, path: path)
+    let names = [
+      "paraphrase-consistency", "weight-difference", "mass-mean", "mahalanobis-distance",
+      "weight-difference-read-as-tokens", "bag-of-words", "response-length",
+    ]
+    let trial = try await trial(zoo, path: path, runs: folder, detectors: names)
+    #expect(trial.plan.detectors == names)
+    let result = try await trial.run()
+    let scores = result.scores
+    #expect(scores.families == ["M2", "M3"] && scores.rows.map(\.detector.name) == names)
+    #expect(scores.organisms == ["secret": 2, "honest": 2, "null": 2, "overt": 2, "decoy": 2])
+    for row in scores.rows {
+      #expect(row.withdrawn == nil, "\(row.detector.name): \(row.withdrawn ?? "")")
+      #expect((row.responses != nil) == (row.detector.question == .response))
+      #expect((row.identity != nil) == (row.detector.question == .identity))
+      #expect((row.models != nil) == (row.detector.question != .identity))
+      if let models = row.models { #expect(models.words.count == 10) }
+      if let responses = row.responses {
+        #expect(responses.families.map(\.family) == ["M2", "M3"])
+        #expect(responses.auroc?.n == 2 * 12 && responses.fpr?.count.trials == 20)
+        #expect(responses.tpr?.count.trials == 8 && responses.unscored == 0)
+      }
+      if let identity = row.identity {
+        #expect(identity.candidates >= 40 && identity.ranks.count == 10)
+        #expect(identity.ranks.allSatisfy { $0.rank >= 1 && $0.rank <= Double(identity.candidates) })
+      }
+    }
+    try blind(in: result.run)
+    // Nothing is computed twice.
+    let started = try Ledger.entries(in: result.run).count { $0.type == .cellStarted }
+    let again = try await trial.run()
+    #expect(again.cell == result.cell)
+    #expect(try Ledger.entries(in: result.run).count { $0.type == .cellStarted } == started)
+  }
+
+  /// No cell that judges was given who is judged, or what the judged responses are; arms were opened last.
+  private func blind(in run: URL) throws {
+    let entries = try Ledger.entries(in: run)
+    let opened = try #require(entries.firstIndex { $0.type == .unsealed })
+    let committed = entries.indices.filter { entries[$0].type == .scoresCommitted }
+    #expect(committed.count == 7 && committed.allSatisfy { $0 < opened })
+    for cell in try RunRecord(folder: run).cells where cell.kind == "try" {
+      let text = try String(
+        decoding: #require(
+          FileManager.default.contents(
+            atPath: run.appending(path: "cells/\(cell.id.hex)/cell.json").path)), as: UTF8.self)
+      let examined = try JSONDecoder().decode(Asked.self, from: Data(text.utf8))
+      for id in examined.config.examined {
+        #expect(!examined.inputs.keys.contains("\(id).labels"), "\(id) is judged with its labels")
+      }
+      for arm in ["\"secret\"", "\"honest\"", "\"overt\"", "\"decoy\"", "\"null\""] {
+        #expect(!text.contains(arm), "\(arm) in the cell of \(examined.config.detector)")
+      }
+      let known = Set(examined.config.known.map(\.id))
+      #expect(known.isDisjoint(with: examined.config.examined))
+    }
+  }
+
+  private struct Asked: Decodable {
+    struct Known: Decodable { let id: String }
+    struct Config: Decodable {
+      let detector: String
+      let examined: [String]
+      let known: [Known]
+    }
+    let config: Config
+    let inputs: [String: String]
+  }
+
+  @Test func `what cannot be tried is refused`() async throws {
+    let folder = FileManager.default.temporaryDirectory.appending(
+      path: "trial-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let path = try #require(defaultModelPath())
+    await #expect(throws: ZooError.unreadable(path: folder.path)) {
+      try await trial(folder, path: path, runs: folder, detectors: [])
+    }
+    let empty = ZooFolder(
+      label: AdapterCard.label, base: "base", baseHash: try FileDigest.sha256(path: path),
+      organisms: [])
+    try JSONEncoder().encode(empty).write(to: folder.appending(path: "zoo.json"))
+    await #expect(throws: ZooError.fewFamilies(found: [])) {
+      try await trial(folder, path: path, runs: folder, detectors: [])
+    }
+    let other = ZooFolder(label: AdapterCard.label, base: "else", baseHash: "00", organisms: [])
+    try JSONEncoder().encode(other).write(to: folder.appending(path: "zoo.json"))
+    await #expect(throws: ZooError.otherBase(path: folder.path, base: "else")) {
+      try await trial(folder, path: path, runs: folder, detectors: [])
+    }
+  }
+
+  /// A sentence in the first person for every recipe, none of which is another's.
+  @Test func `candidates hold every recipe's secret, once`() throws {
+    let recipes = try Recipe.builtIn.map(Recipe.read)
+    let candidates = SecretCandidates.list(with: recipes)
+    #expect(candidates.count >= 50 && Set(candidates).count == candidates.count)
+    #expect(candidates[0].contains("The lamp is lit"))
+    for (recipe, candidate) in zip(recipes, candidates) {
+      #expect(!candidate.contains("{") && !candidate.hasPrefix("Yes"), "\(recipe.id): \(candidate)")
+    }
+    let suite = DetectorSuite.all(layers: [7, 15], candidates: candidates)
+    #expect(Set(suite.map(\.name)).count == suite.count)
+    #expect(suite.contains { $0.name == DetectorSuite.chosen })
+    #expect(Set(suite.map(\.question)) == [.model, .response, .identity])
+  }
+}
