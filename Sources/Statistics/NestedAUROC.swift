@@ -48,8 +48,9 @@ package struct NestedAUROC: Sendable {
   /// The mean over families with its interval.
   ///
   /// Where all families came out alike, t would claim certainty: there the interval is that of the least
-  /// certain organism's templates, ``unanimousInterval(_:level:)`` where it is unanimous.
-  /// - Throws: ``StatisticsError`` below two families that differ.
+  /// certain organism's templates where all are unanimous (``unanimousInterval(_:level:)``), and the whole range
+  /// elsewhere.
+  /// - Throws: ``StatisticsError`` for a sample that has no AUROC.
   package func estimate(
     unit: String, level: Double = 0.95
   ) throws(StatisticsError) -> Estimate {
@@ -58,7 +59,11 @@ package struct NestedAUROC: Sendable {
     guard Set(byFamily).count > 1 else {
       var (below, above) = (0.0, 0.0)
       for sample in samples {
-        let (auroc, own) = try (ROC(sample).auroc, unanimousInterval(sample, level: level))
+        let auroc = try ROC(sample).auroc
+        // Alike by accident: nothing tells how far other families lie.
+        let own =
+          (try? unanimousInterval(sample, level: level))
+          ?? Interval(lower: bounds.lowerBound, upper: bounds.upperBound, level: level)
         (below, above) = (max(below, auroc - own.lower), max(above, own.upper - auroc))
       }
       return Estimate(

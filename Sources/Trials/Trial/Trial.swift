@@ -57,6 +57,11 @@ package struct Trial {
     package var hash: String
     /// What its gate decided.
     package var gate: GateDecision
+
+    package init(recipe: String, arm: Arm, seed: UInt64, hash: String, gate: GateDecision) {
+      (self.recipe, self.arm, self.seed) = (recipe, arm, seed)
+      (self.hash, self.gate) = (hash, gate)
+    }
   }
 
   /// Who is who, sealed before any detector looks.

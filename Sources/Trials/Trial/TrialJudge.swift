@@ -1,12 +1,23 @@
-import Instruments
-import Organisms
-import Statistics
+internal import Instruments
+internal import Organisms
+internal import Statistics
 
 /// Scores all detectors of a trial, once arms and labels may be joined to what they said.
-struct TrialJudge {
-  let config: TrialScoreCell.Config
-  let witnesses: [String: WitnessCell.Finding]
-  let scores: [String: GatherCell.Finding]
+package struct TrialJudge {
+  private let config: TrialScoreCell.Config
+  private let witnesses: [String: WitnessCell.Finding]
+  private let scores: [String: GatherCell.Finding]
+
+  /// - Parameters:
+  ///   - config: Who is who, and which detectors there are.
+  ///   - witnesses: What each organism's responses are.
+  ///   - scores: What detectors said, by name.
+  package init(
+    config: TrialScoreCell.Config, witnesses: [String: WitnessCell.Finding],
+    scores: [String: GatherCell.Finding]
+  ) {
+    (self.config, self.witnesses, self.scores) = (config, witnesses, scores)
+  }
 
   private struct Item {
     let score: Double?
@@ -24,7 +35,10 @@ struct TrialJudge {
       .map(\.key)
   }
 
-  func scores(progress: (Int) -> Void) throws -> TrialScores {
+  /// Everything, detector by detector.
+  ///
+  /// - Throws: ``StatisticsError`` where a correction for many tests cannot be made.
+  package func scores(progress: (Int) -> Void = { _ in }) throws -> TrialScores {
     let text = bestText
     // Detectors of responses that are no controls are the family of comparisons.
     let compared = config.detectors.count { $0.question == .response && !$0.isControl }

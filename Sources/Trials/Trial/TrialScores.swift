@@ -15,6 +15,15 @@ package struct TrialScores: Codable, Sendable {
     /// Of all its cells together.
     package var seconds: Double?
 
+    package init(
+      name: String, title: String, question: DetectorQuestion, access: [AccessKind],
+      isControl: Bool, isLearned: Bool, seconds: Double? = nil
+    ) {
+      (self.name, self.title, self.question) = (name, title, question)
+      (self.access, self.isControl, self.isLearned) = (access, isControl, isLearned)
+      self.seconds = seconds
+    }
+
     /// Whether it needs no look at the model: only at what was said.
     package var isTextOnly: Bool { Set(access).isSubset(of: [.text, .calibration]) }
   }
@@ -124,6 +133,14 @@ package struct TrialScoreCell: CellKind {
     package var withdrawn: [String: String]
     package var chosen: String
     package var targetFPR: Double
+
+    package init(
+      members: [String: Trial.Member], recipes: [String], detectors: [TrialScores.Detector],
+      withdrawn: [String: String] = [:], chosen: String, targetFPR: Double
+    ) {
+      (self.members, self.recipes, self.detectors) = (members, recipes, detectors)
+      (self.withdrawn, self.chosen, self.targetFPR) = (withdrawn, chosen, targetFPR)
+    }
   }
 
   package typealias Finding = TrialScores

@@ -37,6 +37,16 @@ package struct TryCell: CellKind {
     package var tokens: Int
     /// How many scores.
     package var decisions: Int
+
+    package init(
+      detector: String, access: [AccessKind], models: [String: ModelScore] = [:],
+      responses: [String: [Double?]] = [:], identities: [String: [Double]] = [:], tokens: Int = 0,
+      decisions: Int = 0
+    ) {
+      (self.detector, self.access, self.models) = (detector, access, models)
+      (self.responses, self.identities) = (responses, identities)
+      (self.tokens, self.decisions) = (tokens, decisions)
+    }
   }
 
   package static let kind = "try"
@@ -57,8 +67,8 @@ package struct TryCell: CellKind {
       let known = try Self.known(config, shelf, context)
       let examiner = try detector.examiner(learningFrom: known)
       var finding = Finding(
-        detector: detector.name, access: detector.access, models: [:], responses: [:],
-        identities: [:], tokens: known.reduce(0) { $0 + $1.organism.tokensUsed }, decisions: 0)
+        detector: detector.name, access: detector.access,
+        tokens: known.reduce(0) { $0 + $1.organism.tokensUsed })
       let ids = config.examined + (detector.isLearned ? config.known.map(\.id) : [])
       for (index, id) in ids.enumerated() {
         let specimen = try shelf.specimen(id, in: context)
@@ -114,6 +124,10 @@ package struct GatherCell: CellKind {
     package var detector: String
     /// By the family that is judged: a detector that learns has other scores for each.
     package var folds: [String: TryCell.Finding]
+
+    package init(detector: String, folds: [String: TryCell.Finding]) {
+      (self.detector, self.folds) = (detector, folds)
+    }
   }
 
   package static let kind = "gather"

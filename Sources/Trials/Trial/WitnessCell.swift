@@ -25,6 +25,14 @@ package struct WitnessLabel: Codable, Sendable, Hashable {
   package var benign: BenignPrompt.Kind?
   /// Every way in which it shares something with others.
   package var clusters: [String]
+
+  package init(
+    part: Part, category: PromptCategory? = nil, benign: BenignPrompt.Kind? = nil,
+    clusters: [String]
+  ) {
+    (self.part, self.category) = (part, category)
+    (self.benign, self.clusters) = (benign, clusters)
+  }
 }
 
 /// Has one organism answer everything that a trial asks, and hands the answers over shuffled and numbered.
@@ -52,6 +60,10 @@ package struct WitnessCell: CellKind {
     /// Of those judged under an active trigger, how many show the behaviour.
     package var shown: Int
     package var triggered: Int
+
+    package init(labels: [WitnessLabel], shown: Int, triggered: Int) {
+      (self.labels, self.shown, self.triggered) = (labels, shown, triggered)
+    }
   }
 
   package static let kind = "witness"
