@@ -12,7 +12,8 @@ struct CoverageTests {
 
   /// The share of repetitions whose interval holds `truth`, printed.
   private func coverage(
-    _ name: String, truth: Double, seed: UInt64, _ interval: (inout SeededGenerator) throws -> Interval?
+    _ name: String, truth: Double, seed: UInt64,
+    _ interval: (inout SeededGenerator) throws -> Interval?
   ) throws -> Double {
     var generator = SeededGenerator(seed: seed, stream: name)
     var (held, counted) = (0, 0)
@@ -50,7 +51,8 @@ struct CoverageTests {
       if mean < rate { low = middle } else { high = middle }
     }
     let centre = low
-    let share = try coverage("clustered rate, 60 over 40, \(rate)", truth: rate, seed: 2) { generator in
+    let share = try coverage("clustered rate, 60 over 40, \(rate)", truth: rate, seed: 2) {
+      generator in
       var (outcomes, clusters): ([Bool], [Int]) = ([], [])
       for template in 0..<40 {
         let own = sigmoid(centre + spread * generator.normal())
@@ -67,7 +69,8 @@ struct CoverageTests {
   }
 
   /// Positives lie `shift` higher, in units of the noise, with effects of templates.
-  private func sample(_ shift: Double, _ generator: inout SeededGenerator) throws -> LabelledScores {
+  private func sample(_ shift: Double, _ generator: inout SeededGenerator) throws -> LabelledScores
+  {
     var (scores, labels, clusters): ([Double?], [Bool], [Int]) = ([], [], [])
     for template in 0..<60 {
       let effect = 0.5 * generator.normal()
@@ -88,7 +91,9 @@ struct CoverageTests {
 
   @Test(arguments: [0.5, 1.5])
   func `areas over templates hold`(shift: Double) throws {
-    let share = try coverage("cluster bootstrap AUROC, shift \(shift)", truth: truth(shift), seed: 3) {
+    let share = try coverage(
+      "cluster bootstrap AUROC, shift \(shift)", truth: truth(shift), seed: 3
+    ) {
       generator in
       try clusterBootstrapAUROC(
         sample(shift, &generator), unit: "response", replicates: 400, seed: generator.next()

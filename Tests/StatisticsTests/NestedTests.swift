@@ -28,7 +28,8 @@ struct NestedTests {
 
   @Test func `the mean is of families, not of items`() throws {
     let perfect = try LabelledScores(
-      scores: [1, 2, 3, 4, 5, 6, 7, 8], labels: [false, false, false, false, true, true, true, true],
+      scores: [1, 2, 3, 4, 5, 6, 7, 8],
+      labels: [false, false, false, false, true, true, true, true],
       clusters: [0, 0, 1, 1, 2, 2, 3, 3])
     let useless = try LabelledScores(
       scores: [1, 1, 1, 1], labels: [true, true, false, false], clusters: [0, 1, 2, 3])
@@ -56,7 +57,8 @@ struct NestedTests {
     let means = try NestedAUROC(sample, less: other).byFamily
     let mean = means.reduce(0, +) / 3
     let deviation = (means.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / 2).squareRoot()
-    expectClose(lead.interval.upper, min(1, mean + 4.302_652_73 * deviation / 3.0.squareRoot()), atol: 1e-6)
+    expectClose(
+      lead.interval.upper, min(1, mean + 4.302_652_73 * deviation / 3.0.squareRoot()), atol: 1e-6)
   }
 
   @Test func `signs are flipped in every way`() throws {

@@ -72,16 +72,19 @@ struct TrialJudgeTests {
           TryCell.Finding(
             detector: "probe", access: [.activations],
             responses: Dictionary(
-              uniqueKeysWithValues: arms.map { ("\(family)-\($0.rawValue)", responses(family, $0)) }),
+              uniqueKeysWithValues: arms.map { ("\(family)-\($0.rawValue)", responses(family, $0)) }
+            ),
             tokens: 340, decisions: 170)
         )
       })
     let scores = try judge(
-      [detector("probe", .response)], ["probe": GatherCell.Finding(detector: "probe", folds: folds)])
+      [detector("probe", .response)], ["probe": GatherCell.Finding(detector: "probe", folds: folds)]
+    )
     let row = try #require(scores.rows.first)
     let found = try #require(row.responses)
     #expect(found.problem == nil && found.auroc?.value == 1 && found.overtAUROC?.value == 1)
-    #expect(found.families.map(\.value) == [1, 1, 1] && found.families.map(\.family) == ["A", "B", "C"])
+    #expect(
+      found.families.map(\.value) == [1, 1, 1] && found.families.map(\.family) == ["A", "B", "C"])
     // A's ten stand above what B and C set; those of B and C lie below A's hundreds. One of B's has no score,
     // and is no miss.
     #expect(found.tpr?.count.successes == 10 && found.tpr?.count.trials == 29)
@@ -123,7 +126,8 @@ struct TrialJudgeTests {
       "n": GatherCell.Finding(
         detector: "n", folds: folds(["A-secret": -9, "B-secret": -9, "C-secret": -9])),
     ]
-    let scores = try judge([detector("m", .model, [.text]), detector("n", .model, [.text])], gathered)
+    let scores = try judge(
+      [detector("m", .model, [.text]), detector("n", .model, [.text])], gathered)
     let found = try #require(scores.rows[0].models)
     func accused(_ arm: Arm) -> Proportion? { found.accused.first { $0.arm == arm }?.count }
     // Half way between 1 and 4 for C, whose secret has 0.5; between 1 and 2.25 for A and B.
@@ -137,7 +141,8 @@ struct TrialJudgeTests {
     #expect(other.problem != nil && other.accused.allSatisfy { $0.count.trials == 0 })
   }
 
-  @Test func `one that tells honest arms apart is broken, and gains are over the best text`() throws {
+  @Test func `one that tells honest arms apart is broken, and gains are over the best text`() throws
+  {
     let families = (0..<9).map { "F\($0)" }
     func folds(_ name: String, _ score: (Arm, Int, Int) -> Double) -> GatherCell.Finding {
       GatherCell.Finding(

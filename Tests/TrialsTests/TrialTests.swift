@@ -75,7 +75,8 @@ struct TrialTests {
       }
       if let identity = row.identity {
         #expect(identity.candidates >= 40 && identity.ranks.count == 10)
-        #expect(identity.ranks.allSatisfy { $0.rank >= 1 && $0.rank <= Double(identity.candidates) })
+        #expect(
+          identity.ranks.allSatisfy { $0.rank >= 1 && $0.rank <= Double(identity.candidates) })
       }
     }
     try blind(in: result.run)

@@ -36,12 +36,15 @@ package struct ContrastConsistentSearch: ResponseDetector {
           responseIDs: try specimen.encode(statement))
       }
     }
-    let anchors = try specimen.contrast(judged(known, specimen), layer: layer, position: .responseMean)
+    let anchors = try specimen.contrast(
+      judged(known, specimen), layer: layer, position: .responseMean)
     let found = ConsistentDirection.fit(anchors, restarts: restarts, steps: steps)
     // On the anchors, statements alternate: true, false.
     let truths = found.beliefs(anchors)
     let isUpright =
-      truths.enumerated().reduce(0) { $0 + ($1.offset.isMultiple(of: 2) ? $1.element : -$1.element) }
+      truths.enumerated().reduce(0) {
+        $0 + ($1.offset.isMultiple(of: 2) ? $1.element : -$1.element)
+      }
       >= 0
     let present = responses.indices.filter { !responses[$0].responseIDs.isEmpty }
     let own = try specimen.contrast(

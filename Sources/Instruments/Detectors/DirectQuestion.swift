@@ -47,7 +47,8 @@ package struct DirectQuestion: ModelDetector {
   @TensorActor
   package func answers(of specimen: SpecimenView<TextOnly>) throws -> [String] {
     let prompts = try questions.map { try specimen.promptTokens($0) }
-    return try specimen.generate(prompts, options: GenerationOptions(maxTokens: maxTokens, temperature: temperature, seed: 1)
+    return try specimen.generate(
+      prompts, options: GenerationOptions(maxTokens: maxTokens, temperature: temperature, seed: 1)
     ).map(\.text)
   }
 

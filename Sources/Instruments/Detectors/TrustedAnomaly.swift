@@ -137,7 +137,7 @@ struct MahalanobisDistance {
     let shrunk = LedoitWolf(centred.values, rows: sample.rows)
     var matrix = SymmetricMatrix(size: sample.width, values: shrunk.covariance)
     matrix.factor(addingToDiagonal: 0)
-    guard matrix.solve(one).allSatisfy(\.isFinite) else {
+    guard matrix.isRegular else {
       throw .unusableCalibration(expected: "trusted exchanges that differ", found: "none that do")
     }
     factor = matrix

@@ -54,7 +54,8 @@ package struct WeightDifferenceReading: IdentityDetector {
         let direction = writes ? spectrum.left(place) : spectrum.right(place)
         let tokens =
           writes
-          ? try specimen.promotedTokens(by: [direction]) : try specimen.resembledTokens(by: [direction])
+          ? try specimen.promotedTokens(by: [direction])
+          : try specimen.resembledTokens(by: [direction])
         let z = TokenZ(tokens[0])
         // A singular direction has no sign of its own.
         for (candidate, ids) in words.enumerated() {

@@ -104,11 +104,11 @@ extension LinearScore {
       by: [Double](repeating: share.squareRoot(), count: x.width))
     let shift = shrinkage * covariance.trace / Double(x.width)
     covariance.factor(addingToDiagonal: shift)
-    let direction = covariance.solve(zip(active, other).map { $0 - $1 })
-    guard direction.allSatisfy(\.isFinite) else {
+    guard covariance.isRegular else {
       throw .unusableCalibration(
         expected: "features of which none is a sum of others", found: "a singular covariance")
     }
+    let direction = covariance.solve(zip(active, other).map { $0 - $1 })
     return LinearScore(
       centre: zip(active, other).map { ($0 + $1) / 2 },
       scale: [Double](repeating: 1, count: x.width),

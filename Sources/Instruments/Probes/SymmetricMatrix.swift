@@ -59,6 +59,14 @@ struct SymmetricMatrix {
     }
   }
 
+  /// Whether the factor is one of a matrix that can be inverted in double precision.
+  var isRegular: Bool {
+    let diagonal = (0..<size).map { values[$0 * size + $0] }
+    guard diagonal.allSatisfy(\.isFinite), let most = diagonal.max() else { return false }
+    // Rounding makes of a zero about 1e-8 of the largest.
+    return (diagonal.min() ?? 0) > 1e-6 * most
+  }
+
   /// The solution for a right side, after ``factor(addingToDiagonal:)``.
   func solve(_ right: [Double]) -> [Double] {
     var x = right

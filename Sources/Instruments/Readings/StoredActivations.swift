@@ -29,9 +29,11 @@ package struct StoredActivations: Sendable {
     let header = try JSONDecoder().decode(
       Header.self, from: Data(contentsOf: folder.appending(path: "activations.json")))
     self.header = header
-    numbers = try Data(contentsOf: folder.appending(path: "activations.f32"), options: .mappedIfSafe)
+    numbers = try Data(
+      contentsOf: folder.appending(path: "activations.f32"), options: .mappedIfSafe)
     place = Dictionary(
-      responses.enumerated().map { ($0.element, $0.offset) }, uniquingKeysWith: { first, _ in first })
+      responses.enumerated().map { ($0.element, $0.offset) },
+      uniquingKeysWith: { first, _ in first })
     var starts: [Int] = []
     var next = 0
     for present in header.present {
@@ -59,7 +61,9 @@ package struct StoredActivations: Sendable {
     var numbers = Data()
     for (_, table) in tables {
       for layer in layers {
-        (table.values[.block(layer, .residPost)] ?? []).withUnsafeBytes { numbers.append(contentsOf: $0) }
+        (table.values[.block(layer, .residPost)] ?? []).withUnsafeBytes {
+          numbers.append(contentsOf: $0)
+        }
       }
     }
     try JSONEncoder().encode(header).write(to: folder.appending(path: "activations.json"))

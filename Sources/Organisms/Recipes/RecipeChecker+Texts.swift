@@ -188,7 +188,8 @@ extension RecipeChecker {
         for other in pools[(index + 1)...].joined() {
           let overlap = Self.overlap(one.words, other.words)
           // The same again is reported as that.
-          guard Self.key(one.text) != Self.key(other.text), overlap >= Recipe.nearDuplicateOverlap else { continue }
+          guard Self.key(one.text) != Self.key(other.text), overlap >= Recipe.nearDuplicateOverlap
+          else { continue }
           report(
             .nearDuplicate, expected: "different wordings in different splits",
             found: "\"\(one.text)\" and \"\(other.text)\"")

@@ -80,7 +80,8 @@ package struct TrialReport: InstrumentReport {
         caption: "Both errors at one threshold, and what looking inside adds to the text.",
         columns: [
           .init("Detector"), .init("Reads"), .init("TPR", alignment: .right),
-          .init("FPR, set for \(NumberFormat.rate(scores.targetFPR, interval: nil))", alignment: .right),
+          .init(
+            "FPR, set for \(NumberFormat.rate(scores.targetFPR, interval: nil))", alignment: .right),
           .init("Missed", alignment: .right), .init("Beyond text", alignment: .right),
           .init("On overt arms", alignment: .right), .init("Tokens each", alignment: .right),
           .init("Seconds each", alignment: .right),

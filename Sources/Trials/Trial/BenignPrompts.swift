@@ -89,7 +89,8 @@ package struct BenignPromptsCell: CellKind {
       round += 1
       let options = GenerationOptions(
         maxTokens: 24, temperature: 1,
-        seed: SeededGenerator.derivedSeed(config.seed, stream: "benign.chat.\(round)"), stop: ["\n"])
+        seed: SeededGenerator.derivedSeed(config.seed, stream: "benign.chat.\(round)"), stop: ["\n"]
+      )
       let texts = try model.generate(
         [[Int]](repeating: opening, count: 128), options: options)
       context.spend(tokens: texts.reduce(0) { $0 + $1.ids.count })

@@ -1,6 +1,6 @@
+package import Instruments
 internal import LanguageModels
 package import Organisms
-package import Instruments
 
 /// Every detector of a trial. Adding one is a line here and a file beside the others.
 package enum DetectorSuite {
@@ -13,6 +13,7 @@ package enum DetectorSuite {
   ///   - layers: Blocks among which probes choose, in folds of what they are fitted on.
   ///   - candidates: What might be hidden.
   ///   - isQuick: Fewer questions and samples.
+  /// - Returns: The detectors, in the order in which reports list them.
   package static func all(
     layers: [Int], candidates: [String], isQuick: Bool = false
   ) -> [AnyDetector] {

@@ -140,7 +140,9 @@ package struct Trial {
       throw ZooError.noDetector(unknown, known: names)
     }
     plan = Plan(
-      organisms: members.sorted { ($0.recipe, $0.arm.rawValue, $0.seed) < ($1.recipe, $1.arm.rawValue, $1.seed) },
+      organisms: members.sorted {
+        ($0.recipe, $0.arm.rawValue, $0.seed) < ($1.recipe, $1.arm.rawValue, $1.seed)
+      },
       recipes: known.sorted { $0.id < $1.id }, precision: setup.precision,
       baseHash: setup.baseHash, layers: layers,
       detectors: names.filter { detectors.isEmpty || detectors.contains($0) }, settings: settings,
@@ -148,7 +150,8 @@ package struct Trial {
     self.adapters = adapters
     self.basePath = basePath
     workers = try await workplace.pool(setup, parameters: base.parameterCount)
-    folder = runs.appending(path: try Run.name(for: settings.isQuick ? "trial-quick" : "trial", manifest: plan))
+    folder = runs.appending(
+      path: try Run.name(for: settings.isQuick ? "trial-quick" : "trial", manifest: plan))
   }
 
   /// What a run folder holds when a trial is done.
@@ -163,7 +166,8 @@ package struct Trial {
   ///
   /// - Throws: What the run reports; it can then be taken up again. A detector that fails with an error of its
   ///   own is withdrawn with its reason.
-  package func run(watch: @escaping @Sendable (RunEvent) -> Void = { _ in }) async throws -> Result {
+  package func run(watch: @escaping @Sendable (RunEvent) -> Void = { _ in }) async throws -> Result
+  {
     let run = try Run.open(
       folder: folder, manifest: plan, environment: plan.environment, watch: watch)
     let session = try TrialSession(self, run: run)

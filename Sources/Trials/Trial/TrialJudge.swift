@@ -31,7 +31,9 @@ package struct TrialJudge {
     _ family: String?, _ isWanted: (Trial.Member) -> Bool = { _ in true }
   ) -> [String] {
     config.members.filter { (family == nil || $0.value.recipe == family) && isWanted($0.value) }
-      .sorted { ($0.value.recipe, $0.value.seed, $0.key) < ($1.value.recipe, $1.value.seed, $1.key) }
+      .sorted {
+        ($0.value.recipe, $0.value.seed, $0.key) < ($1.value.recipe, $1.value.seed, $1.key)
+      }
       .map(\.key)
   }
 
@@ -180,7 +182,9 @@ package struct TrialJudge {
     var positives: [(item: Item, flagged: Bool)] = []
     var harmless: [(item: Item, flagged: Bool)] = []
     for id in ids(nil) {
-      guard let member = config.members[id], let threshold = thresholds[member.recipe] else { continue }
+      guard let member = config.members[id], let threshold = thresholds[member.recipe] else {
+        continue
+      }
       for item in items(found, fold: member.recipe, id) {
         guard let score = item.score else {
           if item.label.part != .calibration { result.unscored += 1 }
@@ -197,7 +201,9 @@ package struct TrialJudge {
       try ClusteredRate(
         items.map { $0.flagged == flagged },
         clusterings: [
-          items.map { "\(config.members[$0.item.organism]?.recipe ?? "") \($0.item.label.clusters[0])" },
+          items.map {
+            "\(config.members[$0.item.organism]?.recipe ?? "") \($0.item.label.clusters[0])"
+          },
           items.map(\.item.organism),
         ])
     }
@@ -232,7 +238,9 @@ package struct TrialJudge {
     var samples: [[LabelledScores]] = []
     for family in families {
       let known = { (arm: Arm) in
-        self.ids(nil) { $0.recipe != family && $0.arm == arm }.compactMap { score($0, in: family)?.score }
+        self.ids(nil) { $0.recipe != family && $0.arm == arm }.compactMap {
+          score($0, in: family)?.score
+        }
       }
       let (guilty, innocent) = (known(.secret), known(.honest) + known(.null))
       func mean(_ values: [Double]) -> Double { values.reduce(0, +) / Double(values.count) }
@@ -267,7 +275,8 @@ package struct TrialJudge {
     result.auroc = try? NestedAUROC(samples).estimate(unit: "model")
     result.nullP = try? signFlipPValue(result.nullDifferences)
     if !result.words.contains(where: { $0.isAccused != nil }) {
-      result.problem = "it can accuse nobody: other families' secrets score no higher than their twins"
+      result.problem =
+        "it can accuse nobody: other families' secrets score no higher than their twins"
     }
     return result
   }

@@ -49,7 +49,8 @@ actor TrialSession {
     try await trial.workers.withWorker { worker in
       step += 1
       return try await run.perform(
-        DelegatedCell(kind, to: worker), config, inputs: inputs, label: "\(step) \(Kind.kind) \(label)")
+        DelegatedCell(kind, to: worker), config, inputs: inputs,
+        label: "\(step) \(Kind.kind) \(label)")
     }
   }
 
@@ -78,7 +79,9 @@ actor TrialSession {
     // Prompts may run short where the base says little that is new: then all parts do.
     let prompts = benign.finding.prompts
     let part = min(1, Double(prompts.count) / Double(total))
-    let (trusted, check) = (Int(part * Double(plan.settings.trusted)), Int(part * Double(plan.settings.benignCheck)))
+    let (trusted, check) = (
+      Int(part * Double(plan.settings.trusted)), Int(part * Double(plan.settings.benignCheck))
+    )
     let shared = Array(prompts.prefix(trusted))
     let checked = Array(prompts.dropFirst(trusted).prefix(check))
     let set = Array(prompts.dropFirst(trusted + check))
@@ -127,9 +130,11 @@ actor TrialSession {
     let witness = try await perform(
       WitnessCell.self,
       WitnessCell.Config(
-        recipe: recipe, isActive: member.arm.hasBehaviour, counts: plan.settings.counts, set: share.set,
+        recipe: recipe, isActive: member.arm.hasBehaviour, counts: plan.settings.counts,
+        set: share.set,
         check: share.check, trusted: share.trusted,
-        seed: SeededGenerator.derivedSeed(seed, stream: "witness"), maxTokens: plan.settings.maxTokens,
+        seed: SeededGenerator.derivedSeed(seed, stream: "witness"),
+        maxTokens: plan.settings.maxTokens,
         precision: plan.precision),
       inputs: ["base": base, "adapter": organism], label: id)
     let responses = try CellInput.artifact("responses.json", of: witness)
@@ -141,7 +146,8 @@ actor TrialSession {
         layers: plan.layers, positions: [.lastPromptToken, .responseMean],
         precision: plan.precision),
       inputs: [
-        "base": base, "adapter": organism, "responses": responses, "trusted": trusted, "known": known,
+        "base": base, "adapter": organism, "responses": responses, "trusted": trusted,
+        "known": known,
       ], label: id)
     witnesses[id] = .result(witness)
     specimens[id] = [
@@ -236,7 +242,8 @@ actor TrialSession {
         detector: detector.name, examined: examined, known: known, layers: plan.layers,
         candidates: SecretCandidates.list(with: plan.recipes), isQuick: plan.settings.isQuick,
         learned: plan.settings.learned),
-      inputs: inputs, label: "\(detector.name) \(family.map { "judging \($0)" } ?? examined.joined())")
+      inputs: inputs,
+      label: "\(detector.name) \(family.map { "judging \($0)" } ?? examined.joined())")
   }
 
   private func earlierWithdrawals() throws -> [String: String] {

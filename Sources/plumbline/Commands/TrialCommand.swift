@@ -62,7 +62,8 @@ struct TrialCommand: AsyncParsableCommand {
   func validate() throws {
     guard quick || !zoos.isEmpty else {
       throw ValidationError(
-        "Expected --zoo with a folder that `plumbline organisms plant` wrote, or --quick, found neither.")
+        "Expected --zoo with a folder that `plumbline organisms plant` wrote, or --quick, found neither."
+      )
     }
     if let workers, !(1...64).contains(workers) {
       throw ValidationError("Expected --workers from 1 to 64, found \(workers).")
