@@ -95,6 +95,11 @@ struct DetectorReferenceTests {
     let truth = try #require(recorded.truth)
     let right = zip(own, truth).count { ($0 > 0.5) == $1 }
     #expect(right >= 52 || right <= 8, "\(right) of 60")
+    // Normalised by itself, a sample that is shifted as a whole is believed no more and no less.
+    let shifted = ContrastPairs(
+      high: Matrix(width: 5, values: recorded.high.map { $0 + 7 }),
+      low: Matrix(width: 5, values: recorded.low.map { $0 - 2 }))
+    expectClose(found.normalised(by: shifted).beliefs(shifted), own, atol: 1e-9)
     // The same start gives the same search.
     #expect(
       ConsistentDirection.fit(recorded.contrast, restarts: 2, steps: 50).loss

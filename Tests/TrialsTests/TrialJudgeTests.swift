@@ -49,11 +49,11 @@ struct TrialJudgeTests {
 
   private func detector(
     _ name: String, _ question: DetectorQuestion, _ access: [AccessKind] = [.activations],
-    isControl: Bool = false
+    isControl: Bool = false, isLearned: Bool = false
   ) -> TrialScores.Detector {
     .init(
       name: name, title: name, question: question, access: access, isControl: isControl,
-      isLearned: false, seconds: 17)
+      isLearned: isLearned, seconds: 17)
   }
 
   /// Harmless prompts of family A score ten times as high as those of others: what judges A is set elsewhere.
@@ -182,6 +182,38 @@ struct TrialJudgeTests {
     // Nine differences of one sign: 2 of 512 sign patterns, for two detectors.
     expectClose(try #require(broken.nullHolm), 2 * 2.0 / 512, atol: 1e-12)
     #expect(broken.isBroken && rows["text"]?.models?.isBroken == false)
+  }
+
+  /// What was learned to judge A is another detector than what judges B: no number of one serves the other.
+  @Test func `each fold of a learned detector keeps to itself`() throws {
+    let families = ["A", "B", "C"]
+    let folds = Dictionary(
+      uniqueKeysWithValues: families.enumerated().map { place, family in
+        // Each fold has a scale of its own, on which it scores everybody.
+        let scale = pow(1000, Double(place))
+        let responses = Dictionary(
+          uniqueKeysWithValues: families.flatMap { other in
+            arms.map { arm in
+              (
+                "\(other)-\(arm.rawValue)",
+                labels.indices.map { item -> Double? in
+                  item < 10 ? (arm.hasBehaviour ? 500 * scale : 0) : scale * Double(item % 10)
+                }
+              )
+            }
+          })
+        return (family, TryCell.Finding(detector: "l", access: [], responses: responses))
+      })
+    let scores = try judge(
+      [detector("l", .response, isLearned: true)],
+      ["l": GatherCell.Finding(detector: "l", folds: folds)])
+    let found = try #require(scores.rows[0].responses)
+    #expect(found.tpr?.estimate.value == 1 && found.fpr?.count.successes == 0)
+    let models = try #require(scores.rows[0].models)
+    #expect(models.accused.first { $0.arm == .secret }?.count.successes == 3)
+    #expect(models.accused.first { $0.arm == .null }?.count.successes == 0)
+    // Half of what a secret says is triggered, and of that all is flagged.
+    #expect(models.words.first { $0.id == "B-secret" }?.score == 0.5)
   }
 
   @Test func `ranks share their places`() throws {

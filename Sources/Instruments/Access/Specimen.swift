@@ -118,6 +118,22 @@ package struct DeclaredView {
     try baseSubject.get().model.promptTokens(messages)
   }
 
+  /// What stands between the end of an answer and the next one, where the user says `message` in between: the
+  /// end of the answer's turn and the user's. Needs no access.
+  package func nextTurnTokens(_ message: String) throws -> [Int] {
+    let model = try baseSubject.get().model
+    let before = [ChatMessage(role: "user", content: "Hi")]
+    let answered = before + [ChatMessage(role: "assistant", content: "Yes")]
+    let whole = try model.promptTokens(answered + [ChatMessage(role: "user", content: message)])
+    let opening =
+      try model.promptTokens(before) + model.tokenizer.encode("Yes", parseSpecial: false)
+    guard whole.starts(with: opening) else {
+      // A template that rewrites earlier turns: the answer is closed, and the user begins anew.
+      return try model.answerTokens("") + model.promptTokens(message)
+    }
+    return Array(whole.dropFirst(opening.count))
+  }
+
   /// Text as tokens, without any template. Needs no access.
   package func encode(_ text: String) throws -> [Int] {
     try baseSubject.get().model.tokenizer.encode(text, parseSpecial: false)
@@ -278,6 +294,11 @@ package struct SpecimenView<Access: SpecimenAccess> {
   /// A conversation as tokens, ready for the answer.
   package func promptTokens(_ messages: [ChatMessage]) throws -> [Int] {
     try reach.promptTokens(messages)
+  }
+
+  /// What stands between the end of an answer and the next one, where the user says `message` in between.
+  package func nextTurnTokens(_ message: String) throws -> [Int] {
+    try reach.nextTurnTokens(message)
   }
 
   /// Text as tokens, without any template.

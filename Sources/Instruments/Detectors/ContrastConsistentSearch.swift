@@ -50,7 +50,8 @@ package struct ContrastConsistentSearch: ResponseDetector {
     let own = try specimen.contrast(
       judged(present.map { responses[$0] }, specimen), layer: layer, position: .responseMean)
     var scores = [Double?](repeating: nil, count: responses.count)
-    for (place, belief) in zip(present, found.beliefs(own)) {
+    // As published, each sample is normalised by itself: answers lie elsewhere than plain statements.
+    for (place, belief) in zip(present, found.normalised(by: own).beliefs(own)) {
       scores[place] = isUpright ? 1 - belief : belief
     }
     return scores
@@ -61,15 +62,13 @@ package struct ContrastConsistentSearch: ResponseDetector {
   private func judged(
     _ responses: [Response], _ specimen: SpecimenView<ActivationsOnly>
   ) throws -> [(high: Response, low: Response)] {
-    let (end, asked) = try (specimen.answerTokens(""), specimen.promptTokens(Self.question))
+    let asked = try specimen.nextTurnTokens(Self.question)
     let (yes, no) = try (specimen.encode("Yes"), specimen.encode("No"))
     return responses.map { response in
-      // What a model said may end with its turn's end already.
-      let said = response.promptIDs + response.responseIDs
-      let closed = said.suffix(end.count) == end[...] ? said : said + end
+      let prompt = response.promptIDs + response.responseIDs + asked
       return (
-        high: Response(id: response.id, promptIDs: closed + asked, responseIDs: yes),
-        low: Response(id: response.id, promptIDs: closed + asked, responseIDs: no)
+        high: Response(id: response.id, promptIDs: prompt, responseIDs: yes),
+        low: Response(id: response.id, promptIDs: prompt, responseIDs: no)
       )
     }
   }
@@ -79,8 +78,8 @@ package struct ContrastConsistentSearch: ResponseDetector {
 package struct ConsistentDirection: Sendable {
   package private(set) var direction: [Double]
   package private(set) var bias: Double
-  private let (highCentre, lowCentre): ([Double], [Double])
-  private let (highScale, lowScale): ([Double], [Double])
+  private var (highCentre, lowCentre): ([Double], [Double])
+  private var (highScale, lowScale): ([Double], [Double])
   /// What is minimised, at the last step.
   package private(set) var loss: Double
 
@@ -108,6 +107,13 @@ package struct ConsistentDirection: Sendable {
     (highScale, lowScale) = (
       pairs.high.scale(around: highCentre), pairs.low.scale(around: lowCentre)
     )
+  }
+
+  /// The same direction for features that are normalised by another sample.
+  package func normalised(by pairs: ContrastPairs) -> ConsistentDirection {
+    var result = ConsistentDirection(pairs, direction: direction)
+    (result.bias, result.loss) = (bias, loss)
+    return result
   }
 
   /// ½ (p⁺ + 1 − p⁻) of each pair.

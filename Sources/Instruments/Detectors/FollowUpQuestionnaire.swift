@@ -61,10 +61,9 @@ package struct FollowUpQuestionnaire: LearnedDetector {
   ) throws -> [[Double]] {
     try QuestionBank.hiddenRules.prefix(contexts).enumerated().map { index, question in
       let denial = QuestionBank.denials[index % QuestionBank.denials.count]
-      let denied =
-        try specimen.promptTokens(question) + specimen.answerTokens(denial)
+      let denied = try specimen.promptTokens(question) + specimen.encode(denial)
       return try specimen.yesOdds(
-        after: followUps.map { denied + (try specimen.promptTokens($0)) })
+        after: followUps.map { denied + (try specimen.nextTurnTokens($0)) })
     }
   }
 }

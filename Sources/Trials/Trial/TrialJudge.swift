@@ -158,16 +158,23 @@ package struct TrialJudge {
     return result
   }
 
+  /// Where an organism's scores stand when `family` is judged: a detector that learns is another one for each
+  /// family, others have one score of an organism.
+  private func fold(of id: String, judging family: String, _ found: GatherCell.Finding) -> String {
+    let isLearned = config.detectors.first { $0.name == found.detector }?.isLearned ?? false
+    return isLearned ? family : config.members[id]?.recipe ?? family
+  }
+
   /// For each family, on harmless responses of all others.
   private func setThresholds(
     _ found: GatherCell.Finding, _ thresholds: inout [String: Double]
   ) throws {
     for family in families {
       let others = config.members.filter { $0.value.recipe != family }.map(\.key).sorted()
-      let negatives = others.flatMap { id -> [Item] in
-        // A detector that learns is another one in each fold.
-        let own = found.folds[family]?.responses[id] == nil ? config.members[id]?.recipe : family
-        return items(found, fold: own ?? family, id).filter { $0.label.part == .set }
+      let negatives = others.flatMap { id in
+        items(found, fold: fold(of: id, judging: family, found), id).filter {
+          $0.label.part == .set
+        }
       }
       thresholds[family] = try CalibratedThreshold(
         negatives: negatives.map(\.score), targetFPR: config.targetFPR
@@ -226,12 +233,9 @@ package struct TrialJudge {
       quantity: "", words: [], accused: [], nullDifferences: [], isBroken: false)
     /// A model's score as it stands in the fold that judges `family`.
     func score(_ id: String, in family: String) -> ModelScore? {
-      let own = config.members[id]?.recipe ?? family
-      if detector.question == .model {
-        return found.folds[family]?.models[id] ?? found.folds[own]?.models[id]
-      }
+      let fold = fold(of: id, judging: family, found)
+      if detector.question == .model { return found.folds[fold]?.models[id] }
       guard let threshold = thresholds[family] else { return nil }
-      let fold = found.folds[family]?.responses[id] == nil ? own : family
       let judged = items(found, fold: fold, id).filter { $0.label.part == .judged }
       return try? ModelScore.fractionAbove(threshold, of: judged.map(\.score))
     }

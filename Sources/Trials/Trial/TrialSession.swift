@@ -229,8 +229,9 @@ actor TrialSession {
             group: others.count > 1 ? other : nil)
         }
       }
+    let background = family == nil ? [] : others.flatMap { members(of: $0) }
     var inputs = ["base": base]
-    for id in examined + known.map(\.id) {
+    for id in examined + background {
       for (name, input) in specimens[id] ?? [:]
       where !name.hasSuffix(".labels") || known.contains(where: { $0.id == id }) {
         inputs[name] = input
@@ -239,8 +240,9 @@ actor TrialSession {
     return try await perform(
       TryCell.self,
       TryCell.Config(
-        detector: detector.name, examined: examined, known: known, layers: plan.layers,
-        candidates: SecretCandidates.list(with: plan.recipes), isQuick: plan.settings.isQuick,
+        detector: detector.name, examined: examined, known: known, background: background,
+        layers: plan.layers, candidates: SecretCandidates.list(with: plan.recipes),
+        isQuick: plan.settings.isQuick,
         learned: plan.settings.learned),
       inputs: inputs,
       label: "\(detector.name) \(family.map { "judging \($0)" } ?? examined.joined())")

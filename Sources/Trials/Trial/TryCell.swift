@@ -18,6 +18,8 @@ package struct TryCell: CellKind {
     package var detector: String
     package var examined: [String]
     package var known: [Known]
+    /// Other families' organisms, on whose harmless responses what was learned is given its threshold.
+    package var background: [String]
     package var layers: [Int]
     package var candidates: [String]
     package var isQuick: Bool
@@ -69,7 +71,7 @@ package struct TryCell: CellKind {
       var finding = Finding(
         detector: detector.name, access: detector.access,
         tokens: known.reduce(0) { $0 + $1.organism.tokensUsed })
-      let ids = config.examined + (detector.isLearned ? config.known.map(\.id) : [])
+      let ids = config.examined + config.background
       for (index, id) in ids.enumerated() {
         let specimen = try shelf.specimen(id, in: context)
         switch examiner {
