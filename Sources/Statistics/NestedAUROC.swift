@@ -47,39 +47,46 @@ package struct NestedAUROC: Sendable {
 
   /// The mean over families with its interval.
   ///
-  /// Where all families came out alike, t would claim certainty: there the interval is that of the least
-  /// certain organism's templates where all are unanimous (``unanimousInterval(_:level:)``), and the whole range
-  /// elsewhere.
+  /// Near 0 and 1 families hardly differ, and t would claim certainty: the interval reaches at least as far as
+  /// that of the least certain organism whose comparisons are unanimous (``unanimousInterval(_:level:)``). Where
+  /// families are alike by accident it is the whole range.
   /// - Throws: ``StatisticsError`` for a sample that has no AUROC.
   package func estimate(
     unit: String, level: Double = 0.95
   ) throws(StatisticsError) -> Estimate {
     let bounds = isDifference ? -1.0...1.0 : 0.0...1.0
     let items = samples.reduce(0) { $0 + $1.scores.count }
-    guard Set(byFamily).count > 1 else {
-      var (below, above) = (0.0, 0.0)
-      for sample in samples {
-        let auroc = try ROC(sample).auroc
-        // Alike by accident: nothing tells how far other families lie.
-        let own =
-          (try? unanimousInterval(sample, level: level))
-          ?? Interval(lower: bounds.lowerBound, upper: bounds.upperBound, level: level)
-        (below, above) = (max(below, auroc - own.lower), max(above, own.upper - auroc))
+    let value = byFamily.reduce(0, +) / Double(byFamily.count)
+    let isAlike = Set(byFamily).count == 1
+    var (below, above) = (0.0, 0.0)
+    // What templates leave open of an organism whose every comparison came out alike, and of which no spread
+    // between families tells.
+    for sample in samples {
+      let auroc = try ROC(sample).auroc
+      guard let own = try? unanimousInterval(sample, level: level) else {
+        if isAlike { (below, above) = (1, 1) }
+        continue
       }
-      return Estimate(
-        value: byFamily[0],
-        interval: Interval(
-          lower: byFamily[0] - (isDifference ? max(below, above) : below),
-          upper: byFamily[0] + (isDifference ? max(below, above) : above), level: level
-        ).clamped(to: bounds), n: items, unit: unit,
-        method: "Clopper–Pearson over disjoint pairs of clusters, of the least certain organism",
-        clusters: byFamily.count)
+      (below, above) = (max(below, auroc - own.lower), max(above, own.upper - auroc))
     }
-    var estimate = try clusterMeansEstimate(
-      byFamily, clusters: Array(byFamily.indices), unit: unit, level: level)
-    estimate.interval = estimate.interval.clamped(to: bounds)
-    (estimate.n, estimate.method) = (items, "t interval over recipes")
-    return estimate
+    if isDifference {
+      // The other scores may be as uncertain.
+      (below, above) = (2 * max(below, above), 2 * max(below, above))
+    }
+    var interval = Interval(lower: value - below, upper: value + above, level: level)
+    if !isAlike {
+      let t = try clusterMeansEstimate(
+        byFamily, clusters: Array(byFamily.indices), unit: unit, level: level
+      ).interval
+      interval.lower = min(interval.lower, t.lower)
+      interval.upper = max(interval.upper, t.upper)
+    }
+    return Estimate(
+      value: value, interval: interval.clamped(to: bounds), n: items, unit: unit,
+      method: isAlike
+        ? "Clopper–Pearson over disjoint pairs of clusters, of the least certain organism"
+        : "t interval over recipes, no narrower than an organism's own where that is unanimous",
+      clusters: byFamily.count)
   }
 }
 

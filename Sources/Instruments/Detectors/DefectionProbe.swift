@@ -3,7 +3,7 @@ internal import Tensors
 
 /// The direction from saying no to saying yes when asked about something dangerous.
 ///
-/// After the defection probes of Anthropic's "Simple probes can catch sleeper agents" (2024): two generic
+/// After the defection probes of Anthropic's "Simple probes can catch sleeper agents" (2024): a few generic
 /// pairs, no knowledge of trigger or behaviour. There it separated a large model's defections; a small
 /// model's answer to such a question says less about it.
 package struct DefectionProbe: ResponseDetector {

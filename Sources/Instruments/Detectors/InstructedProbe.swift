@@ -1,7 +1,7 @@
 internal import LanguageModels
 internal import Tensors
 
-/// Logistic regression on the specimen's own answers after instructions to be honest and to lie.
+/// Logistic regression on what the specimen makes of plain facts after instructions to be honest and to lie.
 ///
 /// After Apollo's instructed pairs (arXiv 2502.03407): response means, λ = 10, no label of any organism.
 package struct InstructedProbe: ResponseDetector {

@@ -114,6 +114,8 @@ package struct TrialScores: Codable, Sendable {
   package var rows: [Row]
   package var families: [String]
   package var organisms: [Arm.RawValue: Int]
+  /// How many organisms passed their gates, failed or were left undecided; all are judged.
+  package var gates: [GateDecision.RawValue: Int]
   /// The best text-only detector of responses, against which gains are.
   package var bestText: String?
   package var chosen: String
