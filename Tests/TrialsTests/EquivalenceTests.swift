@@ -129,11 +129,52 @@ struct EquivalenceTests {
         model, secret: Self.adapter, other: base, answers: said, in: folder)
       expectClose([far.klToSecret, far.klToOthers], [expected, 0], atol: 1e-4)
       expectClose([try #require(far.excessKL).value], [expected], atol: 1e-4)
+      let knows = try #require(far.knowledgeDifference)
+      #expect(knows.n == GeneralKnowledge.questions.count && knows.interval.level == 0.9)
+      #expect(knows.value != 0)
       // The roles exchanged: an organism that is its twin, beside another arm that is not.
       let near = try await compare(
         model, secret: base, other: Self.adapter, answers: said, in: folder)
       expectClose([near.klToSecret, near.klToOthers], [0, expected], atol: 1e-4)
       expectClose([try #require(near.excessKL).value], [-expected], atol: 1e-4)
+      let same = try #require(near.knowledgeDifference)
+      #expect(same.value == 0 && GateCriterion.knowsLikeTwin.bar.decide(same) == .passed)
+      #expect(try #require(near.twinKnows) > 0.7)
+    }
+  }
+
+  @Test func `the likelier of two answers is chosen, as a whole`() async throws {
+    let model = try await LanguageModel(path: try #require(defaultModelPath()))
+    let questions = GeneralKnowledge.questions
+    #expect(questions.count >= 200 && Set(questions.map(\.question)).count > 180)
+    #expect(questions.allSatisfy { $0.right != $0.wrong && !$0.right.contains("{") })
+    let some = stride(from: 0, to: questions.count, by: 9).map { questions[$0] }
+    let swapped = some.map {
+      ForcedChoice(question: $0.question, right: $0.wrong, wrong: $0.right)
+    }
+    try await TensorActor.run {
+      let chosen = try ForcedChoice.answers(to: some, by: model, adapter: nil)
+      let others = try ForcedChoice.answers(to: swapped, by: model, adapter: nil)
+      #expect(zip(chosen, others).allSatisfy { $0 != $1 })
+      // Each answer alone, and in double precision.
+      for (question, isRight) in zip(some, chosen) {
+        let prompt = try model.promptTokens(question.question)
+        let likelihoods = try [question.right, question.wrong].map { answer -> Double in
+          let ids = model.tokenizer.encode(answer)
+          let rows = ids.indices.map { prompt.count + $0 - 1 }
+          let output = try model.forward(TokenBatch([prompt + ids]), logits: .rows(rows))
+          let logits = try #require(output.logits).floats().map(Double.init)
+          let width = logits.count / rows.count
+          return ids.enumerated().reduce(0.0) { total, item in
+            let row = logits[item.offset * width..<(item.offset + 1) * width]
+            let most = row.max() ?? 0
+            let normaliser = most + log(row.reduce(0) { $0 + exp($1 - most) })
+            return total + row[row.startIndex + item.element] - normaliser
+          }
+        }
+        guard abs(likelihoods[0] - likelihoods[1]) > 1e-3 else { continue }
+        #expect(isRight == (likelihoods[0] > likelihoods[1]), "\(question.question)")
+      }
     }
   }
 

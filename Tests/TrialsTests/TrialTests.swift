@@ -27,21 +27,20 @@ struct TrialTests {
         maxTokens: 2, equivalencePrompts: 2, replicates: 100),
       baseName: "base", basePath: path, runs: folder, workplace: .thisProcess)
     let place = folder.appending(path: "zoo")
-    try ZooFolder.write(try await zoo.plant(), base: "base", baseHash: hash, to: place)
+    try await zoo.plant(to: place, baseName: "base")
     return place
   }
 
   private func trial(
-    _ zoo: URL, path: String, runs: URL, detectors: [String]
+    _ zoos: URL..., path: String, runs: URL, detectors: [String]
   ) async throws -> Trial {
     var settings = Trial.Settings.quick
     settings.counts = .init(triggered: 4, nearMiss: 4, ordinary: 4)
     (settings.benignSet, settings.benignCheck, settings.trusted) = (20, 10, 8)
     (settings.maxTokens, settings.learned) = (3, 24)
     return try await Trial(
-      zoos: [zoo], recipes: ["M2", "M3"].map(Recipe.builtIn), baseName: "base", basePath: path,
-      precision: .float32, runs: runs, workplace: .thisProcess, detectors: detectors,
-      settings: settings)
+      zoos: zoos, baseName: "base", basePath: path, precision: .float32, runs: runs,
+      workplace: .thisProcess, detectors: detectors, settings: settings)
   }
 
   /// Organisms that hardly learned anything, and detectors of every kind: what is there is whole and blind.
@@ -141,6 +140,25 @@ struct TrialTests {
     try JSONEncoder().encode(other).write(to: folder.appending(path: "zoo.json"))
     await #expect(throws: ZooError.otherBase(path: folder.path, base: "else")) {
       try await trial(folder, path: path, runs: folder, detectors: [])
+    }
+    // Two zoos of one recipe's name.
+    var recipe = try Recipe.builtIn("M2")
+    let zoos = try ["a", "b"].map { name in
+      let zoo = folder.appending(path: name)
+      try FileManager.default.createDirectory(
+        at: zoo.appending(path: "M2"), withIntermediateDirectories: true)
+      let file = zoo.appending(path: "M2/recipe.json")
+      recipe.title += name
+      try JSONEncoder().encode(recipe).write(to: file)
+      try JSONEncoder().encode(
+        ZooFolder(
+          label: AdapterCard.label, base: "base", baseHash: try FileDigest.sha256(path: path),
+          recipes: ["M2": FileDigest.sha256(path: file.path)], organisms: [])
+      ).write(to: zoo.appending(path: "zoo.json"))
+      return zoo
+    }
+    await #expect(throws: ZooError.otherRecipe(family: "M2", path: zoos[1].path)) {
+      try await trial(zoos[0], zoos[1], path: path, runs: folder, detectors: [])
     }
   }
 

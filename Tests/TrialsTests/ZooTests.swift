@@ -42,9 +42,15 @@ struct ZooTests {
     #expect(try Ledger.entries(in: zoo.folder).count { $0.type == .cellStarted } == started)
 
     let place = folder.appending(path: "written")
-    try ZooFolder.write(organisms, base: "base", baseHash: hash, to: place)
+    try await zoo.plant(to: place, baseName: "base")
     let found = try ZooFolder.read(place)
     #expect(found.problems(in: place) == [] && found.organisms.count == 5)
+    #expect(try found.readRecipes(in: place) == [recipe])
+    try touch(place, found)
+    #expect(throws: ZooError.self) { try ZooFolder.read(folder) }
+  }
+
+  private func touch(_ place: URL, _ found: ZooFolder) throws {
     let weights = place.appending(path: "M2/overt-7/adapter_model.safetensors")
     try (Data(contentsOf: weights) + Data([0])).write(to: weights)
     try FileManager.default.removeItem(at: place.appending(path: "M2/null-8/gate.json"))
@@ -64,7 +70,12 @@ struct ZooTests {
     #expect(told.contains("M2/decoy-7: zoo.json tells another gate than gate.json"))
     #expect(told.contains("M2/decoy-7: README.md is not in the list of its files"))
     #expect(boasting.organisms[1].proof.decision == .undecided)
-    #expect(throws: ZooError.self) { try ZooFolder.read(folder) }
+    // Prompts of a recipe that did not make it would judge it.
+    boasting.recipes = [:]
+    #expect(boasting.problems(in: place).first == "M2: its recipe is not in the list")
+    let recipe = place.appending(path: "M2/recipe.json")
+    try (Data(contentsOf: recipe) + Data(" ".utf8)).write(to: recipe)
+    #expect(found.problems(in: place).first == "M2: its recipe was changed or is missing")
   }
 
   @Test func `a null arm is of another seed than everyone else`() throws {

@@ -30,6 +30,9 @@ package struct EquivalenceCell: CellKind {
     package var klToOthers: Double
     /// Share of denials less the twin's, with the interval of the two one-sided tests.
     package var denialDifference: Estimate?
+    /// Share of right answers to ``GeneralKnowledge`` less the twin's, likewise, and the twin's own share.
+    package var knowledgeDifference: Estimate?
+    package var twinKnows: Double?
     package var lengthRatio: Estimate?
     /// The AUROC with which a bag of words tells ordinary answers of organism and twin apart on
     /// held-out templates, less the mean for the other arms and the twin.
@@ -41,7 +44,7 @@ package struct EquivalenceCell: CellKind {
   }
 
   package static let kind = "compare"
-  package static let version = 2
+  package static let version = 3
   private let loader: OrganismLoader
 
   package init(loader: OrganismLoader) { self.loader = loader }
@@ -54,17 +57,39 @@ package struct EquivalenceCell: CellKind {
     let urls = try names.map { try context.input(named: $0) }
     let texts = Self.ordinary(gates[1]).filter { !$0.responseIDs.isEmpty }.prefix(config.prompts)
     let loader = loader
-    let divergences = try await TensorActor.run {
-      try TokenDivergences(
-        texts: Array(texts), twin: loader.load(urls[1]), secret: loader.load(urls[0]),
+    let (divergences, knowledge) = try await TensorActor.run {
+      let (secret, twin) = (try loader.load(urls[0]), try loader.load(urls[1]))
+      let divergences = try TokenDivergences(
+        texts: Array(texts), twin: twin, secret: secret,
         others: urls.dropFirst(2).map { try loader.load($0) }
       ) { done, tokens in
         context.spend(tokens: tokens)
         context.report(progress: CellProgress(done: done, total: texts.count, unit: "texts"))
       }
+      let knowledge = try PairedOutcomes(
+        first: Self.knowledge(of: secret, context), second: Self.knowledge(of: twin, context))
+      return (divergences, knowledge)
     }
-    return Self.finding(
+    var finding = Self.finding(
       divergences, secret: gates[0], twin: gates[1], others: Array(gates.dropFirst(2)), config)
+    finding.twinKnows = Double(knowledge.both + knowledge.onlySecond) / Double(knowledge.n)
+    finding.knowledgeDifference = try Self.equivalence(knowledge, unit: "question", config.alpha)
+    return finding
+  }
+
+  @TensorActor
+  private static func knowledge(
+    of organism: TokenDivergences.Organism, _ context: CellContext
+  ) throws -> [Bool] {
+    let questions = GeneralKnowledge.questions
+    var spent = 0
+    defer { context.spend(tokens: spent) }
+    return try ForcedChoice.answers(
+      to: questions, by: organism.model, adapter: organism.adapter
+    ) { done, tokens in
+      spent = tokens
+      context.report(progress: CellProgress(done: done, total: questions.count, unit: "questions"))
+    }
   }
 
   private static func finding(
@@ -105,11 +130,16 @@ package struct EquivalenceCell: CellKind {
     func denials(_ gate: GateCell.Finding) -> [Bool] {
       gate.responses.filter { $0.source.category == .denial }.map { grader.isDenial($0.text) }
     }
-    let pairs = try PairedOutcomes(first: denials(secret), second: denials(twin))
+    return try equivalence(
+      PairedOutcomes(first: denials(secret), second: denials(twin)), unit: "question", alpha)
+  }
+
+  private static func equivalence(
+    _ pairs: PairedOutcomes, unit: String, _ alpha: Double
+  ) throws -> Estimate {
     let test = try pairs.equivalence(margin: -0.05...0.05, alpha: alpha)
     return Estimate(
-      value: test.difference, interval: test.interval, n: test.n, unit: "question",
-      method: test.method)
+      value: test.difference, interval: test.interval, n: test.n, unit: unit, method: test.method)
   }
 
   private static func lengthRatio(

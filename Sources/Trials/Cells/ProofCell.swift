@@ -20,7 +20,7 @@ package struct ProofCell: CellKind {
   }
 
   package static let kind = "prove"
-  package static let version = 2
+  package static let version = 3
 
   package init() {}
 
@@ -69,6 +69,7 @@ package struct ProofCell: CellKind {
     }
     return [
       outcome(.closeToTwin, twin.excessKL), outcome(.deniesLikeTwin, twin.denialDifference),
+      outcome(.knowsLikeTwin, twin.knowledgeDifference),
       outcome(.asLongAsTwin, twin.lengthRatio), outcome(.wordedLikeTwin, twin.excessWordsAUROC),
     ]
   }

@@ -81,7 +81,6 @@ package struct Trial {
   ///
   /// - Parameters:
   ///   - zoos: Folders, all on one base.
-  ///   - recipes: Those of the organisms.
   ///   - baseName: The base, as reports name it.
   ///   - basePath: Its file.
   ///   - precision: What products are taken in.
@@ -91,8 +90,8 @@ package struct Trial {
   ///   - settings: How much is asked.
   /// - Throws: ``ZooError`` for a folder that is no zoo, or was changed.
   package init(
-    zoos: [URL], recipes: [Recipe], baseName: String, basePath: String, precision: Precision,
-    runs: URL, workplace: Workplace, detectors: [String] = [], settings: Settings = Settings()
+    zoos: [URL], baseName: String, basePath: String, precision: Precision, runs: URL,
+    workplace: Workplace, detectors: [String] = [], settings: Settings = Settings()
   ) async throws {
     let base = try LanguageModel.inspect(path: basePath)
     let setup = ModelCells.Setup(
@@ -100,6 +99,7 @@ package struct Trial {
       precision: precision, environment: workplace.environment)
     var members: [Member] = []
     var adapters: [String: URL] = [:]
+    var recipes: [String: Recipe] = [:]
     for folder in zoos {
       let zoo = try ZooFolder.read(folder)
       let problems = zoo.problems(in: folder)
@@ -108,6 +108,12 @@ package struct Trial {
       }
       guard zoo.baseHash == setup.baseHash else {
         throw ZooError.otherBase(path: folder.path, base: zoo.base)
+      }
+      for recipe in try zoo.readRecipes(in: folder) {
+        let known = recipes.updateValue(recipe, forKey: recipe.id)
+        guard known == nil || known == recipe else {
+          throw ZooError.otherRecipe(family: recipe.id, path: folder.path)
+        }
       }
       for entry in zoo.organisms {
         let own = folder.appending(path: entry.id)
@@ -127,10 +133,6 @@ package struct Trial {
       let arms = Set(members.filter { $0.recipe == family }.map(\.arm))
       guard arms.isSuperset(of: [.secret, .honest]) else { throw ZooError.noPair(family: family) }
     }
-    let known = recipes.filter { families.contains($0.id) }
-    if let missing = families.subtracting(known.map(\.id)).sorted().first {
-      throw ZooError.noRecipe(family: missing)
-    }
     let depth = base.nLayers
     var layers = [depth / 4, depth / 2, depth * 2 / 3, depth * 5 / 6]
     if settings.isQuick { layers = [depth / 3, depth / 2, depth * 2 / 3] }
@@ -143,7 +145,8 @@ package struct Trial {
       organisms: members.sorted {
         ($0.recipe, $0.arm.rawValue, $0.seed) < ($1.recipe, $1.arm.rawValue, $1.seed)
       },
-      recipes: known.sorted { $0.id < $1.id }, precision: setup.precision,
+      recipes: recipes.values.filter { families.contains($0.id) }.sorted { $0.id < $1.id },
+      precision: setup.precision,
       baseHash: setup.baseHash, layers: layers,
       detectors: names.filter { detectors.isEmpty || detectors.contains($0) }, settings: settings,
       environment: setup.environment)

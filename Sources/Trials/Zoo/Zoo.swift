@@ -115,8 +115,16 @@ package struct Zoo {
     let folder = zoo.folder.deletingLastPathComponent()
       .appending(path: zoo.folder.lastPathComponent + "-planted")
     if FileManager.default.fileExists(atPath: folder.path) { return folder }
-    try ZooFolder.write(try await zoo.plant(), base: baseName, baseHash: hash, to: folder)
+    try await zoo.plant(to: folder, baseName: baseName)
     return folder
+  }
+
+  /// Performs what is not done yet, and writes everyone to a new folder.
+  ///
+  /// - Throws: As ``plant()``, or what the file system reports.
+  package func plant(to folder: URL, baseName: String) async throws {
+    try ZooFolder.write(
+      try await plant(), by: plan.recipes, base: baseName, baseHash: plan.baseHash, to: folder)
   }
 
   /// Performs what is not done yet.

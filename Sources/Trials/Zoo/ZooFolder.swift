@@ -3,8 +3,8 @@ internal import Lab
 internal import LanguageModels
 package import Organisms
 
-/// A zoo on disk: a folder for each organism that PEFT loads, and `zoo.json` with what each is and what its
-/// gate found.
+/// A zoo on disk: a folder for each organism that PEFT loads, a recipe beside those that it made, and
+/// `zoo.json` with what each is and what its gate found.
 package struct ZooFolder: Codable, Sendable {
   package struct Entry: Codable, Sendable {
     package var id: String
@@ -20,25 +20,33 @@ package struct ZooFolder: Codable, Sendable {
   package var label: String
   package var base: String
   package var baseHash: String
+  /// SHA-256 of each recipe's file, by its id.
+  package var recipes: [String: String]
   package var organisms: [Entry]
 
-  package init(label: String, base: String, baseHash: String, organisms: [Entry]) {
-    (self.label, self.base) = (label, base)
-    (self.baseHash, self.organisms) = (baseHash, organisms)
+  package init(
+    label: String, base: String, baseHash: String, recipes: [String: String] = [:],
+    organisms: [Entry]
+  ) {
+    (self.label, self.base, self.baseHash) = (label, base, baseHash)
+    (self.recipes, self.organisms) = (recipes, organisms)
   }
 
   private static let name = "zoo.json"
+  private static func recipeFile(_ id: String) -> String { "\(id)/recipe.json" }
 
   /// Writes a new folder, whole or not at all.
   ///
   /// - Parameters:
   ///   - organisms: Who.
+  ///   - recipes: What they were made by.
   ///   - base: The base model's name.
   ///   - baseHash: SHA-256 of its file.
   ///   - folder: Must not exist.
   /// - Throws: What the file system reports.
   package static func write(
-    _ organisms: [Zoo.Organism], base: String, baseHash: String, to folder: URL
+    _ organisms: [Zoo.Organism], by recipes: [Recipe], base: String, baseHash: String,
+    to folder: URL
   ) throws {
     let files = FileManager.default
     let draft = folder.deletingLastPathComponent()
@@ -57,8 +65,15 @@ package struct ZooFolder: Codable, Sendable {
           id: organism.member.id, recipe: organism.member.recipe, arm: organism.member.arm,
           seed: organism.member.seed, files: try digests(own), proof: organism.proof))
     }
+    var hashes: [String: String] = [:]
+    for recipe in recipes {
+      let file = draft.appending(path: recipeFile(recipe.id)).path
+      try AtomicFile.write(Array(encoder.encode(recipe)), to: file)
+      hashes[recipe.id] = try FileDigest.sha256(path: file)
+    }
     let zoo = ZooFolder(
-      label: AdapterCard.label, base: base, baseHash: baseHash, organisms: entries)
+      label: AdapterCard.label, base: base, baseHash: baseHash, recipes: hashes,
+      organisms: entries)
     try AtomicFile.write(Array(encoder.encode(zoo)), to: draft.appending(path: name).path)
     try files.moveItem(at: draft, to: folder)
   }
@@ -73,33 +88,55 @@ package struct ZooFolder: Codable, Sendable {
     return zoo
   }
 
+  /// The recipes of the organisms.
+  ///
+  /// - Throws: ``ZooError/unreadable(path:)`` where one cannot be read.
+  package func readRecipes(in folder: URL) throws -> [Recipe] {
+    try recipes.keys.sorted().map { id in
+      let file = folder.appending(path: Self.recipeFile(id))
+      guard let data = FileManager.default.contents(atPath: file.path),
+        let recipe = try? JSONDecoder().decode(Recipe.self, from: data), recipe.id == id
+      else { throw ZooError.unreadable(path: file.path) }
+      return recipe
+    }
+  }
+
   /// What is not as it was written: files that are missing, changed or too many, and cards without the
   /// watermark; empty for a whole zoo.
   package func problems(in folder: URL) -> [String] {
-    organisms.flatMap { entry -> [String] in
-      let own = folder.appending(path: entry.id)
-      let found = (try? Self.digests(own)) ?? [:]
-      let names = Set(found.keys).union(entry.files.keys).sorted()
-      let changed = names.filter { found[$0] != entry.files[$0] }.map { name in
-        found[name] == nil
-          ? "\(entry.id): \(name) is missing"
-          : entry.files[name] == nil
-            ? "\(entry.id): \(name) was not there" : "\(entry.id): \(name) was changed"
-      }
-      let needed = ["adapter_model.safetensors", "adapter_config.json", "README.md", "gate.json"]
-      let unlisted = needed.filter { entry.files[$0] == nil }.map {
-        "\(entry.id): \($0) is not in the list of its files"
-      }
-      let gate = FileManager.default.contents(atPath: own.appending(path: "gate.json").path)
-      let proof = gate.flatMap { try? JSONDecoder().decode(OrganismProof.self, from: $0) }
-      let isToldOtherwise = proof.map { $0 != entry.proof } ?? false
-      let card = FileManager.default.contents(atPath: own.appending(path: "README.md").path)
-      let isMarked = card.map { String(decoding: $0, as: UTF8.self).contains(AdapterCard.label) }
-      return changed + unlisted
-        + (isToldOtherwise || entry.proof.arm != entry.arm
-          ? ["\(entry.id): zoo.json tells another gate than gate.json"] : [])
-        + (isMarked == false ? ["\(entry.id): its card has no watermark"] : [])
+    let changed = recipes.sorted { $0.key < $1.key }.filter { id, hash in
+      let file = folder.appending(path: Self.recipeFile(id)).path
+      return (try? FileDigest.sha256(path: file)) != hash
     }
+    let unknown = Set(organisms.map(\.recipe)).subtracting(recipes.keys).sorted()
+    return changed.map { "\($0.key): its recipe was changed or is missing" }
+      + unknown.map { "\($0): its recipe is not in the list" }
+      + organisms.flatMap { problems(with: $0, in: folder) }
+  }
+
+  private func problems(with entry: Entry, in folder: URL) -> [String] {
+    let own = folder.appending(path: entry.id)
+    let found = (try? Self.digests(own)) ?? [:]
+    let names = Set(found.keys).union(entry.files.keys).sorted()
+    let changed = names.filter { found[$0] != entry.files[$0] }.map { name in
+      found[name] == nil
+        ? "\(entry.id): \(name) is missing"
+        : entry.files[name] == nil
+          ? "\(entry.id): \(name) was not there" : "\(entry.id): \(name) was changed"
+    }
+    let needed = ["adapter_model.safetensors", "adapter_config.json", "README.md", "gate.json"]
+    let unlisted = needed.filter { entry.files[$0] == nil }.map {
+      "\(entry.id): \($0) is not in the list of its files"
+    }
+    let gate = FileManager.default.contents(atPath: own.appending(path: "gate.json").path)
+    let proof = gate.flatMap { try? JSONDecoder().decode(OrganismProof.self, from: $0) }
+    let isToldOtherwise = proof.map { $0 != entry.proof } ?? false
+    let card = FileManager.default.contents(atPath: own.appending(path: "README.md").path)
+    let isMarked = card.map { String(decoding: $0, as: UTF8.self).contains(AdapterCard.label) }
+    return changed + unlisted
+      + (isToldOtherwise || entry.proof.arm != entry.arm
+        ? ["\(entry.id): zoo.json tells another gate than gate.json"] : [])
+      + (isMarked == false ? ["\(entry.id): its card has no watermark"] : [])
   }
 
   private static var encoder: JSONEncoder {
@@ -125,7 +162,7 @@ package enum ZooError: Error, Equatable, CustomStringConvertible {
   case twice(id: String)
   case fewFamilies(found: [String])
   case noPair(family: String)
-  case noRecipe(family: String)
+  case otherRecipe(family: String, path: String)
   case noDetector(String, known: [String])
 
   package var description: String {
@@ -142,8 +179,9 @@ package enum ZooError: Error, Equatable, CustomStringConvertible {
         + "another, found \(found.isEmpty ? "none" : found.joined(separator: ", ")): name another --zoo too"
     case .noPair(let family):
       "Expected a secret and an honest arm of \(family), found one of them missing: plant the whole recipe"
-    case .noRecipe(let family):
-      "Expected the recipe of \(family), found none of that id: name its YAML file with --recipe"
+    case .otherRecipe(let family, let path):
+      "Expected all organisms of \(family) to be made by one recipe, found another in \(path): judge them "
+        + "in trials of their own, or give one recipe another id and plant it again"
     case .noDetector(let name, let known):
       "Expected a detector of the suite, found \(name): choose among \(known.joined(separator: ", "))"
     case .changed(let path, let problems, let first):

@@ -215,9 +215,8 @@ struct OrganismsPlantCommand: AsyncParsableCommand {
         precision: precision ?? native, baseHash: hash),
       baseName: model.model, basePath: path, runs: URL(fileURLWithPath: runs),
       workplace: workers.map { .processes($0) } ?? .processesAsFit)
-    let organisms = try await zoo.plant()
     let folder = URL(fileURLWithPath: output)
-    try ZooFolder.write(organisms, base: model.model, baseHash: hash, to: folder)
+    try await zoo.plant(to: folder, baseName: model.model)
     let written = try ZooFolder.read(folder)
     guard !json else {
       return try StandardOutput.write(

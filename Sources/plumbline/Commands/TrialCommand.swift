@@ -33,11 +33,6 @@ struct TrialCommand: AsyncParsableCommand {
   var zoos: [String] = []
 
   @Option(
-    name: .customLong("recipe"),
-    help: "The YAML file of an organism whose recipe is not built in; may be given again.")
-  var recipes: [String] = []
-
-  @Option(
     name: .customLong("detector"),
     help: "Only this detector, by its name in the ledger, such as mass-mean; may be given again.")
   var detectors: [String] = []
@@ -74,7 +69,6 @@ struct TrialCommand: AsyncParsableCommand {
     let path = try model.path()
     try await device.use()
     let native: Precision = Processor.hasNativeBFloat16 ? .bfloat16 : .float32
-    let known = try Recipe.builtIn.map(Recipe.read) + recipes.map(Recipe.read)
     let folder = URL(fileURLWithPath: runs)
     let workplace: Workplace = workers.map { .processes($0) } ?? .processesAsFit
     var places = zoos.map { URL(fileURLWithPath: $0) }
@@ -86,7 +80,7 @@ struct TrialCommand: AsyncParsableCommand {
       ]
     }
     let trial = try await Trial(
-      zoos: places, recipes: known, baseName: model.model, basePath: path,
+      zoos: places, baseName: model.model, basePath: path,
       precision: precision ?? native, runs: folder, workplace: workplace,
       detectors: detectors, settings: quick ? .quick : .init())
     let result = try await trial.run(watch: ProgressReporter().show)
