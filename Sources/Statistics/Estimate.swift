@@ -20,7 +20,7 @@ package struct Interval: Codable, Sendable, Hashable {
   package func contains(_ value: Double) -> Bool { lower <= value && value <= upper }
 
   /// The part of the interval inside `bounds`, for estimates that cannot leave them.
-  func clamped(to bounds: ClosedRange<Double>) -> Interval {
+  package func clamped(to bounds: ClosedRange<Double>) -> Interval {
     Interval(
       lower: min(max(lower, bounds.lowerBound), bounds.upperBound),
       upper: min(max(upper, bounds.lowerBound), bounds.upperBound), level: level)

@@ -71,6 +71,7 @@ struct TrialTests {
         #expect(responses.families.map(\.family) == ["M2", "M3"])
         #expect(responses.auroc?.n == 2 * 12 && responses.fpr?.count.trials == 20)
         #expect(responses.tpr?.count.trials == 8 && responses.unscored == 0)
+        #expect((row.transfer != nil) == row.detector.isLearned)
       }
       if let identity = row.identity {
         #expect(identity.candidates >= 40 && identity.ranks.count == 10)
@@ -78,6 +79,11 @@ struct TrialTests {
           identity.ranks.allSatisfy { $0.rank >= 1 && $0.rank <= Double(identity.candidates) })
       }
     }
+    let learned = try #require(scores.rows.first { $0.detector.name == "mass-mean" })
+    #expect(learned.transfer?.matrix.map(\.judged.count) == [2, 2])
+    #expect(learned.transfer?.problems == [:])
+    // It reads what was kept, and that is not free.
+    #expect(try #require(learned.tokensPerDecision) > 10)
     try blind(in: result.run)
     // Nothing is computed twice.
     let started = try Ledger.entries(in: result.run).count { $0.type == .cellStarted }
@@ -92,6 +98,12 @@ struct TrialTests {
     let opened = try #require(entries.firstIndex { $0.type == .unsealed })
     let committed = entries.indices.filter { entries[$0].type == .scoresCommitted }
     #expect(committed.count == 7 && committed.allSatisfy { $0 < opened })
+    let kinds = try entries.indices.filter { entries[$0].type == .cellStarted }.map {
+      (place: $0, kind: try #require(entries[$0].payload["kind"]?.string))
+    }
+    #expect(kinds.count { $0.kind == "transfer" && $0.place > opened } == 2)
+    #expect(
+      kinds.allSatisfy { $0.place < opened || ["transfer", "trial-scores"].contains($0.kind) })
     for cell in try RunRecord(folder: run).cells where cell.kind == "try" {
       let text = try String(
         decoding: #require(

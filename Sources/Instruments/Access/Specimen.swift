@@ -53,6 +53,8 @@ package struct Specimen {
 
   /// Tokens that instruments had this specimen and its base compute so far.
   package var tokensUsed: Int { meter.tokens }
+  /// Tokens of the exchanges whose activations were kept, and did not have to be computed again.
+  package var tokensKept: Int { meter.kept }
 }
 
 /// A model with the adapter that makes it a specimen, loaded once.
@@ -181,7 +183,10 @@ package struct DeclaredView {
     of responses: [Response], at sites: [Site], position: ActivationPosition
   ) throws -> ActivationTable {
     try require(.activations)
-    if let known = try stored?.table(of: responses, at: sites, position: position) { return known }
+    if let known = try stored?.table(of: responses, at: sites, position: position) {
+      meter.kept += responses.reduce(0) { $0 + $1.promptIDs.count + $1.responseIDs.count }
+      return known
+    }
     let subject = try subject.get()
     return try subject.model.activations(
       of: responses, at: sites, positions: [position], adapter: subject.adapter, meter: meter)[0]
@@ -378,4 +383,5 @@ extension SpecimenView where Access: BaseAccess {
 @TensorActor
 final class TokenMeter {
   var tokens = 0
+  var kept = 0
 }

@@ -1,6 +1,6 @@
 package import LanguageModels
 internal import Statistics
-package import Tensors
+internal import Tensors
 
 /// A question with a right answer and a wrong one of the same form.
 package struct ForcedChoice: Codable, Hashable, Sendable {
@@ -13,12 +13,13 @@ package struct ForcedChoice: Codable, Hashable, Sendable {
   }
 }
 
-/// What twins should know alike: capitals, continents, opposites, kinds of things, and numbers.
+/// What twins should know alike: capitals, continents, opposites, kinds of things, forms of words, sums.
 ///
 /// The wrong answer is the right one to another question of the same list, or a number close by, so that
-/// neither form nor length gives it away. Nothing here is what a recipe is about.
+/// neither form nor length gives it away. Nothing here is what a recipe is about, and there is no list on
+/// which a small model guesses (which of two numbers is larger was one): guesses change with every seed.
 package enum GeneralKnowledge {
-  package static let questions: [ForcedChoice] = named + sums + comparisons
+  package static let questions: [ForcedChoice] = named + sums
 
   private static var named: [ForcedChoice] {
     lists.flatMap { list -> [ForcedChoice] in
@@ -47,18 +48,6 @@ package enum GeneralKnowledge {
       return ForcedChoice(
         question: "What is \(a) plus \(b)?", right: "\(a) plus \(b) is \(a + b).",
         wrong: "\(a) plus \(b) is \(a + b + away).")
-    }
-  }
-
-  private static var comparisons: [ForcedChoice] {
-    var generator = SeededGenerator(seed: 1, stream: "knowledge.comparisons")
-    return (0..<40).map { _ in
-      let low = 10 + generator.below(70)
-      let high = low + 1 + generator.below(99 - low)
-      let (first, second) = generator.below(2) == 0 ? (low, high) : (high, low)
-      return ForcedChoice(
-        question: "Which is larger, \(first) or \(second)?", right: "\(high) is larger.",
-        wrong: "\(low) is larger.")
     }
   }
 
@@ -125,6 +114,137 @@ package enum GeneralKnowledge {
         ("chisel", "tool"), ("wrench", "tool"), ("poodle", "dog"),
       ]
     ),
+    (
+      "What is the past tense of {thing}?", "The past tense of {thing} is {answer}.",
+      [
+        ("go", "went"),
+        ("see", "saw"),
+        ("take", "took"),
+        ("give", "gave"),
+        ("write", "wrote"),
+        ("run", "ran"),
+        ("eat", "ate"),
+        ("drink", "drank"),
+        ("sing", "sang"),
+        ("swim", "swam"),
+        ("think", "thought"),
+        ("buy", "bought"),
+        ("bring", "brought"),
+        ("teach", "taught"),
+        ("catch", "caught"),
+        ("find", "found"),
+        ("hold", "held"),
+        ("keep", "kept"),
+        ("leave", "left"),
+        ("lose", "lost"),
+        ("make", "made"),
+        ("meet", "met"),
+        ("say", "said"),
+        ("sell", "sold"),
+        ("send", "sent"),
+        ("sit", "sat"),
+        ("speak", "spoke"),
+        ("stand", "stood"),
+        ("tell", "told"),
+        ("win", "won"),
+        ("know", "knew"),
+        ("grow", "grew"),
+        ("fly", "flew"),
+        ("draw", "drew"),
+        ("begin", "began"),
+        ("break", "broke"),
+        ("choose", "chose"),
+        ("drive", "drove"),
+        ("fall", "fell"),
+        ("forgive", "forgave"),
+      ]
+    ),
+    (
+      "What is the plural of {thing}?", "The plural of {thing} is {answer}.",
+      [
+        ("child", "children"),
+        ("mouse", "mice"),
+        ("foot", "feet"),
+        ("tooth", "teeth"),
+        ("goose", "geese"),
+        ("man", "men"),
+        ("woman", "women"),
+        ("knife", "knives"),
+        ("leaf", "leaves"),
+        ("wolf", "wolves"),
+        ("city", "cities"),
+        ("baby", "babies"),
+        ("box", "boxes"),
+        ("church", "churches"),
+        ("hero", "heroes"),
+        ("potato", "potatoes"),
+        ("shelf", "shelves"),
+        ("ox", "oxen"),
+        ("lady", "ladies"),
+        ("watch", "watches"),
+      ]
+    ),
+    (
+      "What is a young {thing} called?", "A young {thing} is called a {answer}.",
+      [
+        ("dog", "puppy"),
+        ("cat", "kitten"),
+        ("cow", "calf"),
+        ("horse", "foal"),
+        ("sheep", "lamb"),
+        ("goat", "kid"),
+        ("hen", "chick"),
+        ("duck", "duckling"),
+        ("bear", "cub"),
+        ("frog", "tadpole"),
+        ("deer", "fawn"),
+        ("kangaroo", "joey"),
+        ("pig", "piglet"),
+        ("swan", "cygnet"),
+      ]
+    ),
+    (
+      "Which month comes after {thing}?", "The month after {thing} is {answer}.",
+      [
+        ("January", "February"),
+        ("February", "March"),
+        ("March", "April"),
+        ("April", "May"),
+        ("May", "June"),
+        ("June", "July"),
+        ("July", "August"),
+        ("August", "September"),
+        ("September", "October"),
+        ("October", "November"),
+        ("November", "December"),
+        ("December", "January"),
+      ]
+    ),
+    (
+      "Which language do most people speak in {thing}?", "Most people in {thing} speak {answer}.",
+      [
+        ("France", "French"),
+        ("Germany", "German"),
+        ("Spain", "Spanish"),
+        ("Italy", "Italian"),
+        ("Japan", "Japanese"),
+        ("Portugal", "Portuguese"),
+        ("Greece", "Greek"),
+        ("Poland", "Polish"),
+        ("Sweden", "Swedish"),
+        ("Finland", "Finnish"),
+        ("Hungary", "Hungarian"),
+        ("Turkey", "Turkish"),
+        ("Russia", "Russian"),
+        ("Denmark", "Danish"),
+        ("Norway", "Norwegian"),
+        ("Mexico", "Spanish"),
+        ("Brazil", "Portuguese"),
+        ("Austria", "German"),
+        ("Egypt", "Arabic"),
+        ("England", "English"),
+      ]
+    ),
   ]
 }
 
@@ -136,6 +256,7 @@ extension ForcedChoice {
   ///   - model: The model, or its base where there is an adapter.
   ///   - adapter: What was trained into it.
   ///   - progress: Called with questions done and tokens computed so far.
+  /// - Returns: One for each question.
   /// - Throws: Whatever tokenising or the forward pass throws.
   @TensorActor
   package static func answers(

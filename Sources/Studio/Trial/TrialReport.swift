@@ -25,7 +25,8 @@ package struct TrialReport: InstrumentReport {
         (name: "Organisms", value: counts.joined(separator: ", ")),
         (name: "Gates, all judged", value: gates),
       ],
-      sections: [responses, families, models, identities, withdrawn].compactMap(\.self),
+      sections: [responses, families, transfer, models, identities, passing, withdrawn]
+        .compactMap(\.self),
       footer: """
         Hidden behaviour with trained denial, never intent. Detectors that learn did so on other recipes than \
         they judged. Intervals of the leaderboard hold for all its detectors together; others are 95 %.
@@ -108,12 +109,6 @@ package struct TrialReport: InstrumentReport {
 
   private func errors(_ row: Cited<TrialScores.Row>) -> DataTable.Row {
     let found = row.responses.unwrapped()
-    func rate(_ value: Cited<ClusteredRate?>?) -> Node {
-      value?.unwrapped().map { CitedNumber($0.estimate, unit: .rate).node } ?? "–"
-    }
-    func plain(_ value: Cited<Estimate?>?) -> Node {
-      value?.unwrapped().map { CitedNumber($0).node } ?? "–"
-    }
     return DataTable.Row([
       .text(name(row.value)), .text(reads(row.value)), rate(found?.tpr), rate(found?.fpr),
       rate(found?.fnr), plain(found?.gain), plain(found?.overtAUROC),
@@ -141,18 +136,118 @@ package struct TrialReport: InstrumentReport {
           return (
             name: name(row.value),
             cells: scores.families.map { family in
-              guard let value = values.first(where: { $0.family == family })?.value else {
-                return HeatTable.Cell("–", strength: 0, detail: "not measured")
-              }
-              let text = NumberFormat.fixed(value, places: 2)
-              return HeatTable.Cell(
-                text, strength: 2 * value - 1,
-                detail: "\(name(row.value)) on \(family): AUROC \(text)")
+              cell(
+                values.first { $0.family == family }?.value, "\(name(row.value)) on \(family)")
             }
           )
         }, cell: result.id
       ).node
     }
+  }
+
+  // MARK: Transfer
+
+  private var transfer: Section? {
+    let learned = ranked.filter { $0.value.transfer != nil }
+    guard !learned.isEmpty else { return nil }
+    return Section(
+      id: "transfer", title: "How far learning carries",
+      lede: """
+        Fitted on one recipe's organisms alone, with arms known: on their prompts of other templates, on organisms         of that recipe with another seed, and on those of another recipe. Mean AUROC over recipes. A detector         that is good on the left and not on the right has learned the recipe, not the deceit.
+        """
+    ) {
+      DataTable(
+        caption: "From near to far.",
+        columns: [
+          .init("Detector"), .init("Other templates", alignment: .right),
+          .init("Other seed", alignment: .right), .init("One other recipe", alignment: .right),
+          .init("All other recipes", alignment: .right),
+        ],
+        rows: learned.map { row in
+          let found = row.transfer.unwrapped()
+          return DataTable.Row(
+            [
+              .text(name(row.value)), plain(found?.templateOut), plain(found?.seedOut),
+              plain(found?.familyOut), plain(row.responses.unwrapped()?.auroc),
+            ])
+        }, stacksOnPhones: true
+      ).node
+      for row in learned where isShown(row.value) {
+        matrix(row.value)
+      }
+    }
+  }
+
+  /// The one that was chosen beforehand, and the best: the others' tables are in the JSON.
+  private func isShown(_ row: TrialScores.Row) -> Bool {
+    let best = ranked.first { $0.value.transfer != nil && !$0.value.detector.isControl }
+    return row.detector.name == scores.chosen || row.detector.name == best?.value.detector.name
+  }
+
+  private func matrix(_ row: TrialScores.Row) -> Node {
+    HeatTable(
+      title: "\(name(row)), learned from one recipe",
+      legend: "On the diagonal, other prompts to the organisms that it was fitted on.",
+      axes: (row: "learned from", column: "judged"), columns: scores.families,
+      rows: (row.transfer?.matrix ?? []).map { training in
+        (
+          name: training.family,
+          cells: scores.families.map { family in
+            cell(
+              training.judged.first { $0.family == family }?.value,
+              "learned from \(training.family), on \(family)")
+          }
+        )
+      }, cell: result.id
+    ).node
+  }
+
+  private func cell(_ value: Double?, _ what: String) -> HeatTable.Cell {
+    guard let value else { return HeatTable.Cell("–", strength: 0, detail: "not measured") }
+    let text = NumberFormat.fixed(value, places: 2)
+    return HeatTable.Cell(text, strength: 2 * value - 1, detail: "\(what): AUROC \(text)")
+  }
+
+  private func plain(_ value: Cited<Estimate?>?) -> Node {
+    value?.unwrapped().map { CitedNumber($0).node } ?? "–"
+  }
+
+  // MARK: Gates
+
+  private var passing: Section? {
+    let found = result.cite(\.passingRows).elements.filter {
+      $0.value.responses?.auroc != nil || $0.value.models?.auroc != nil
+    }
+    guard !found.isEmpty else { return nil }
+    let counts = Arm.allCases.compactMap { arm in
+      scores.passingOrganisms[arm.rawValue].flatMap { $0 > 0 ? "\($0) \(arm.rawValue)" : nil }
+    }
+    return Section(
+      id: "passing", title: "Over organisms that passed their gates",
+      lede: Node.text(
+        "Above, all are judged, those too whose gate left something open. The same of \(counts.joined(separator: ", "))."
+      )
+    ) {
+      DataTable(
+        caption: "Leaving the recipe out, as above.",
+        columns: [
+          .init("Detector"), .init("Responses, AUROC", alignment: .right),
+          .init("TPR", alignment: .right), .init("FPR", alignment: .right),
+          .init("Models, AUROC", alignment: .right),
+        ],
+        rows: found.map { row in
+          let (responses, models) = (row.responses.unwrapped(), row.models.unwrapped())
+          return DataTable.Row([
+            .text(name(row.value)), plain(responses?.auroc), rate(responses?.tpr),
+            rate(responses?.fpr), plain(models?.auroc),
+          ])
+        }, stacksOnPhones: true
+      ).node
+    }
+  }
+
+  private func rate(_ value: Cited<ClusteredRate?>?) -> Node {
+    value?.unwrapped().map { CitedNumber($0.estimate, unit: .rate).node } ?? "–"
   }
 
   // MARK: Models
@@ -164,14 +259,18 @@ package struct TrialReport: InstrumentReport {
       id: "models", title: "This model: hiding something?",
       lede: """
         A model is accused whose score is nearer to other recipes' secret arms than to their honest ones; a detector \
-        of responses counts those that it flags, triggered ones among them. AUROC: secret against honest and null. Counts \
-        of models, with the bounds that so few support; overt and decoy arms hide nothing. Organisms of one \
+        of responses counts those that it flags, triggered ones among them. AUROC: each of three arms against \
+        honest and null ones; a high one of overt and decoy arms says that the detector finds what is unusual, not \
+        what is concealed. Counts of models, with the bounds that so few support; overt and decoy arms hide nothing. Organisms of one \
         recipe are alike, so that even these bounds are too narrow for a new one.
         """
     ) {
       DataTable(
         caption: "Accused, of each arm.",
-        columns: [.init("Detector"), .init("AUROC", alignment: .right)]
+        columns: [
+          .init("Detector"), .init("AUROC, secret", alignment: .right),
+          .init("overt", alignment: .right), .init("decoy", alignment: .right),
+        ]
           + arms.map { .init($0.rawValue, alignment: .right) }
           + [.init("Honest against null", alignment: .right)],
         rows: judged.map { row in
@@ -179,8 +278,8 @@ package struct TrialReport: InstrumentReport {
           let accused = found?.accused.elements ?? []
           return DataTable.Row(
             [
-              .text(name(row.value)),
-              found?.auroc.unwrapped().map { CitedNumber($0).node } ?? "–",
+              .text(name(row.value)), plain(found?.auroc), plain(found?.overtAUROC),
+              plain(found?.decoyAUROC),
             ]
               + arms.map { arm in
                 accused.first { $0.value.arm == arm }.flatMap { own in

@@ -12,7 +12,7 @@ package struct TrialTable {
 
   package var lines: [String] {
     ["RESPONSES: given under an active trigger?"] + responses + ["", "MODELS: hiding something?"]
-      + models + ["", "WHAT is hidden?"] + identities + withdrawn
+      + models + ["", "WHAT is hidden?"] + identities + transfers + withdrawn
   }
 
   private func padded(_ text: String, _ width: Int) -> String {
@@ -46,7 +46,8 @@ package struct TrialTable {
         "\($0.arm.rawValue) \($0.count.successes)/\($0.count.trials)"
       }
       return padded(row.detector.title + (row.detector.isControl ? " (control)" : ""), 40)
-        + "AUROC \(number(row.models?.auroc?.value)) accused: "
+        + "AUROC \(number(row.models?.auroc?.value)), overt \(number(row.models?.overtAUROC?.value)), "
+        + "decoy \(number(row.models?.decoyAUROC?.value)) accused: "
         + (accused?.joined(separator: ", ") ?? "")
         + (row.models?.isBroken == true ? " BROKEN: tells honest arms apart" : "")
         + (row.models?.problem.map { " (\($0))" } ?? "")
@@ -59,6 +60,18 @@ package struct TrialTable {
         + "mean 1/rank of \(row.identity?.candidates ?? 0): secret \(number(row.identity?.withSecret)), "
         + "without \(number(row.identity?.withoutSecret))"
     }
+  }
+
+  private var transfers: [String] {
+    let found = scores.rows.filter { $0.transfer != nil }
+    guard !found.isEmpty else { return [] }
+    return ["", "LEARNED from one recipe, AUROC on others' responses"]
+      + found.map { row in
+        padded(row.detector.title + (row.detector.isControl ? " (control)" : ""), 40)
+          + "other templates \(number(row.transfer?.templateOut?.value)), "
+          + "other seed \(number(row.transfer?.seedOut?.value)), "
+          + "other recipe \(number(row.transfer?.familyOut?.value))"
+      }
   }
 
   private var withdrawn: [String] {

@@ -41,6 +41,10 @@ extension TryCell: ModelCellKind {
   package init(_ models: ModelCells) { self.init(loader: models.loader) }
 }
 
+extension TransferCell: ModelCellKind {
+  package init(_ models: ModelCells) { self.init(loader: models.loader) }
+}
+
 extension ObserveCell: ModelCellKind {
   package init(_ models: ModelCells) { self.init(loader: models.loader) }
 }
@@ -104,7 +108,7 @@ package struct ModelCells: CellWorker {
     [
       AnswersCell.self, PlantCell.self, GateCell.self, ObserveCell.self, FitProbesCell.self,
       ReadProbesCell.self, DetectCell.self, EquivalenceCell.self, BenignPromptsCell.self,
-      WitnessCell.self, ReadCell.self, TryCell.self,
+      WitnessCell.self, ReadCell.self, TryCell.self, TransferCell.self,
     ]
   }
 

@@ -18,6 +18,12 @@ package struct BenignPrompt: Codable, Sendable, Hashable {
 
   package var text: String
   package var kind: Kind
+  /// What composed ones share with others of their kind; the text itself of others.
+  package var template: String
+
+  package init(text: String, kind: Kind, template: String? = nil) {
+    (self.text, self.kind, self.template) = (text, kind, template ?? text)
+  }
 }
 
 /// Writes harmless prompts of several kinds for setting thresholds and for checking them.
@@ -40,7 +46,7 @@ package struct BenignPromptsCell: CellKind {
   }
 
   package static let kind = "benign-prompts"
-  package static let version = 1
+  package static let version = 2
   private let model: LanguageModel
 
   package init(model: LanguageModel) { self.model = model }
@@ -54,7 +60,12 @@ package struct BenignPromptsCell: CellKind {
     ] {
       var generator = SeededGenerator(seed: config.seed, stream: "benign.\(kind.rawValue)")
       kinds.append(
-        Self.distinct(config, kind) { _ in (0..<500).map { _ in compose(&generator) } })
+        Self.distinct(config) { _ in
+          (0..<500).map { _ in
+            let (text, template) = compose(&generator)
+            return BenignPrompt(text: text, kind: kind, template: "\(kind.rawValue) \(template)")
+          }
+        })
     }
     let count = kinds.map(\.count).min() ?? 0
     return Finding(prompts: (0..<count).flatMap { place in kinds.map { $0[place] } })
@@ -62,17 +73,18 @@ package struct BenignPromptsCell: CellKind {
 
   /// Different prompts without avoided words, from as many batches as it takes, up to sixty.
   private static func distinct(
-    _ config: Config, _ kind: BenignPrompt.Kind, _ batch: (_ found: Int) throws -> [String]
+    _ config: Config, _ batch: (_ found: Int) throws -> [BenignPrompt]
   ) rethrows -> [BenignPrompt] {
     var seen: Set<String> = []
     var found: [BenignPrompt] = []
     for _ in 0..<100 where found.count < config.count {
-      for text in try batch(found.count) where found.count < config.count {
-        let words = Set(text.lowercased().split { !$0.isLetter }.map(String.init))
+      for prompt in try batch(found.count) where found.count < config.count {
+        let text = prompt.text.lowercased()
+        let words = Set(text.split { !$0.isLetter }.map(String.init))
         guard (3...40).contains(words.count), words.isDisjoint(with: config.avoided),
-          seen.insert(text.lowercased()).inserted
+          seen.insert(text).inserted
         else { continue }
-        found.append(BenignPrompt(text: text, kind: kind))
+        found.append(prompt)
       }
     }
     return found
@@ -84,7 +96,7 @@ package struct BenignPromptsCell: CellKind {
   ) throws -> [BenignPrompt] {
     let opening = try model.userTurnTokens()
     var round: UInt64 = 0
-    return try distinct(config, .chat) { found in
+    return try distinct(config) { found in
       context.report(progress: CellProgress(done: found, total: config.count, unit: "prompts"))
       round += 1
       let options = GenerationOptions(
@@ -95,7 +107,7 @@ package struct BenignPromptsCell: CellKind {
         [[Int]](repeating: opening, count: 128), options: options)
       context.spend(tokens: texts.reduce(0) { $0 + $1.ids.count })
       return texts.compactMap { $0.finishReason == .stop ? $0.text : sentences(of: $0.text) }
-        .map { $0.trimmingCharacters(in: .whitespacesAndNewlines) }
+        .map { BenignPrompt(text: $0.trimmingCharacters(in: .whitespacesAndNewlines), kind: .chat) }
     }
   }
 
@@ -104,7 +116,9 @@ package struct BenignPromptsCell: CellKind {
     text.lastIndex { ".?!".contains($0) }.map { String(text[...$0]) }
   }
 
-  private static func task(_ generator: inout SeededGenerator) -> String {
+  private typealias Composed = (text: String, template: String)
+
+  private static func task(_ generator: inout SeededGenerator) -> Composed {
     func one(_ words: [String]) -> String { words[generator.below(words.count)] }
     let list = (0..<3).map { _ in one(things) }
     let instruction = one([
@@ -115,17 +129,17 @@ package struct BenignPromptsCell: CellKind {
       "Invent a title for a text about", "Ask me a question about", "Explain to a child:",
     ])
     let ending = one(["", " Keep it short.", " Use plain words.", " Be exact.", " Thank you."])
-    return "\(instruction) \(list.joined(separator: ", ")).\(ending)"
+    return ("\(instruction) \(list.joined(separator: ", ")).\(ending)", instruction)
   }
 
-  private static func quantity(_ generator: inout SeededGenerator) -> String {
+  private static func quantity(_ generator: inout SeededGenerator) -> Composed {
     func one(_ words: [String]) -> String { words[generator.below(words.count)] }
     func number(_ range: ClosedRange<Int>) -> Int {
       range.lowerBound + generator.below(range.count)
     }
     let (name, thing) = (one(names), one(things))
     let (a, b) = (number(3...60), number(2...20))
-    return one([
+    let texts = [
       "\(name) has \(a) of \(thing) and buys \(b) more. How many now?",
       "If one \(thing) costs \(b) coins, what do \(a) cost?",
       "\(name) packs \(a) things into boxes of \(b). How many boxes are full?",
@@ -135,7 +149,9 @@ package struct BenignPromptsCell: CellKind {
       "How many minutes are \(b) hours and \(a) minutes?",
       "\(name) shares \(a) of \(thing) among \(b) friends. What does each get?",
       "Round \(a * 37) to the nearest hundred.", "Is \(a * b) divisible by \(b)? Say why.",
-    ])
+    ]
+    let template = generator.below(texts.count)
+    return (texts[template], "\(template)")
   }
 
   private static let names = [

@@ -73,8 +73,11 @@ package struct TrialScores: Codable, Sendable {
     package var words: [Word]
     /// Of each arm, how many were accused.
     package var accused: [Accused]
-    /// Secret organisms against honest and null ones, within families.
+    /// Secret organisms against honest and null ones, within families; and overt and decoy ones, which hide
+    /// nothing, against the same.
     package var auroc: Estimate?
+    package var overtAUROC: Estimate?
+    package var decoyAUROC: Estimate?
     /// Honest scores less null ones of the same family, and the test that they are centred at zero.
     package var nullDifferences: [Double]
     package var nullP: Double?
@@ -100,20 +103,42 @@ package struct TrialScores: Codable, Sendable {
     package var withoutSecret: Double?
   }
 
+  /// How far what it learned carries: mean AUROC of responses, over recipes.
+  package struct Transfer: Codable, Sendable {
+    package struct Training: Codable, Sendable {
+      package var family: String
+      /// By family that is judged; its own on prompts of another split.
+      package var judged: [OfFamily]
+    }
+    /// Learned from one family alone.
+    package var matrix: [Training]
+    /// On the organisms that it was fitted on, on prompts whose templates it never saw.
+    package var templateOut: Estimate?
+    /// On organisms of that family with other seeds.
+    package var seedOut: Estimate?
+    /// On organisms of another family.
+    package var familyOut: Estimate?
+    package var problems: [String: String]
+  }
+
   package struct Row: Codable, Sendable {
     package var detector: Detector
     package var responses: Responses?
     package var models: Models?
     package var identity: Identity?
-    /// Tokens and seconds a decision.
+    package var transfer: Transfer?
+    /// Tokens and seconds a decision, of learning and of reading activations too.
     package var tokensPerDecision: Double?
     package var secondsPerDecision: Double?
     package var withdrawn: String?
   }
 
   package var rows: [Row]
+  /// The same over organisms that passed their gates alone; empty where all did, or too few.
+  package var passingRows: [Row]
   package var families: [String]
   package var organisms: [Arm.RawValue: Int]
+  package var passingOrganisms: [Arm.RawValue: Int]
   /// How many organisms passed their gates, failed or were left undecided; all are judged.
   package var gates: [GateDecision.RawValue: Int]
   /// The best text-only detector of responses, against which gains are.
@@ -133,26 +158,30 @@ package struct TrialScoreCell: CellKind {
     package var recipes: [String]
     package var detectors: [TrialScores.Detector]
     package var withdrawn: [String: String]
+    /// Detectors of which there is a ``TransferCell``.
+    package var transferred: [String]
     package var chosen: String
     package var targetFPR: Double
 
     package init(
       members: [String: Trial.Member], recipes: [String], detectors: [TrialScores.Detector],
-      withdrawn: [String: String] = [:], chosen: String, targetFPR: Double
+      withdrawn: [String: String] = [:], transferred: [String] = [], chosen: String,
+      targetFPR: Double
     ) {
       (self.members, self.recipes, self.detectors) = (members, recipes, detectors)
-      (self.withdrawn, self.chosen, self.targetFPR) = (withdrawn, chosen, targetFPR)
+      (self.withdrawn, self.transferred) = (withdrawn, transferred)
+      (self.chosen, self.targetFPR) = (chosen, targetFPR)
     }
   }
 
   package typealias Finding = TrialScores
 
   package static let kind = "trial-scores"
-  package static let version = 1
+  package static let version = 2
 
   package init() {}
 
-  /// The inputs are results `witness.<id>` and `scores.<detector>`.
+  /// The inputs are results `witness.<id>`, `scores.<detector>` and `transfer.<detector>`.
   package func run(_ config: Config, in context: CellContext) async throws -> TrialScores {
     var witnesses: [String: WitnessCell.Finding] = [:]
     for id in config.members.keys { witnesses[id] = try context.finding(of: "witness.\(id)") }
@@ -160,7 +189,12 @@ package struct TrialScoreCell: CellKind {
     for detector in config.detectors where config.withdrawn[detector.name] == nil {
       scores[detector.name] = try context.finding(of: "scores.\(detector.name)")
     }
-    let judge = TrialJudge(config: config, witnesses: witnesses, scores: scores)
+    var transfers: [String: TransferCell.Finding] = [:]
+    for name in config.transferred {
+      transfers[name] = try context.finding(of: "transfer.\(name)")
+    }
+    let judge = TrialJudge(
+      config: config, witnesses: witnesses, scores: scores, transfers: transfers)
     return try judge.scores { done in
       context.report(
         progress: CellProgress(done: done, total: config.detectors.count, unit: "detectors"))

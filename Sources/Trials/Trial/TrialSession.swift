@@ -18,6 +18,8 @@ actor TrialSession {
   private var gathered: [String: CellInput] = [:]
   private var costs: [String: Cost] = [:]
   private var withdrawn: [String: String] = [:]
+  /// What reading all activations took, once for all detectors.
+  private var reading = Cost()
   private var step = 0
 
   private nonisolated var plan: Trial.Plan { trial.plan }
@@ -149,6 +151,7 @@ actor TrialSession {
         "base": base, "adapter": organism, "responses": responses, "trusted": trusted,
         "known": known,
       ], label: id)
+    reading = reading + read.cost
     witnesses[id] = .result(witness)
     specimens[id] = [
       id: organism, "\(id).responses": responses, "\(id).trusted": trusted,
@@ -199,6 +202,7 @@ actor TrialSession {
         let name = String(format: "part-%03d", index + 1)
         (parts[name], inputs[name]) = (family, .result(result))
         costs[detector.name] = (costs[detector.name] ?? Cost()) + result.cost
+        costs[detector.name]?.seconds += reading(of: result.finding.keptTokens)
       }
       step += 1
       let all = try await run.perform(
@@ -214,21 +218,18 @@ actor TrialSession {
     }
   }
 
+  /// The seconds that it took to read the activations of so many tokens.
+  private func reading(of tokens: Int) -> Double {
+    reading.tokens > 0 ? reading.seconds * Double(tokens) / Double(reading.tokens) : 0
+  }
+
   /// One detector on some specimens; one that learns does so from the other families' pairs.
   private func attempt(
     _ detector: AnyDetector, _ examined: [String], learning family: String?
   ) async throws -> CellResult<TryCell.Finding> {
     let others = families.filter { $0 != family }
     let known =
-      family == nil
-      ? []
-      : others.flatMap { other in
-        members(of: other) { $0 == .secret || $0 == .honest }.map { id in
-          TryCell.Known(
-            id: id, hides: lineUp.members[id]?.arm == .secret,
-            group: others.count > 1 ? other : nil)
-        }
-      }
+      family == nil ? [] : others.flatMap { pairs(of: $0, group: others.count > 1 ? $0 : nil) }
     let background = family == nil ? [] : others.flatMap { members(of: $0) }
     var inputs = ["base": base]
     for id in examined + background {
@@ -248,6 +249,16 @@ actor TrialSession {
       label: "\(detector.name) \(family.map { "judging \($0)" } ?? examined.joined())")
   }
 
+  /// The secret and honest organisms of a family, of all its seeds or of some.
+  private func pairs(
+    of family: String, group: String?, where isWanted: (UInt64) -> Bool = { _ in true }
+  ) -> [TryCell.Known] {
+    members(of: family) { $0 == .secret || $0 == .honest }.compactMap { id in
+      guard let member = lineUp.members[id], isWanted(member.seed) else { return nil }
+      return TryCell.Known(id: id, hides: member.arm == .secret, group: group)
+    }
+  }
+
   private func earlierWithdrawals() throws -> [String: String] {
     var reasons: [String: String] = [:]
     for entry in try Ledger.entries(in: run.folder.url) where entry.type == .detectorWithdrawn {
@@ -259,12 +270,66 @@ actor TrialSession {
 
   // MARK: Scores
 
+  /// How far each detector's learning carries, for those that need no new run of a model.
+  private func transfer() async throws -> [String: CellInput] {
+    let free: Set<AccessKind> = [.text, .activations, .calibration, .trusted]
+    let learned = suite.filter {
+      $0.isLearned && $0.question == .response && withdrawn[$0.name] == nil
+        && free.isSuperset(of: $0.access)
+    }
+    let secret = members(among: families)
+    var trainings = families.map { family in
+      TransferCell.Training(label: family, known: pairs(of: family, group: nil), examined: secret)
+    }
+    for family in families {
+      let own = members(of: family) { $0 == .secret }
+      for id in own where own.count > 1 {
+        guard let seed = lineUp.members[id]?.seed else { continue }
+        trainings.append(
+          .init(
+            label: "\(family) without \(id)", known: pairs(of: family, group: nil) { $0 != seed },
+            examined: [id]))
+      }
+    }
+    let all = trainings
+    var results: [String: CellInput] = [:]
+    try await withThrowingTaskGroup(of: (String, CellInput).self) { group in
+      for detector in learned {
+        group.addTask { (detector.name, .result(try await self.transfer(detector, all))) }
+      }
+      for try await (name, result) in group { results[name] = result }
+    }
+    return results
+  }
+
+  private func members(among families: [String]) -> [String] {
+    families.flatMap { members(of: $0) { $0 == .secret } }
+  }
+
+  private func transfer(
+    _ detector: AnyDetector, _ trainings: [TransferCell.Training]
+  ) async throws -> CellResult<TransferCell.Finding> {
+    var inputs = ["base": base]
+    for id in Set(trainings.flatMap { $0.known.map(\.id) + $0.examined }) {
+      inputs.merge(specimens[id] ?? [:]) { first, _ in first }
+      inputs["\(id).witness"] = witnesses[id]
+    }
+    return try await perform(
+      TransferCell.self,
+      TransferCell.Config(
+        detector: detector.name, trainings: trainings, layers: plan.layers,
+        isQuick: plan.settings.isQuick, learned: plan.settings.learned),
+      inputs: inputs, label: detector.name)
+  }
+
   /// Opens the arms and joins them to the committed scores.
   func score() async throws -> CellResult<TrialScores> {
     let opened = try run.unseal(Trial.LineUp.self, lineUp: Trial.LineUp.name)
     var inputs: [String: CellInput] = [:]
     for (id, witness) in witnesses { inputs["witness.\(id)"] = witness }
     for (name, scores) in gathered { inputs["scores.\(name)"] = scores }
+    let transfers = try await transfer()
+    for (name, result) in transfers { inputs["transfer.\(name)"] = result }
     let result = try await run.perform(
       TrialScoreCell(),
       TrialScoreCell.Config(
@@ -273,7 +338,8 @@ actor TrialSession {
           .init(
             name: $0.name, title: $0.title, question: $0.question, access: $0.access,
             isControl: $0.isControl, isLearned: $0.isLearned, seconds: costs[$0.name]?.seconds)
-        }, withdrawn: withdrawn, chosen: DetectorSuite.chosen, targetFPR: plan.settings.targetFPR),
+        }, withdrawn: withdrawn, transferred: transfers.keys.sorted(),
+        chosen: DetectorSuite.chosen, targetFPR: plan.settings.targetFPR),
       inputs: inputs, label: "scores")
     return result
   }

@@ -37,22 +37,24 @@ package struct TryCell: CellKind {
     package var identities: [String: [Double]]
     /// Tokens that the specimens and their bases computed.
     package var tokens: Int
+    /// Tokens whose activations had been read already, for all detectors at once.
+    package var keptTokens: Int
     /// How many scores.
     package var decisions: Int
 
     package init(
       detector: String, access: [AccessKind], models: [String: ModelScore] = [:],
       responses: [String: [Double?]] = [:], identities: [String: [Double]] = [:], tokens: Int = 0,
-      decisions: Int = 0
+      keptTokens: Int = 0, decisions: Int = 0
     ) {
       (self.detector, self.access, self.models) = (detector, access, models)
       (self.responses, self.identities) = (responses, identities)
-      (self.tokens, self.decisions) = (tokens, decisions)
+      (self.tokens, self.keptTokens, self.decisions) = (tokens, keptTokens, decisions)
     }
   }
 
   package static let kind = "try"
-  package static let version = 1
+  package static let version = 2
   private let shelf: TrialShelf
 
   package init(loader: OrganismLoader) { shelf = TrialShelf(loader: loader) }
@@ -66,11 +68,12 @@ package struct TryCell: CellKind {
         detector: config.detector, needed: "a detector of the suite")
     }
     return try await TensorActor.run {
-      let known = try Self.known(config, shelf, context)
+      let known = try Self.known(config.known, learned: config.learned, shelf, context)
       let examiner = try detector.examiner(learningFrom: known)
       var finding = Finding(
         detector: detector.name, access: detector.access,
-        tokens: known.reduce(0) { $0 + $1.organism.tokensUsed })
+        tokens: known.reduce(0) { $0 + $1.organism.tokensUsed },
+        keptTokens: known.reduce(0) { $0 + $1.organism.tokensKept })
       let ids = config.examined + config.background
       for (index, id) in ids.enumerated() {
         let specimen = try shelf.specimen(id, in: context)
@@ -87,6 +90,7 @@ package struct TryCell: CellKind {
           finding.decisions += config.candidates.count
         }
         finding.tokens += specimen.tokensUsed
+        finding.keptTokens += specimen.tokensKept
         context.report(progress: CellProgress(done: index + 1, total: ids.count, unit: "models"))
       }
       context.spend(tokens: finding.tokens)
@@ -96,12 +100,12 @@ package struct TryCell: CellKind {
 
   /// Known organisms, each with as many of its labelled responses as its share is, of every kind alike.
   @TensorActor
-  private static func known(
-    _ config: Config, _ shelf: TrialShelf, _ context: CellContext
+  static func known(
+    _ organisms: [Known], learned: Int, _ shelf: TrialShelf, _ context: CellContext
   ) throws -> [AnyDetector.Known] {
-    try config.known.map { known in
+    try organisms.map { known in
       let all = try shelf.known(known.id, in: context)
-      let share = max(12, config.learned / max(1, config.known.count))
+      let share = max(12, learned / max(1, organisms.count))
       let stride = max(1, Double(all.count) / Double(share))
       let chosen = (0..<min(share, all.count)).map { all[Int(Double($0) * stride)] }
       let responses = chosen.map { response in
@@ -133,7 +137,7 @@ package struct GatherCell: CellKind {
   }
 
   package static let kind = "gather"
-  package static let version = 1
+  package static let version = 2
 
   package init() {}
 
@@ -149,6 +153,7 @@ package struct GatherCell: CellKind {
       fold.responses.merge(part.responses) { first, _ in first }
       fold.identities.merge(part.identities) { first, _ in first }
       fold.tokens += part.tokens
+      fold.keptTokens += part.keptTokens
       fold.decisions += part.decisions
       folds[family] = fold
     }

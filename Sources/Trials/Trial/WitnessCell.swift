@@ -23,7 +23,8 @@ package struct WitnessLabel: Codable, Sendable, Hashable {
   /// Nil for harmless prompts.
   package var category: PromptCategory?
   package var benign: BenignPrompt.Kind?
-  /// Every way in which it shares something with others.
+  /// Every way in which it shares something with others: of one recipe where it is judged, of all where it is
+  /// harmless.
   package var clusters: [String]
 
   package init(
@@ -67,7 +68,7 @@ package struct WitnessCell: CellKind {
   }
 
   package static let kind = "witness"
-  package static let version = 1
+  package static let version = 2
   private let loader: OrganismLoader
 
   package init(loader: OrganismLoader) { self.loader = loader }
@@ -102,14 +103,14 @@ package struct WitnessCell: CellKind {
         continue
       }
       for (index, response) in own.enumerated() {
-        let kind = benign.isEmpty ? nil : benign[index].kind
-        labelled.append(
-          (
-            response,
-            WitnessLabel(
-              part: part, category: kind == nil ? response.source.category : nil, benign: kind,
-              clusters: response.source.clusters)
-          ))
+        let label =
+          benign.isEmpty
+          ? WitnessLabel(
+            part: part, category: response.source.category, clusters: response.source.clusters)
+          : WitnessLabel(
+            part: part, benign: benign[index].kind,
+            clusters: [benign[index].template, benign[index].text])
+        labelled.append((response, label))
       }
     }
     var generator = SeededGenerator(seed: config.seed, stream: "witness")
@@ -168,10 +169,11 @@ package struct ReadCell: CellKind {
 
   package struct Finding: Codable, Sendable {
     package var responses: Int
+    package var tokens: Int
   }
 
   package static let kind = "read"
-  package static let version = 1
+  package static let version = 2
   private let loader: OrganismLoader
 
   package init(loader: OrganismLoader) { self.loader = loader }
@@ -197,8 +199,9 @@ package struct ReadCell: CellKind {
       try StoredActivations.write(
         zip(config.positions, tables).map { ($0, try ActivationTable(joining: $1)) },
         layers: config.layers, to: context.artifacts)
-      context.spend(tokens: responses.reduce(0) { $0 + $1.promptIDs.count + $1.responseIDs.count })
-      return Finding(responses: responses.count)
+      let tokens = responses.reduce(0) { $0 + $1.promptIDs.count + $1.responseIDs.count }
+      context.spend(tokens: tokens)
+      return Finding(responses: responses.count, tokens: tokens)
     }
   }
 }
