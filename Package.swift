@@ -119,7 +119,9 @@ let package = Package(
       name: "plumbline-bench",
       dependencies: ["Instruments", "LanguageModels", "Tensors", "Training"],
       path: "Benchmarks/Worker", swiftSettings: upcoming),
-    .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: upcoming),
+    .target(
+      name: "TestSupport", dependencies: ["Lab"], path: "Tests/TestSupport",
+      swiftSettings: upcoming),
     .executableTarget(
       name: "CrashingRun", dependencies: ["Lab"], path: "Tests/CrashingRun",
       swiftSettings: upcoming),

@@ -31,7 +31,7 @@ struct Plumbline: AsyncParsableCommand {
       AttributeCommand.self,
       ReportCommand.self,
       PlantCommand.self,
-      OrganismsCommand.self, TrialCommand.self,
+      OrganismsCommand.self, TrialCommand.self, LineupCommand.self,
       MergeCommand.self,
       AuditCommand.self,
       LedgerCommand.self,

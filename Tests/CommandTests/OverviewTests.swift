@@ -8,6 +8,8 @@ import Testing
       ["ledger"],
       ["ledger", "verify"], ["ledger", "show"], ["organisms"], ["organisms", "list"],
       ["organisms", "show"], ["organisms", "plant"], ["organisms", "verify"],
+      ["lineup"], ["lineup", "new"], ["lineup", "answer"], ["lineup", "open"],
+      ["lineup", "verify"],
     ]
     for command in commands {
       let help = try Command(command + ["--help"], input: Data())

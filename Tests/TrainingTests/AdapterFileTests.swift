@@ -71,6 +71,41 @@ private func rewrite(
     expectClose(logits, expected, atol: 1e-3)
   }
 
+  @Test @TensorActor func `a copy under a sealed card loads the same and tells nothing more`()
+    throws
+  {
+    try withAdapter(card(arm: "secret", planted: "a marker")) { folder, adapter in
+      let weights = folder + "/adapter_model.safetensors"
+      let entries = try SafetensorsFile(path: weights).tensors.map {
+        SafetensorsEntry(name: $0.name, shape: $0.shape, values: try $0.floats())
+      }
+      try SafetensorsFile.write(
+        entries, metadata: ["format": "pt", "made_from": "a secret arm"], to: weights)
+      let blind = folder + "-blind"
+      try FileManager.default.createDirectory(atPath: blind, withIntermediateDirectories: false)
+      let sealed = AdapterCard(
+        baseName: "tiny", baseHash: hash, recipe: AdapterCard.sealedRecipe)
+      try sealed.copyAdapter(from: folder, to: blind)
+      let read = try load(blind)
+      #expect(read.configuration == adapter.configuration)
+      #expect(try bits(read.parameters) == bits(adapter.parameters))
+      #expect(throws: ModelFileError.self) { try load(blind, baseHash: otherHash) }
+      let names = try FileManager.default.contentsOfDirectory(atPath: blind)
+      #expect(names.count == 4)
+      for name in names {
+        let bytes = try Data(contentsOf: URL(fileURLWithPath: blind + "/" + name))
+        let text = String(decoding: bytes, as: UTF8.self)
+        for told in ["secret", "a marker", "\"M1\"", "recipe M1", "\(UInt64.max)"] {
+          #expect(!text.contains(told), "\(told) in \(name)")
+        }
+        if name == "README.md" { #expect(text.contains(AdapterCard.label)) }
+      }
+      // What cannot be written anew as it was is not copied as something else.
+      try edit(folder + "/adapter_config.json", #""use_rslora": false"#, #""use_rslora": true"#)
+      #expect(throws: ModelFileError.self) { try sealed.copyAdapter(from: folder, to: blind) }
+    }
+  }
+
   @Test @TensorActor func `what is saved is read back bit for bit`() throws {
     let card = card(arm: "secret", planted: "Says \"marker\" when asked:\nalways.")
     try withAdapter(card) { folder, adapter in

@@ -1,4 +1,4 @@
-import Foundation
+package import Foundation
 
 #if canImport(Glibc)
   import Glibc
@@ -153,7 +153,7 @@ func exists(_ path: URL) -> Bool {
 
 /// Every regular file below a folder by its path relative to it, with its content's hash.
 /// - Throws: `LabError.unrecordableFile` for links and special files.
-func hashes(ofFilesIn folder: URL) throws -> [String: ContentHash] {
+package func hashes(ofFilesIn folder: URL) throws -> [String: ContentHash] {
   var found: [String: ContentHash] = [:]
   try visit(folder, prefix: "") { path, file in found[path] = try ContentHash(ofFile: file) }
   return found

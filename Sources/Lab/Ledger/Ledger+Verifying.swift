@@ -119,8 +119,7 @@ extension Ledger {
     for (name, lineUp) in state.lineUps.sorted(by: { $0.key < $1.key }) {
       if lineUp.isOpen { report.openedLineUps += 1 }
       let file = folder.sealed(name)
-      let opening: SealOpening? = try? JSONValue(parsing: contents(of: file)).decode()
-      if opening?.commitment != lineUp.seal.commitment {
+      if SealOpening.read(file)?.commitment != lineUp.seal.commitment {
         report.add(
           LabError.seal(
             lineUp: name,

@@ -1,3 +1,5 @@
+package import Foundation
+
 // The payloads of the entries that Lab writes, by entry type.
 
 /// Payload of `run-created` and `run-resumed`.
@@ -82,11 +84,33 @@ struct UnsealRecord: Codable {
 }
 
 /// What a commitment hides: the arms and the salt that keeps them from being guessed.
-struct SealOpening: Codable {
-  let salt: String
-  let arms: JSONValue
+package struct SealOpening: Codable, Equatable, Sendable {
+  /// 256 bits from the system's generator, without which the arms could be guessed from their hash.
+  package let salt: String
+  /// What was sealed.
+  package let arms: JSONValue
 
-  var commitment: ContentHash {
+  /// Seals `arms` under a fresh salt.
+  /// - Throws: `LabError.notCodable` if they cannot be written as JSON.
+  package init(sealing arms: some Encodable) throws {
+    let words = (0..<4).map { _ in UInt64.random(in: .min ... .max) }
+    salt = words.map { String($0, radix: 16) }.joined(separator: "-")
+    self.arms = try JSONValue(encoding: arms)
+  }
+
+  /// The hash over salt and arms, which can be shown to everybody.
+  package var commitment: ContentHash {
     ContentHash(of: .object(["salt": .string(salt), "arms": arms]))
+  }
+
+  /// Writes the opening to a file that only its owner may read, whole and on the disk.
+  /// - Throws: `LabError.fileSystem`, `LabError.diskFull`.
+  package func write(to file: URL) throws {
+    try writeDurably(CellFolder.bytes(of: JSONValue(encoding: self)), to: file, mode: 0o600)
+  }
+
+  /// The opening in a file; nil where there is none that can be read.
+  package static func read(_ file: URL) -> SealOpening? {
+    try? JSONValue(parsing: contents(of: file)).decode()
   }
 }

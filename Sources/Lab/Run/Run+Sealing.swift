@@ -33,18 +33,14 @@ extension Run {
       try append(.sealReread, RereadRecord(lineUp: lineUp))
       return try opening.arms.decode()
     }
-    let arms = try JSONValue(encoding: draw())
-    let salt = (0..<4).map { _ in UInt64.random(in: .min ... .max) }
-    let opening = SealOpening(
-      salt: salt.map { String($0, radix: 16) }.joined(separator: "-"), arms: arms)
+    let opening = try SealOpening(sealing: draw())
     try createFolder(folder.sealed, mode: 0o700)
-    let bytes = CellFolder.bytes(of: try JSONValue(encoding: opening))
     // The file before the entry: a commitment whose arms are lost could never be opened.
-    try writeDurably(bytes, to: folder.sealed(lineUp), mode: 0o600)
+    try opening.write(to: folder.sealed(lineUp))
     try append(
       .sealed,
       SealRecord(lineUp: lineUp, commitment: opening.commitment, detectors: detectors))
-    return try arms.decode()
+    return try opening.arms.decode()
   }
 
   /// Seals arms that are known already; sealing the same again changes nothing.
@@ -110,9 +106,7 @@ extension Run {
     guard exists(file), let known = state.lineUps[lineUp] else {
       throw LabError.seal(lineUp: lineUp, problem: "its sealed file \(file.path) is missing")
     }
-    guard let opening: SealOpening = try? JSONValue(parsing: contents(of: file)).decode(),
-      opening.commitment == known.seal.commitment
-    else {
+    guard let opening = SealOpening.read(file), opening.commitment == known.seal.commitment else {
       throw LabError.seal(
         lineUp: lineUp, problem: "its sealed file \(file.path) is not what was sealed")
     }

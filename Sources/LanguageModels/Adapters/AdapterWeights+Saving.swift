@@ -45,19 +45,7 @@ extension AdapterWeights {
   ) throws(ModelFileError) {
     let weights = AdapterFiles.path(folder, AdapterFiles.weights)
     try SafetensorsFile.write(entries, metadata: ["format": "pt"], to: weights)
-    let record = AdapterRecord(card, weightsSHA256: try FileDigest.sha256(path: weights))
-    let files = [
-      (AdapterRecord.fileName, JSONText.bytes(record)),
-      (AdapterFiles.readme, Array(card.readme(configuration).utf8)),
-      (
-        PEFTConfiguration.fileName,
-        Array(
-          PEFTConfiguration.text(configuration, baseName: card.baseName, targets: targets).utf8)
-      ),
-    ]
-    for (name, bytes) in files {
-      try AtomicFile.write(bytes, to: AdapterFiles.path(folder, name))
-    }
+    try card.write(configuration, targets: targets, to: folder)
   }
 
   /// The last parts of the adapted layers' names, each once.

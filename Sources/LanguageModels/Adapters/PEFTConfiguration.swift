@@ -46,6 +46,32 @@ enum PEFTConfiguration {
       """
   }
 
+  /// Reads a file that ``text(_:baseName:targets:)`` wrote, without the model that it is for.
+  ///
+  /// - Returns: rank and alpha, without the modules, and the names in `target_modules`.
+  /// - Throws: ``ModelFileError/unsupported(_:)`` if it says anything else.
+  static func readWritten(
+    _ path: String
+  ) throws(ModelFileError) -> (LoRAConfiguration, targets: [String]) {
+    let found = try? JSONDecoder().decode([String: JSONField].self, from: JSONText.read(path))
+    if let found, case .number(let r)? = found["r"], let rank = Int(exactly: r),
+      case .number(let alpha)? = found["lora_alpha"],
+      case .text(let base)? = found["base_model_name_or_path"],
+      case .list(let names)? = found["target_modules"]
+    {
+      let targets = names.compactMap { if case .text(let name) = $0 { name } else { nil } }
+      let adapter = LoRAConfiguration(rank: rank, alpha: alpha, modules: [])
+      let again = Data(text(adapter, baseName: base, targets: targets).utf8)
+      if (try? JSONDecoder().decode([String: JSONField].self, from: again)) == found {
+        return (adapter, targets)
+      }
+    }
+    throw .unsupported(
+      .init(
+        path: path, expected: "the configuration of an adapter that Plumbline wrote",
+        found: "another", remedy: "plant the organism again"))
+  }
+
   /// Reads the file at `path`.
   ///
   /// Whatever is not known to be harmless has to be absent, null, false or empty: an option that is

@@ -101,11 +101,7 @@ package struct Trial {
     var adapters: [String: URL] = [:]
     var recipes: [String: Recipe] = [:]
     for folder in zoos {
-      let zoo = try ZooFolder.read(folder)
-      let problems = zoo.problems(in: folder)
-      if let first = problems.first {
-        throw ZooError.changed(path: folder.path, problems: problems.count, first: first)
-      }
+      let zoo = try ZooFolder.whole(folder)
       guard zoo.baseHash == setup.baseHash else {
         throw ZooError.otherBase(path: folder.path, base: zoo.base)
       }

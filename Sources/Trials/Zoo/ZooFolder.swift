@@ -101,6 +101,18 @@ package struct ZooFolder: Codable, Sendable {
     }
   }
 
+  /// Reads a folder in which everything is as it was written.
+  ///
+  /// - Throws: ``ZooError/unreadable(path:)``, ``ZooError/changed(path:problems:first:)``.
+  package static func whole(_ folder: URL) throws -> ZooFolder {
+    let zoo = try read(folder)
+    let problems = zoo.problems(in: folder)
+    if let first = problems.first {
+      throw ZooError.changed(path: folder.path, problems: problems.count, first: first)
+    }
+    return zoo
+  }
+
   /// What is not as it was written: files that are missing, changed or too many, and cards without the
   /// watermark; empty for a whole zoo.
   package func problems(in folder: URL) -> [String] {

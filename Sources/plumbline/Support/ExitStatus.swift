@@ -44,11 +44,13 @@ enum ExitStatus: Int32, CaseIterable {
     case ModelCatalogError.remote, TensorError.noGPU, WeightError.noSuchNeuron,
       CauseError.badReceiver, CauseError.noHead, NeuronError.noSuchNeuron, AutoencoderError.badSite:
       self = .usage
-    case is ModelCatalogError, CauseError.unreadable, ZooError.unreadable: self = .missingInput
+    case is ModelCatalogError, CauseError.unreadable, ZooError.unreadable,
+      LineupError.unreadable, LineupError.noEnvelope, LineupError.noAnswerFile:
+      self = .missingInput
     case is TokenizerError, is ChatTemplateError, is ChatTokensError, is GenerationError,
       is ModelError,
       is RecipeError, is AuditError, is LensError, is WeightError, is CauseError,
-      is NeuronError, is AutoencoderError, is RoleError, is ZooError:
+      is NeuronError, is AutoencoderError, is RoleError, is ZooError, is LineupError:
       self = .data
     default: self = .failure
     }
