@@ -10,6 +10,10 @@ package enum LabError: Error, Equatable, Sendable {
   case otherFormat(folder: String, found: Int, expected: Int)
   /// The folder is no run.
   case notARun(folder: String)
+  /// The folder in which runs should lie is not there.
+  case noRuns(folder: String)
+  /// No run in the folder has this name.
+  case noSuchRun(String, folder: String)
   /// Another process works on this run.
   case runIsInUse(folder: String, process: Int32?)
   /// This process already runs the same cell.
@@ -43,7 +47,8 @@ package enum LabError: Error, Equatable, Sendable {
 extension LabError: CustomStringConvertible, LocalizedError {
   package var description: String {
     switch self {
-    case .otherStudy, .otherFormat, .notARun, .runIsInUse, .cellIsRunning: runDescription
+    case .otherStudy, .otherFormat, .notARun, .noRuns, .noSuchRun, .runIsInUse, .cellIsRunning:
+      runDescription
     case .damagedCell, .damagedLedger, .indexDisagrees, .outOfOrder: damageDescription
     case .scoresMissing, .seal: sealDescription
     case .noSuchInput(let name, let given):
@@ -78,6 +83,10 @@ extension LabError: CustomStringConvertible, LocalizedError {
     case .notARun(let folder):
       "Expected a run folder with manifest.json and ledger.jsonl at \(folder), found none: check "
         + "the path."
+    case .noRuns(let folder):
+      "Expected a folder of runs at \(folder), found none: check the path, or begin a run there."
+    case .noSuchRun(let name, let folder):
+      "Expected a run named \(name) in \(folder), found none: `plumbline runs` lists them."
     case .runIsInUse(let folder, let process):
       "The run in \(folder) is in use by " + (process.map { "process \($0)" } ?? "another process")
         + ": wait until it ends, or choose another run folder."

@@ -34,6 +34,7 @@ struct Plumbline: AsyncParsableCommand {
       OrganismsCommand.self, TrialCommand.self, LineupCommand.self,
       MergeCommand.self,
       AuditCommand.self,
+      RunsCommand.self,
       LedgerCommand.self,
       WorkCommand.self,
     ])

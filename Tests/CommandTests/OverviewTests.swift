@@ -5,7 +5,7 @@ import Testing
   @Test func `every command has help with an example`() throws {
     let commands = [
       [], ["models"], ["tokenize"], ["generate"], ["logprobs"], ["trace"], ["plant"], ["audit"],
-      ["ledger"],
+      ["runs"], ["runs", "list"], ["runs", "show"], ["runs", "leaderboard"], ["ledger"],
       ["ledger", "verify"], ["ledger", "show"], ["organisms"], ["organisms", "list"],
       ["organisms", "show"], ["organisms", "plant"], ["organisms", "verify"],
       ["lineup"], ["lineup", "new"], ["lineup", "answer"], ["lineup", "open"],

@@ -8,6 +8,7 @@ import Lab
 //                                 after having taken so many steps
 //     CrashingRun hold  FOLDER    holds the run until it is killed
 //     CrashingRun fill  FOLDER    performs one cell that writes 64 MB
+//     CrashingRun scores FOLDER JSON   performs one cell of kind trial-scores whose finding is JSON
 //     CrashingRun work  SUBJECT   is a worker process; errors of which SUBJECT is a part are a subject's
 //
 // It kills itself with a real SIGKILL from another thread, because a test that sleeps and then
@@ -96,6 +97,14 @@ struct Filling: CellKind {
   }
 }
 
+/// A finished trial of which a test says what it found.
+struct GivenScores: CellKind {
+  static let kind = "trial-scores"
+  static let version = 1
+
+  func run(_ config: JSONValue, in context: CellContext) async throws -> JSONValue { config }
+}
+
 struct NamedError: Error, CustomStringConvertible {
   let description: String
 }
@@ -167,6 +176,9 @@ func work() async throws {
     }
   case "hold":
     while true { try await Task.sleep(for: .seconds(3600)) }
+  case "scores":
+    let scores = try JSONValue(parsing: Array((arguments.last ?? "").utf8))
+    _ = try await run.perform(GivenScores(), scores)
   default:
     _ = try await run.perform(Filling(), Filling.Config(bytes: 64_000_000))
   }

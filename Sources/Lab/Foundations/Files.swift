@@ -151,6 +151,27 @@ func exists(_ path: URL) -> Bool {
   return lstat(path.path, &status) == 0
 }
 
+/// A text that is another one when a file was changed or replaced; nil if there is none.
+///
+/// The time of the last change is in it because the time of modification can be set back.
+func stamp(of file: URL) -> String? {
+  var status = stat()
+  guard stat(file.path, &status) == 0 else { return nil }
+  #if canImport(Darwin)
+    let times = [status.st_mtimespec, status.st_ctimespec]
+  #else
+    let times = [status.st_mtim, status.st_ctim]
+  #endif
+  return (["\(status.st_size)", "\(status.st_ino)"] + times.map { "\($0.tv_sec).\($0.tv_nsec)" })
+    .joined(separator: " ")
+}
+
+/// A file's length in bytes; nil if there is none.
+func size(of file: URL) -> Int? {
+  var status = stat()
+  return stat(file.path, &status) == 0 ? Int(status.st_size) : nil
+}
+
 /// Every regular file below a folder by its path relative to it, with its content's hash.
 /// - Throws: `LabError.unrecordableFile` for links and special files.
 package func hashes(ofFilesIn folder: URL) throws -> [String: ContentHash] {

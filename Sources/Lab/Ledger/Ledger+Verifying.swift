@@ -66,9 +66,9 @@ extension Ledger {
       }
     }
     if let damage = scan.damage {
-      let error = LabError.damagedLedger(
-        file: folder.ledger.path, line: damage.line, byte: damage.byte, reason: damage.reason)
-      report.add(error, file: folder.ledger, line: damage.line, byte: damage.byte)
+      report.add(
+        LabError(damage, in: folder.ledger), file: folder.ledger, line: damage.line,
+        byte: damage.byte)
     } else if !scan.tail.isEmpty {
       report.notes.append(
         "The last line of ledger.jsonl is incomplete (\(scan.tail.count) bytes): it is being "

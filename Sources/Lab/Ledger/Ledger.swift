@@ -6,11 +6,7 @@ package enum Ledger {
   /// - Throws: `LabError.notARun`; `LabError.damagedLedger` naming line and byte.
   package static func entries(in folder: URL) throws -> [LedgerEntry] {
     let scan = try scan(RunFolder(folder))
-    if let damage = scan.damage {
-      throw LabError.damagedLedger(
-        file: RunFolder(folder).ledger.path, line: damage.line, byte: damage.byte,
-        reason: damage.reason)
-    }
+    if let damage = scan.damage { throw LabError(damage, in: RunFolder(folder).ledger) }
     return scan.entries
   }
 

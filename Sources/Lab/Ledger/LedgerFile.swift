@@ -6,6 +6,14 @@ import Foundation
   import Darwin
 #endif
 
+/// How far a ledger was read: the end of an entry that was in order.
+struct LedgerPosition: Equatable, Sendable {
+  /// The offset of the first byte after it.
+  var bytes = 0
+  var seq = 0
+  var hash = ContentHash.zero
+}
+
 /// What the bytes of a ledger hold, up to the first damage.
 struct LedgerScan: Sendable {
   struct Damage: Sendable {
@@ -17,40 +25,43 @@ struct LedgerScan: Sendable {
   private(set) var entries: [LedgerEntry] = []
   /// The offset of each entry's first byte.
   private(set) var offsets: [Int] = []
+  /// The end of the last entry in order.
+  private(set) var end: LedgerPosition
   /// Set if a complete line is not what was written.
   private(set) var damage: Damage?
   /// Bytes after the last newline: an append that was cut short, and never acknowledged.
   private(set) var tail: [UInt8] = []
 
-  init(of bytes: [UInt8]) {
-    var start = 0
-    while let end = bytes[start...].firstIndex(of: UInt8(ascii: "\n")) {
+  /// Reads the entries of a whole ledger that follow `known`, which must be a place in it.
+  init(of bytes: [UInt8], after known: LedgerPosition = LedgerPosition()) {
+    end = known
+    while let newline = bytes[end.bytes...].firstIndex(of: UInt8(ascii: "\n")) {
       do {
-        try take(Array(bytes[start..<end]), at: start)
+        try take(Array(bytes[end.bytes..<newline]))
       } catch {
-        damage = Damage(
-          line: entries.count + 1, byte: start + error.byte, reason: error.reason)
+        damage = Damage(line: end.seq + 1, byte: end.bytes + error.byte, reason: error.reason)
         return
       }
-      start = end + 1
     }
-    tail = Array(bytes[start...])
+    tail = Array(bytes[end.bytes...])
     // An append that is cut short leaves a beginning of its line. A whole line with something else
     // in place of its newline is no such beginning: it was acknowledged once and then changed.
     if !tail.isEmpty, (try? next(Array(tail.dropLast()))) != nil {
       damage = Damage(
-        line: entries.count + 1, byte: bytes.count - 1, reason: "its newline was changed")
+        line: end.seq + 1, byte: bytes.count - 1, reason: "its newline was changed")
     }
   }
 
-  private mutating func take(_ line: [UInt8], at offset: Int) throws(LedgerLineError) {
-    entries.append(try next(line))
-    offsets.append(offset)
+  private mutating func take(_ line: [UInt8]) throws(LedgerLineError) {
+    let entry = try next(line)
+    entries.append(entry)
+    offsets.append(end.bytes)
+    end = LedgerPosition(bytes: end.bytes + line.count + 1, seq: entry.seq, hash: entry.hash)
   }
 
   private func next(_ line: [UInt8]) throws(LedgerLineError) -> LedgerEntry {
     let entry = try LedgerEntry(line: line)
-    guard entry.seq == entries.count + 1, entry.prev == (entries.last?.hash ?? .zero) else {
+    guard entry.seq == end.seq + 1, entry.prev == end.hash else {
       throw LedgerLineError(
         byte: 0, reason: "it does not follow the entry before it (a line was removed or moved)")
     }
@@ -58,13 +69,18 @@ struct LedgerScan: Sendable {
   }
 }
 
+extension LabError {
+  init(_ damage: LedgerScan.Damage, in ledger: URL) {
+    self = .damagedLedger(
+      file: ledger.path, line: damage.line, byte: damage.byte, reason: damage.reason)
+  }
+}
+
 /// The append-only file itself. Only the holder of the run's lock has one.
 struct LedgerFile: Sendable {
   private let path: String
   private let descriptor: Descriptor
-  private var length: Int
-  private var seq: Int
-  private var last: ContentHash
+  private var end: LedgerPosition
 
   /// Opens or creates the file for appending.
   /// - Returns: the file, and what it holds; a torn tail is reported and still in the file.
@@ -73,15 +89,9 @@ struct LedgerFile: Sendable {
     let isNew = !exists(file)
     let descriptor = try Descriptor(file, O_RDWR | O_CREAT, for: "open")
     if isNew { try syncToDisk(file.deletingLastPathComponent()) }
-    let bytes = try contents(of: file)
-    let scan = LedgerScan(of: bytes)
-    if let damage = scan.damage {
-      throw LabError.damagedLedger(
-        file: file.path, line: damage.line, byte: damage.byte, reason: damage.reason)
-    }
-    let ledger = LedgerFile(
-      path: file.path, descriptor: descriptor, length: bytes.count - scan.tail.count,
-      seq: scan.entries.count, last: scan.entries.last?.hash ?? .zero)
+    let scan = LedgerScan(of: try contents(of: file))
+    if let damage = scan.damage { throw LabError(damage, in: file) }
+    let ledger = LedgerFile(path: file.path, descriptor: descriptor, end: scan.end)
     return (ledger, scan)
   }
 
@@ -89,7 +99,8 @@ struct LedgerFile: Sendable {
   func next(_ type: EntryType, _ payload: JSONValue) -> LedgerEntry {
     let format = Date.ISO8601FormatStyle(includingFractionalSeconds: true)
     return LedgerEntry(
-      seq: seq + 1, time: Date.now.formatted(format), type: type, payload: payload, prev: last)
+      seq: end.seq + 1, time: Date.now.formatted(format), type: type, payload: payload,
+      prev: end.hash)
   }
 
   /// Appends an entry made by `next` and returns when it is on the disk.
@@ -98,7 +109,7 @@ struct LedgerFile: Sendable {
   mutating func append(_ entry: LedgerEntry) throws(LabError) {
     let line = entry.line
     do throws(LabError) {
-      guard lseek(descriptor.number, off_t(length), SEEK_SET) >= 0 else {
+      guard lseek(descriptor.number, off_t(end.bytes), SEEK_SET) >= 0 else {
         throw systemError("write", path)
       }
       try writeAll(line, to: descriptor, path: path)
@@ -107,15 +118,13 @@ struct LedgerFile: Sendable {
       cutTail()
       throw error
     }
-    length += line.count
-    seq = entry.seq
-    last = entry.hash
+    end = LedgerPosition(bytes: end.bytes + line.count, seq: entry.seq, hash: entry.hash)
   }
 
   /// Drops whatever stands after the last complete entry.
   func cutTail() {
     // If this fails too, the tail stays torn and the next opening sets it aside.
-    _ = ftruncate(descriptor.number, off_t(length))
+    _ = ftruncate(descriptor.number, off_t(end.bytes))
     _ = fsync(descriptor.number)
   }
 }

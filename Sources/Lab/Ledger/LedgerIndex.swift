@@ -32,7 +32,7 @@ package final class LedgerIndex: Sendable {
     configuration.busyMode = .timeout(5)
     configuration.prepareDatabase { try $0.execute(sql: "PRAGMA synchronous = OFF") }
     self.init(try DatabaseQueue(path: file.path, configuration: configuration))
-    try prepare()
+    try database.prepare(layout: Self.layout, schema: Self.schema)
     let known = try agreement(with: entries, ledger: file.deletingLastPathComponent())
     try append(Array(entries[known...]))
   }
@@ -50,7 +50,7 @@ package final class LedgerIndex: Sendable {
       return LedgerIndex(database)
     }
     let index = LedgerIndex(try DatabaseQueue())
-    try index.prepare()
+    try index.database.prepare(layout: layout, schema: schema)
     try index.append(entries)
     return index
   }
@@ -71,15 +71,6 @@ package final class LedgerIndex: Sendable {
     }
   }
 
-  private func prepare() throws {
-    try database.write { database in
-      let version = try Int.fetchOne(database, sql: "PRAGMA user_version") ?? 0
-      guard version != Self.layout else { return }
-      if version != 0 { throw DatabaseError(message: "another layout") }
-      try database.execute(sql: Self.schema)
-    }
-  }
-
   private static let layout = 1
   private static let schema = """
     CREATE TABLE entries (
@@ -87,10 +78,7 @@ package final class LedgerIndex: Sendable {
       cell TEXT, payload TEXT NOT NULL);
     CREATE INDEX entries_by_cell ON entries (cell);
     CREATE INDEX entries_by_type ON entries (type);
-    CREATE TABLE cells (
-      id TEXT PRIMARY KEY, kind TEXT NOT NULL, version INTEGER NOT NULL, state TEXT NOT NULL,
-      attempts INTEGER NOT NULL, seconds DOUBLE NOT NULL, tokens INTEGER NOT NULL, reason TEXT);
-    PRAGMA user_version = \(layout);
+    CREATE TABLE cells (\(CellTable.columns), PRIMARY KEY (id));
     """
 
   private func last() throws -> (seq: Int, hash: String)? {
@@ -125,76 +113,13 @@ package final class LedgerIndex: Sendable {
             entry.seq, entry.time, entry.type.rawValue, entry.hash.hex,
             entry.payload["cell"]?.string, entry.payload.canonicalText,
           ])
-        try Self.updateCell(database, entry)
+        try CellTable().update(database, entry)
       }
-    }
-  }
-
-  private static func updateCell(_ database: Database, _ entry: LedgerEntry) throws {
-    switch entry.type {
-    case .cellStarted:
-      let start = try entry.payload.decode(as: CellStart.self)
-      try database.execute(
-        sql: """
-          INSERT INTO cells VALUES (?, ?, ?, 'started', 1, 0, 0, NULL)
-          ON CONFLICT (id) DO UPDATE SET state = 'started', attempts = attempts + 1, reason = NULL
-          """,
-        arguments: [start.cell.hex, start.kind, start.version])
-    case .cellFinished:
-      let finish = try entry.payload.decode(as: CellFinish.self)
-      try database.execute(
-        sql: "UPDATE cells SET state = 'finished', seconds = ?, tokens = ? WHERE id = ?",
-        arguments: [finish.cost.seconds, finish.cost.tokens, finish.cell.hex])
-    case .cellFailed:
-      let failure = try entry.payload.decode(as: CellFailure.self)
-      try database.execute(
-        sql: """
-          UPDATE cells SET state = 'failed', seconds = ?, tokens = ?, reason = ? WHERE id = ?
-          """,
-        arguments: [failure.cost.seconds, failure.cost.tokens, failure.reason, failure.cell.hex])
-    default: break
     }
   }
 
   /// All cells that were ever started, in that order.
   func cells() throws -> [CellSummary] {
-    try database.read { database in
-      try Row.fetchAll(database, sql: "SELECT * FROM cells ORDER BY rowid").compactMap { row in
-        guard let id = CellID(hex: row["id"]) else { return nil }
-        return CellSummary(
-          id: id, kind: row["kind"], version: row["version"],
-          state: CellSummary.State(rawValue: row["state"]) ?? .started,
-          attempts: row["attempts"], cost: Cost(seconds: row["seconds"], tokens: row["tokens"]),
-          reason: row["reason"])
-      }
-    }
+    try database.read { try CellTable().cells($0) }
   }
-}
-
-/// One line on a cell, for lists.
-package struct CellSummary: Codable, Equatable, Sendable {
-  /// Where a cell stands.
-  package enum State: String, Codable, Sendable {
-    /// Running, or killed and not taken up again yet.
-    case started
-    /// Done; its finding and artifacts are on disk.
-    case finished
-    /// Threw an error the last time.
-    case failed
-  }
-
-  /// The cell's name.
-  package let id: CellID
-  /// The kind's name.
-  package let kind: String
-  /// The kind's version.
-  package let version: Int
-  /// Where it stands.
-  package let state: State
-  /// How often it was started.
-  package let attempts: Int
-  /// What it cost, over all attempts.
-  package let cost: Cost
-  /// Why it failed, if it did.
-  package let reason: String?
 }

@@ -38,11 +38,7 @@ extension Run {
   ) throws -> (LedgerFile, LedgerState) {
     // For their owner alone: a plant cell's configuration names its arm.
     for part in [folder.cells, folder.work] { try createFolder(part, mode: 0o700) }
-    if try !exists(folder.ledger) && !names(in: folder.cells).isEmpty {
-      throw LabError.damagedLedger(
-        file: folder.ledger.path, line: 1, byte: 0,
-        reason: "the file is missing although cells have finished")
-    }
+    try checkLedgerExists(folder)
     var (file, scan) = try LedgerFile.open(folder.ledger)
     if let disagreement = LedgerIndex.disagreement(folder, entries: scan.entries) {
       throw disagreement
@@ -71,6 +67,16 @@ extension Run {
       try append(.tornLine, TornLine(file: name, bytes: bytes))
     }
     return (file, state)
+  }
+
+  /// Refuses a run that lost its ledger; one that was killed before its first entry has no cells.
+  static func checkLedgerExists(_ folder: RunFolder) throws {
+    guard !exists(folder.ledger), exists(folder.cells) else { return }
+    if try !names(in: folder.cells).isEmpty {
+      throw LabError.damagedLedger(
+        file: folder.ledger.path, line: 1, byte: 0,
+        reason: "the file is missing although cells have finished")
+    }
   }
 
   /// Finishes what a kill interrupted right after a cell's entry was written.

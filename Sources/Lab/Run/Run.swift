@@ -72,6 +72,16 @@ package final class Run: Sendable {
     "\(study)-\(ContentHash(of: try JSONValue(encoding: manifest)).hex.prefix(8))"
   }
 
+  /// What kind of study a folder's name tells: the name that `name(for:manifest:)` was given, or all
+  /// of a name that does not come from there.
+  static func kind(ofName name: String) -> String {
+    let parts = name.split(separator: "-", omittingEmptySubsequences: false)
+    guard let last = parts.last, parts.count > 1, last.utf8.count == 8,
+      last.allSatisfy({ $0.isHexDigit && !$0.isUppercase })
+    else { return name }
+    return parts.dropLast().joined(separator: "-")
+  }
+
   /// What the ledger says so far.
   var state: LedgerState { session.withLock(\.state) }
 

@@ -9,11 +9,13 @@ enum CommandError: Error, CustomStringConvertible {
   case badChat(path: String, problem: String)
   case tooManyTokens(found: Int, limit: Int)
   case unsoundRun(path: String, problems: Int)
+  case damagedRun(problem: String)
+  case noTrial(place: String)
 
   var status: ExitStatus {
     switch self {
-    case .emptyInput, .noTokens, .badChat, .tooManyTokens, .unsoundRun: .data
-    case .unreadableChat, .missingText: .missingInput
+    case .emptyInput, .noTokens, .badChat, .tooManyTokens, .unsoundRun, .damagedRun: .data
+    case .unreadableChat, .missingText, .noTrial: .missingInput
     case .unreadableInput, .unwritableOutput: .io
     }
   }
@@ -41,6 +43,10 @@ enum CommandError: Error, CustomStringConvertible {
     case .unsoundRun(let path, let problems):
       "Expected the run in \(path) as it was written, found \(problems) "
         + (problems == 1 ? "problem" : "problems") + ": restore the named files from a copy."
+    case .damagedRun(let problem): problem
+    case .noTrial(let place):
+      "Expected a finished trial in \(place), found none: run `plumbline trial` to its end, or name "
+        + "another run."
     }
   }
 }

@@ -91,7 +91,7 @@ enum ExitStatus: Int32, CaseIterable {
 
   private init(of error: LabError) {
     switch error {
-    case .notARun: self = .missingInput
+    case .notARun, .noRuns, .noSuchRun: self = .missingInput
     case .fileSystem, .diskFull: self = .io
     case .noSuchInput, .notCodable, .cellIsRunning: self = .failure
     default: self = .data
