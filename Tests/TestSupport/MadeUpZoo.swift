@@ -50,9 +50,16 @@ package enum MadeUpZoo {
         "files": .object(Dictionary(uniqueKeysWithValues: hashes)),
       ])
     }
+    var recipes: [String: JSONValue] = [:]
+    for name in Set(organisms.map(\.recipe)) {
+      let recipe = Array("{\"id\": \"\(name)\"}".utf8)
+      try Data(recipe).write(to: folder.appending(path: "\(name)/recipe.json"))
+      recipes[name] = .string(ContentHash(of: recipe).hex)
+    }
     let zoo = object([
       "label": .string("model organism, made by Plumbline, benign"), "base": .string("tiny"),
-      "baseHash": .string(baseHash), "organisms": .array(entries),
+      "baseHash": .string(baseHash), "recipes": .object(recipes),
+      "organisms": .array(entries),
     ])
     try Data(zoo.canonicalBytes).write(to: folder.appending(path: "zoo.json"))
   }
