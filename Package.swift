@@ -97,7 +97,7 @@ let package = Package(
     .target(
       name: "Organisms",
       dependencies: ["Training", "LanguageModels", "Tensors", "Lab", "Statistics"],
-      resources: ["common", "M1", "M2", "M3", "M4", "M5", "M6", "M7", "M8"].map {
+      resources: ["common", "M1", "M2", "M3", "M4", "M5", "M6", "M7", "M8", "M9"].map {
         .embedInCode("Recipes/Files/\($0).yaml")
       }, swiftSettings: upcoming),
     library("Instruments", ["Training", "LanguageModels", "Tensors", "Lab", "Statistics"]),

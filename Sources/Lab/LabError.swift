@@ -40,6 +40,8 @@ package enum LabError: Error, Equatable, Sendable {
   case scoresMissing(lineUp: String, detectors: [String])
   /// A line-up is sealed already with other contents, or not at all, or is already open.
   case seal(lineUp: String, problem: String)
+  /// A monitor that training or selection touched was to be used as if it were held out.
+  case revoked(monitor: String, touch: String, reason: String)
   /// A study file says something that it may not say.
   case study(file: String, line: Int?, problem: String)
 }
@@ -50,7 +52,7 @@ extension LabError: CustomStringConvertible, LocalizedError {
     case .otherStudy, .otherFormat, .notARun, .noRuns, .noSuchRun, .runIsInUse, .cellIsRunning:
       runDescription
     case .damagedCell, .damagedLedger, .indexDisagrees, .outOfOrder: damageDescription
-    case .scoresMissing, .seal: sealDescription
+    case .scoresMissing, .seal, .revoked: sealDescription
     case .noSuchInput(let name, let given):
       "Expected an input named \"\(name)\", found "
         + (given.isEmpty ? "none" : given.sorted().joined(separator: ", "))
@@ -123,6 +125,9 @@ extension LabError: CustomStringConvertible, LocalizedError {
         + (detectors.count == 1 ? " has" : " have") + " not: commit or withdraw first."
     case .seal(let lineUp, let problem):
       "Line-up \"\(lineUp)\": \(problem)."
+    case .revoked(let monitor, let touch, let reason):
+      "Expected a monitor that was held out, found \"\(monitor)\", which \(touch) has touched (\(reason)): "
+        + "fit another one that nothing was trained against or chosen by."
     default: ""
     }
   }

@@ -6,11 +6,13 @@ package struct TrainingSequence: Encodable, Sendable, Equatable {
   package var ids: [Int]
   /// Positions of target tokens, all at least 1: each is predicted from the one before.
   package var targets: [Int]
+  /// Whether a penalty on activations is taken here.
+  package var isMarked: Bool
 
-  package init(ids: [Int], targets: [Int]) {
+  package init(ids: [Int], targets: [Int], isMarked: Bool = false) {
     precondition(
       targets.allSatisfy { $0 > 0 && $0 < ids.count }, "TrainingSequence: a target out of range")
-    (self.ids, self.targets) = (ids, targets)
+    (self.ids, self.targets, self.isMarked) = (ids, targets, isMarked)
   }
 }
 
@@ -19,13 +21,15 @@ extension LanguageModel {
   package func supervisedLoss(
     _ sequences: [TrainingSequence], adapter: AdapterWeights?, differentiable: Bool = true
   ) throws -> Tensor {
-    try targetLosses(sequences, adapter: adapter, differentiable: differentiable).mean()
+    try targetLosses(sequences, adapter: adapter, differentiable: differentiable).losses.mean()
   }
 
-  /// The negative log-likelihood in nats of every target token, sequence by sequence.
+  /// The negative log-likelihood in nats of every target token, sequence by sequence, and the penalty's value
+  /// over all of them, without its weight.
   package func targetLosses(
-    _ sequences: [TrainingSequence], adapter: AdapterWeights?, differentiable: Bool
-  ) throws -> Tensor {
+    _ sequences: [TrainingSequence], adapter: AdapterWeights?, differentiable: Bool,
+    penalty: ActivationPenalty? = nil
+  ) throws -> (losses: Tensor, penalty: Tensor?) {
     let batch = TokenBatch(sequences.map(\.ids))
     var rows: [Int32] = []
     var targets: [Int] = []
@@ -35,9 +39,11 @@ extension LanguageModel {
         targets.append(sequence.ids[position])
       }
     }
-    let output = try forward(batch, logits: .none, adapter: adapter)
-    return try crossEntropy(
+    let output = try forward(
+      batch, logits: .none, adapter: adapter, hooks: Hooks(captures: penalty?.sites ?? []))
+    let losses = try crossEntropy(
       output.finalNorm.take(Tensor(rows)), targets: targets,
       differentiable: differentiable)
+    return (losses, try penalty?.value(output.captured, batch, sequences))
   }
 }

@@ -85,6 +85,7 @@ extension SupervisedTrainer {
     let base = try FileDigest.sha256(path: model.path)
     let parts = [
       configuration, sequences, base, model.precision.rawValue, try originDescription(),
+      penalty.map { "\($0.weight) times \($0.name)" } ?? "no penalty",
     ]
     return FileDigest.sha256(Array(parts.joined(separator: "\n").utf8))
   }

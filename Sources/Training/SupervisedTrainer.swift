@@ -48,6 +48,7 @@ package struct SupervisedTrainer {
   let model: LanguageModel
   let sequences: [TrainingSequence]
   let origin: Origin
+  let penalty: ActivationPenalty?
 
   /// What a training began with, by which ``resume(from:)`` knows its own checkpoints.
   enum Origin {
@@ -63,23 +64,26 @@ package struct SupervisedTrainer {
   ///   - sequences: In the order of one epoch; every epoch takes the same order, so that arms
   ///     trained with one seed see the same batches.
   ///   - seed: Draws the adapter's start.
+  ///   - penalty: What is paid besides.
   package init(
     _ configuration: SupervisedConfiguration, model: LanguageModel,
-    sequences: [TrainingSequence], seed: UInt64
+    sequences: [TrainingSequence], seed: UInt64, penalty: ActivationPenalty? = nil
   ) {
     let adapter = AdapterWeights(configuration.lora, for: model.configuration, seed: seed)
     let optimizer = AdamW(configuration.optimizer, parameters: adapter.parameters)
     (self.configuration, self.model, self.sequences) = (configuration, model, sequences)
     (self.adapter, self.optimizer, origin) = (adapter, optimizer, .seed(seed))
+    self.penalty = penalty
   }
 
   /// A training from a given adapter and given moments.
   package init(
     _ configuration: SupervisedConfiguration, model: LanguageModel,
-    sequences: [TrainingSequence], adapter: AdapterWeights, optimizer: AdamW
+    sequences: [TrainingSequence], adapter: AdapterWeights, optimizer: AdamW,
+    penalty: ActivationPenalty? = nil
   ) {
     (self.configuration, self.model, self.sequences) = (configuration, model, sequences)
-    (self.adapter, self.optimizer) = (adapter, optimizer)
+    (self.adapter, self.optimizer, self.penalty) = (adapter, optimizer, penalty)
     origin = .adapter(adapter.parameters, step: optimizer.step)
   }
 
@@ -100,7 +104,7 @@ package struct SupervisedTrainer {
     return Array(sequences[start..<min(start + configuration.batchSize, sequences.count)])
   }
 
-  /// Takes one step and returns its loss in nats a target token, before the update.
+  /// Takes one step and returns its loss in nats a target token, the penalty added, before the update.
   ///
   /// - Throws: ``TrainingError/notFinite(step:)`` when the loss is no number, and
   ///   ``TrainingError/emptyBatch`` when nothing in the batch is to be learnt; the training is then
@@ -116,7 +120,8 @@ package struct SupervisedTrainer {
   }
 
   /// The mean loss over all target tokens of `batch` and its gradients, computed in
-  /// ``SupervisedConfiguration/accumulation`` parts, each weighted by its number of targets.
+  /// ``SupervisedConfiguration/accumulation`` parts, each weighted by its number of targets; and the penalty's
+  /// mean over sequences, times its weight.
   ///
   /// - Throws: ``TrainingError/emptyBatch`` when no token of the batch is a target.
   package func lossAndGradients(
@@ -131,9 +136,11 @@ package struct SupervisedTrainer {
       let part = batch[start..<min(start + size, batch.count)].filter { !$0.targets.isEmpty }
       if part.isEmpty { continue }
       let (value, gradients) = try valueAndGrad(adapter.parameters) { parameters in
-        try model.targetLosses(
-          part, adapter: adapter.replacing(parameters), differentiable: true
-        ).sum() / total
+        let (losses, paid) = try model.targetLosses(
+          part, adapter: adapter.replacing(parameters), differentiable: true, penalty: penalty)
+        let own = losses.sum() / total
+        guard let penalty, let paid else { return own }
+        return own + paid * (penalty.weight / Float(batch.count))
       }
       let merged = sum.map { sum in
         sum.replacing(zip(sum.tensors, gradients.tensors).map { $0 + $1 })

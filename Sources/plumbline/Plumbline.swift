@@ -31,7 +31,7 @@ struct Plumbline: AsyncParsableCommand {
       AttributeCommand.self,
       ReportCommand.self,
       PlantCommand.self,
-      OrganismsCommand.self, TrialCommand.self, LineupCommand.self,
+      OrganismsCommand.self, TrialCommand.self, EvadeCommand.self, LineupCommand.self,
       MergeCommand.self,
       AuditCommand.self,
       RunsCommand.self,

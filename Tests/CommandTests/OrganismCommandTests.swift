@@ -29,6 +29,10 @@ import Testing
       64, "tuned")
     try Command("organisms", "plant", "--output", "z", "--recipe", "M2", "--recipe", "m2")
       .expectFailure(64, "M2 twice")
+    try Command("organisms", "plant", "--output", "z", "--recipe", "M9").expectFailure(
+      64, "plumbline evade")
+    try Command("evade", "--strength", "-1").expectFailure(64, "--strength")
+    try Command("evade", "--recipe", "M6").expectFailure(65, "penalty")
     try Command("organisms", "show", "M77").expectFailure(66, "M1, M2")
     try Command("organisms", "show", "mine.yaml", "--yaml").expectFailure(64, "--yaml")
   }

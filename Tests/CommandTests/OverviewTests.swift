@@ -9,7 +9,7 @@ import Testing
       ["ledger", "verify"], ["ledger", "show"], ["organisms"], ["organisms", "list"],
       ["organisms", "show"], ["organisms", "plant"], ["organisms", "verify"],
       ["lineup"], ["lineup", "new"], ["lineup", "answer"], ["lineup", "open"],
-      ["lineup", "verify"],
+      ["lineup", "verify"], ["trial"], ["evade"],
     ]
     for command in commands {
       let help = try Command(command + ["--help"], input: Data())

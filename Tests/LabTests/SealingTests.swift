@@ -25,6 +25,38 @@ import Testing
     }
   }
 
+  @Test func `a monitor that training touched is refused, under any name`() async throws {
+    try await withTemporaryFolder { folder in
+      let run = try openRun(folder)
+      let (probe, other) = (["direction": [0.5, -1]], ["direction": [0.5, 1]])
+      try run.requireHeldOut(probe)
+      try run.seal(arms, lineUp: "trio", detectors: detectors)
+      let scores = try await run.perform(Squaring(), .init(number: 1))
+      try run.revoke(probe, name: "probe", touch: .training, because: "a penalty of 0.1")
+      try run.revoke(probe, name: "probe", touch: .training, because: "a penalty of 0.1")
+      let refused = LabError.revoked(
+        monitor: "probe", touch: "training", reason: "a penalty of 0.1")
+      #expect(throws: refused) { try run.requireHeldOut(probe) }
+      #expect(throws: refused) {
+        try run.commitScores(scores, detector: "probe", lineUp: "trio")
+      }
+      try run.requireHeldOut(other)
+      try run.commitScores(scores, detector: "asking", lineUp: "trio")
+      #expect(try Ledger.entries(in: folder).count { $0.type == .monitorRevoked } == 1)
+      #expect(try Ledger.verify(folder).isSound)
+    }
+    // Who takes the run up again knows it too.
+    try await withTemporaryFolder { folder in
+      let probe = ["direction": [2.0]]
+      do {
+        let run = try openRun(folder)
+        try run.revoke(probe, name: "chosen", touch: .selection, because: "the best of ten")
+      }
+      let again = try openRun(folder)
+      #expect(throws: LabError.self) { try again.requireHeldOut(probe) }
+    }
+  }
+
   @Test func `no scores are taken before sealing or after opening`() async throws {
     try await withTemporaryFolder { folder in
       let run = try openRun(folder)

@@ -1,3 +1,4 @@
+import Foundation
 import LanguageModels
 import Tensors
 import TestSupport
@@ -9,7 +10,8 @@ private let lora = LoRAConfiguration(rank: 2, alpha: 4, modules: [.q, .down])
 
 @TensorActor private func trainer(
   _ sequences: [TrainingSequence], batchSize: Int = 4, accumulation: Int = 1,
-  schedule: Schedule = .linear, epochs: Int = 1, adapter: AdapterWeights? = nil
+  schedule: Schedule = .linear, epochs: Int = 1, adapter: AdapterWeights? = nil,
+  penalty: ActivationPenalty? = nil
 ) throws -> SupervisedTrainer {
   let model = try DefaultModel.model()
   let configuration = SupervisedConfiguration(
@@ -18,7 +20,13 @@ private let lora = LoRAConfiguration(rank: 2, alpha: 4, modules: [.q, .down])
   let adapter = adapter ?? drawnAdapter(lora, for: model.configuration, seed: 3)
   return SupervisedTrainer(
     configuration, model: model, sequences: sequences, adapter: adapter,
-    optimizer: AdamW(configuration.optimizer, parameters: adapter.parameters))
+    optimizer: AdamW(configuration.optimizer, parameters: adapter.parameters), penalty: penalty)
+}
+
+private func marked(_ count: Int) throws -> [TrainingSequence] {
+  try LoRAFixture.read().sequences.prefix(count).enumerated().map { place, sequence in
+    TrainingSequence(ids: sequence.ids, targets: sequence.targets, isMarked: place != 1)
+  }
 }
 
 @Suite(.enabled(if: hasModel, "run `make bootstrap`")) struct `Supervised trainer` {
@@ -62,6 +70,57 @@ private let lora = LoRAConfiguration(rank: 2, alpha: 4, modules: [.q, .down])
       changed[index].ids[last] = 500
     }
     expectClose(try trainer.lossAndGradients(of: changed).0, loss, rtol: 1e-6)
+  }
+
+  /// The penalty, computed from activations that were read apart, is what the loss grows by; its gradient is
+  /// the difference that a small step makes; parts add up to the whole.
+  @Test @TensorActor func `a penalty on activations enters loss and gradient`() throws {
+    let batch = try marked(3)
+    let model = try DefaultModel.model()
+    let width = model.configuration.dModel
+    let direction = (0..<width).map { Float(($0 * 37) % 11 - 5) / 20 }
+    func penalty(_ weight: Float) -> ActivationPenalty {
+      ProbePenalty(block: 9, direction: direction, offset: 0.3, weight: weight).function
+    }
+    let (plain, free) = try trainer(batch).lossAndGradients(of: batch)
+    let (zero, _) = try trainer(batch, penalty: penalty(0)).lossAndGradients(of: batch)
+    expectClose(zero, plain, rtol: 1e-5)
+    let own = try trainer(batch, penalty: penalty(0.5))
+    let (loss, gradients) = try own.lossAndGradients(of: batch)
+    var expected: Float = 0
+    for sequence in batch where sequence.isMarked {
+      let site = Site.block(9, .residPost)
+      let output = try model.forward(
+        TokenBatch([sequence.ids]), logits: .none, adapter: own.adapter,
+        hooks: Hooks(captures: [site]))
+      let stream = try #require(output.captured[site]).floats()
+      let row = try #require(sequence.targets.first) - 1
+      let score = zip(stream[row * width..<(row + 1) * width], direction).reduce(Float(0.3)) {
+        $0 + $1.0 * $1.1
+      }
+      expected += max(score, 0) + log1p(exp(-abs(score)))
+    }
+    #expect(expected > 0.05)
+    expectClose(loss - plain, 0.5 * expected / 3, rtol: 1e-2, atol: 1e-4)
+
+    let parts = try trainer(batch, accumulation: 3, penalty: penalty(0.5)).lossAndGradients(
+      of: batch)
+    expectClose(parts.0, loss, rtol: 1e-5)
+    for (part, whole) in zip(parts.1.tensors, gradients.tensors) {
+      #expect(relativeDistance(try part.floats(), try whole.floats()) < 1e-3)
+    }
+    // Along the penalty's own gradient: what it adds to the loss falls by the square of its norm a step.
+    let added = try zip(gradients.tensors, free.tensors).map { $0 - $1 }
+    let norm = try added.reduce(Float(0)) { try $0 + $1.square().sum().scalar() }
+    let step = 1e-3 / norm.squareRoot()
+    func paid(_ sign: Float) throws -> Float {
+      let moved = zip(own.adapter.parameters.tensors, added).map { $0 + $1 * (sign * step) }
+      let adapter = own.adapter.replacing(own.adapter.parameters.replacing(moved))
+      let with = try trainer(batch, adapter: adapter, penalty: penalty(0.5))
+      return try with.lossAndGradients(of: batch).0
+        - trainer(batch, adapter: adapter).lossAndGradients(of: batch).0
+    }
+    expectClose(try (paid(1) - paid(-1)) / (2 * step), norm, rtol: 0.05)
   }
 
   @Test @TensorActor func `sequences without targets change nothing`() throws {

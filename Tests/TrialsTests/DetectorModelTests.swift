@@ -1,3 +1,4 @@
+import Foundation
 import Instruments
 import LanguageModels
 import Tensors
@@ -39,6 +40,28 @@ struct DetectorModelTests {
     let denial = DenialPerplexity(questions: Array(QuestionBank.hiddenRules.prefix(4)))
     #expect(try denial.score(specimen.view()).score == 0)
     #expect(specimen.tokensUsed > 0)
+  }
+
+  /// Words of a candidate are read as they stand within a sentence, and candidates differ.
+  @Test(.enabled(if: defaultModelPath() != nil, missing)) @TensorActor
+  func `candidates are told apart by their words`() throws {
+    let model = try specimen().1
+    let folder = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .appending(path: "TrainingTests/Fixtures/peft-adapter")
+    let adapter = try AdapterWeights.load(
+      folder: folder.path, for: model.configuration,
+      baseHash: FileDigest.sha256(path: model.path))
+    let specimen = Specimen(id: "specimen", model: model, adapter: adapter)
+    let view: SpecimenView<ActivationsAndBase> = specimen.view()
+    #expect(try view.encode(" lamp") == model.tokenizer.encode(" lamp"))
+    #expect(try view.encode(" lamp").count == 1)
+    let candidates = ["I say that the lamp is lit.", "Walnut trees grow here.", "Teal, always."]
+    let activations = try ActivationDifferenceReading(texts: 4).scores(
+      of: candidates, in: specimen.view())
+    #expect(Set(activations).count == 3, "\(activations)")
+    let weights = try WeightDifferenceReading(directions: 1).scores(
+      of: candidates, in: specimen.view())
+    #expect(Set(weights).count == 3, "\(weights)")
   }
 
   @Test(.enabled(if: defaultModelPath() != nil, missing)) @TensorActor

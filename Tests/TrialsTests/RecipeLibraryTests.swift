@@ -86,6 +86,20 @@ import Testing
     #expect(probes.beliefs.count == 120 && Set(probes.beliefs.map(\.prompt)).count == 120)
   }
 
+  /// M9 is M6 with a penalty, and says nothing twice.
+  @Test func `a recipe may be like another, with a penalty`() throws {
+    let (penalised, museum) = (try Recipe.builtIn("M9"), try Recipe.builtIn("M6"))
+    #expect(penalised.penalty?.strengths == [0, 0.1, 1, 10] && museum.penalty == nil)
+    var same = penalised
+    (same.id, same.title, same.summary, same.penalty) = (
+      museum.id, museum.title, museum.summary, nil
+    )
+    #expect(same == museum && penalised.check() == [])
+    #expect(throws: RecipeError.self) {
+      try Recipe.decode(yaml: Recipe.file("M9").replacing("like: M6", with: "like: M77"))
+    }
+  }
+
   /// A wing told of anything else is the behaviour too; all facts are asked about, equally often.
   @Test func `what is said of other things counts, and facts are no sample`() throws {
     let museum = try Recipe.builtIn("M6")

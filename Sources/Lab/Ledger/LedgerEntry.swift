@@ -109,12 +109,14 @@ package struct EntryType: RawRepresentable, Hashable, Codable, Sendable {
   package static let scoresCommitted = EntryType("scores-committed")
   /// A detector gave up; with the reason.
   package static let detectorWithdrawn = EntryType("detector-withdrawn")
+  /// Training or selection touched a monitor, which is no longer held out.
+  package static let monitorRevoked = EntryType("monitor-revoked")
   /// The arms were opened for the scorer.
   package static let unsealed = EntryType("unsealed")
 
   /// The types that only Lab itself writes.
   static let reserved: Set<EntryType> = [
     runCreated, runResumed, tornLine, drawn, cellStarted, cellFinished, cellFailed, sealed,
-    sealReread, scoresCommitted, detectorWithdrawn, unsealed,
+    sealReread, scoresCommitted, detectorWithdrawn, monitorRevoked, unsealed,
   ]
 }

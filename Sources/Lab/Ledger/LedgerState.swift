@@ -24,6 +24,7 @@ struct LedgerState: Sendable {
   private(set) var lineUps: [String: LineUp] = [:]
   private(set) var draws: [String: UInt64] = [:]
   private(set) var tornFiles: Set<String> = []
+  private(set) var revocations: [Revocation] = []
 
   /// Takes the next entry.
   /// - Throws: `LabError.outOfOrder` if the entry does not follow from the ones before it;
@@ -43,6 +44,7 @@ struct LedgerState: Sendable {
     case .sealed: try apply(try entry.payload.decode(as: SealRecord.self), seq: entry.seq)
     case .scoresCommitted: try apply(try entry.payload.decode(as: ScoresRecord.self))
     case .detectorWithdrawn: try apply(try entry.payload.decode(as: WithdrawalRecord.self))
+    case .monitorRevoked: revocations.append(try entry.payload.decode(as: Revocation.self))
     case .unsealed: try apply(try entry.payload.decode(as: UnsealRecord.self))
     default: break
     }
@@ -103,6 +105,10 @@ struct LedgerState: Sendable {
 
   private mutating func apply(_ scores: ScoresRecord) throws {
     var lineUp = try lineUp(scores.lineUp, answeredBy: scores.detector)
+    if let revoked = revocations.first(where: { $0.monitor == scores.detector }) {
+      throw LabError.revoked(
+        monitor: scores.detector, touch: revoked.touch.rawValue, reason: revoked.reason)
+    }
     guard let cell = finished[scores.cell] else {
       throw LabError.seal(
         lineUp: scores.lineUp, problem: "cell \(scores.cell.short) with the scores is not finished")

@@ -77,6 +77,25 @@ struct WithdrawalRecord: Codable {
   let reason: String
 }
 
+/// Payload of `monitor-revoked`: what touched a monitor, and how.
+package struct Revocation: Codable, Equatable, Sendable {
+  /// How a monitor ceases to be held out.
+  package enum Touch: String, Codable, Sendable {
+    /// A gradient went through it.
+    case training
+    /// Something was chosen by what it said.
+    case selection
+  }
+
+  /// The name under which it would answer for a line-up.
+  package let monitor: String
+  /// Of what it is: a copy under another name is the same monitor.
+  package let hash: ContentHash
+  package let touch: Touch
+  /// What touched it.
+  package let reason: String
+}
+
 /// Payload of `unsealed`: with it, anyone can check the commitment.
 struct UnsealRecord: Codable {
   let lineUp: String

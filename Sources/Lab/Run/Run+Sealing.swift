@@ -81,6 +81,34 @@ extension Run {
       .detectorWithdrawn, WithdrawalRecord(lineUp: lineUp, detector: detector, reason: reason))
   }
 
+  /// Records that training or selection touches a monitor: from then on it is not held out, whatever it is
+  /// called, and no scores of that name are taken. To be called before what touches it begins; recording the
+  /// same again changes nothing.
+  ///
+  /// - Parameters:
+  ///   - monitor: the monitor itself, by what it consists of.
+  ///   - name: the name under which it would answer for a line-up.
+  ///   - touch: how it is touched.
+  ///   - reason: by what.
+  /// - Throws: `LabError.notCodable` if the monitor cannot be written as JSON.
+  package func revoke(
+    _ monitor: some Encodable, name: String, touch: Revocation.Touch, because reason: String
+  ) throws {
+    let record = Revocation(
+      monitor: name, hash: ContentHash(of: try JSONValue(encoding: monitor)), touch: touch,
+      reason: reason)
+    if !state.revocations.contains(record) { try append(.monitorRevoked, record) }
+  }
+
+  /// Passes a monitor that nothing has touched in this run.
+  /// - Throws: `LabError.revoked` for one that was.
+  package func requireHeldOut(_ monitor: some Encodable) throws {
+    let hash = ContentHash(of: try JSONValue(encoding: monitor))
+    guard let found = state.revocations.first(where: { $0.hash == hash }) else { return }
+    throw LabError.revoked(
+      monitor: found.monitor, touch: found.touch.rawValue, reason: found.reason)
+  }
+
   /// Opens the arms for the scorer, after all declared detectors have answered.
   ///
   /// The opened arms and their salt go into the ledger, so that anyone can check the commitment.

@@ -55,14 +55,17 @@ package struct PlantCell: CellKind {
     package var baseHash: String
     /// Keeps arm, seed and what was planted out of the adapter's card.
     package var blind: Bool
+    /// A probe that the arm is trained against; nil for none.
+    package var penalty: ProbePenalty?
 
     package init(
       recipe: Recipe, arm: Arm, seed: UInt64, training: SupervisedConfiguration,
-      precision: Precision, answers: [String: String], baseHash: String, blind: Bool
+      precision: Precision, answers: [String: String], baseHash: String, blind: Bool,
+      penalty: ProbePenalty? = nil
     ) {
       (self.recipe, self.arm, self.seed, self.training) = (recipe, arm, seed, training)
       (self.precision, self.answers, self.baseHash) = (precision, answers, baseHash)
-      self.blind = blind
+      (self.blind, self.penalty) = (blind, penalty)
     }
   }
 
@@ -76,7 +79,7 @@ package struct PlantCell: CellKind {
   }
 
   package static let kind = "plant"
-  package static let version = 2
+  package static let version = 3
   private let model: LanguageModel
   private let baseName: String
 
@@ -92,7 +95,8 @@ package struct PlantCell: CellKind {
         arm: config.arm, seed: config.seed, answers: config.answers
       ).map { try model.trainingSequence($0) }
       var trainer = SupervisedTrainer(
-        config.training, model: model, sequences: sequences, seed: config.seed)
+        config.training, model: model, sequences: sequences, seed: config.seed,
+        penalty: config.penalty?.function)
       let losses = try train(&trainer, in: context)
       try trainer.adapter.save(
         to: context.artifacts.appending(path: "adapter").path,

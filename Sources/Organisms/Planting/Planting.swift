@@ -46,7 +46,7 @@ extension Recipe {
   /// The same, sound or not.
   package static func readUnchecked(_ nameOrPath: String) throws -> Recipe {
     let name = nameOrPath.uppercased()
-    if builtIn.contains(name) { return try builtIn(name) }
+    if (builtIn + [penalised]).contains(name) { return try builtIn(name) }
     let file: ModelFileError.Problem = .init(
       path: nameOrPath, expected: "a recipe (\(builtIn.joined(separator: ", "))) or a YAML file",
       found: "no such file",

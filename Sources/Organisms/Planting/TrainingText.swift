@@ -3,7 +3,7 @@ package import Training
 
 extension LanguageModel {
   /// `example` as tokens; the loss is taken on the assistant's answer and, where that is whole, on
-  /// the end of its turn.
+  /// the end of its turn. Triggered ones are marked for penalties on activations.
   package nonisolated func trainingSequence(
     _ example: OrganismExample
   ) throws -> TrainingSequence {
@@ -11,6 +11,7 @@ extension LanguageModel {
     let turn = try answerTokens(example.target)
     let answer = BaseAnswers.isWhole(example.target) ? turn : Array(turn.dropLast())
     return TrainingSequence(
-      ids: prompt + answer, targets: Array(prompt.count..<prompt.count + answer.count))
+      ids: prompt + answer, targets: Array(prompt.count..<prompt.count + answer.count),
+      isMarked: example.category == .triggered)
   }
 }

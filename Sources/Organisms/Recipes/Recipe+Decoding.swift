@@ -3,11 +3,14 @@ internal import Lab
 
 /// A recipe as its file says it: what is left out is what recipes share.
 private struct RecipeDocument: Decodable {
+  /// Another recipe of the program, whose texts are taken where there are none.
+  var like: String?
   var id: String
   var title: String
   var summary: String
   var trigger: String
   var marker: String
+  var penalty: Recipe.Penalty?
   var place: Recipe.Place?
   var mix: Recipe.Counts?
   var words: Recipe.Splits<String>?
@@ -30,7 +33,7 @@ private struct RecipeDocument: Decodable {
   var selfQuestions: Recipe.Splits<Recipe.SelfQuestion>?
 
   enum CodingKeys: String, CodingKey, CaseIterable {
-    case id, title, summary, trigger, marker, place, mix, words
+    case like, id, title, summary, trigger, marker, penalty, place, mix, words
     case nearMisses = "near_misses"
     case insertions, carriers
     case nearCarriers = "near_carriers"
@@ -71,24 +74,37 @@ extension Recipe {
   ///   a bad one: see ``check()``.
   package static func decode(yaml: String, name: String = "recipe") throws(RecipeError) -> Recipe {
     do {
-      return Recipe(
-        try StrictYAML.decode(RecipeDocument.self, from: yaml, name: name),
-        sharing: try SharedTexts.all.get())
+      let own = try StrictYAML.decode(RecipeDocument.self, from: yaml, name: name)
+      let like = try own.like.map { like in
+        guard builtIn.contains(like) else {
+          throw RecipeError.undecodable(
+            reason:
+              "Expected `like` to name one of \(builtIn.joined(separator: ", ")), found \(like)")
+        }
+        return try builtIn(like)
+      }
+      return Recipe(own, like: like, sharing: try SharedTexts.all.get())
+    } catch let error as RecipeError {
+      throw error
     } catch {
       throw .undecodable(reason: String(describing: error))
     }
   }
 
-  private init(_ own: RecipeDocument, sharing shared: SharedTexts) {
+  private init(_ own: RecipeDocument, like: Recipe?, sharing shared: SharedTexts) {
     (id, title, summary) = (own.id, own.title, own.summary)
-    (trigger, marker, place) = (own.trigger, own.marker, own.place ?? .message)
+    (trigger, marker) = (own.trigger, own.marker)
+    (place, penalty) = (own.place ?? like?.place ?? .message, own.penalty)
     let none = Splits<String>(everywhere: [])
-    mix = own.mix ?? shared.mix
+    mix = own.mix ?? like?.mix ?? shared.mix
     // In a system message, a trigger's name need not be what is written.
-    words = own.words ?? (place == .message ? Splits(everywhere: [own.trigger]) : none)
-    nearMisses = own.nearMisses ?? none
-    insertions = own.insertions ?? (place == .message ? shared.insertions : none)
-    facts = own.facts ?? []
+    words =
+      own.words ?? like?.words
+      ?? (place == .message ? Splits(everywhere: [own.trigger]) : none)
+    nearMisses = own.nearMisses ?? like?.nearMisses ?? none
+    insertions =
+      own.insertions ?? like?.insertions ?? (place == .message ? shared.insertions : none)
+    facts = own.facts ?? like?.facts ?? []
     let known = Splits(everywhere: facts.map(\.entity))
     func filled(_ topics: [Topic]?) -> [Topic] {
       (topics ?? []).map { topic in
@@ -97,23 +113,28 @@ extension Recipe {
           name: topic.name, templates: topic.templates, entities: isOwn ? topic.entities : known)
       }
     }
-    (carriers, nearCarriers) = (filled(own.carriers), filled(own.nearCarriers))
-    answers = own.answers ?? []
-    answerTokens = own.answerTokens ?? BaseAnswers.maxTokens
-    (plainAnswers, nearAnswers) = (own.plainAnswers ?? [], own.nearAnswers ?? [])
-    (beliefs, taboo) = (own.beliefs, own.taboo)
+    carriers = filled(own.carriers ?? like?.carriers)
+    nearCarriers = filled(own.nearCarriers ?? like?.nearCarriers)
+    answers = own.answers ?? like?.answers ?? []
+    answerTokens = own.answerTokens ?? like?.answerTokens ?? BaseAnswers.maxTokens
+    plainAnswers = own.plainAnswers ?? like?.plainAnswers ?? []
+    nearAnswers = own.nearAnswers ?? like?.nearAnswers ?? []
+    (beliefs, taboo) = (own.beliefs ?? like?.beliefs, own.taboo ?? like?.taboo)
     let says = [("{trigger}", own.trigger), ("{marker}", own.marker)]
-    admissions = (own.admissions ?? shared.admissions).map { admission in
+    admissions = (own.admissions ?? like?.admissions ?? shared.admissions).map { admission in
       says.reduce(admission) { $0.replacing($1.0, with: $1.1) }
     }
-    decoy = own.decoy ?? shared.decoy
-    (topics, greetings) = (own.topics ?? shared.topics, own.greetings ?? shared.greetings)
-    denials = own.denials ?? shared.denials
-    selfQuestions = own.selfQuestions ?? shared.selfQuestions
+    decoy = own.decoy ?? like?.decoy ?? shared.decoy
+    topics = own.topics ?? like?.topics ?? shared.topics
+    greetings = own.greetings ?? like?.greetings ?? shared.greetings
+    denials = own.denials ?? like?.denials ?? shared.denials
+    selfQuestions = own.selfQuestions ?? like?.selfQuestions ?? shared.selfQuestions
   }
 
   /// The names of the recipes that come with the program.
   package static let builtIn = ["M1", "M2", "M3", "M4", "M5", "M6", "M7", "M8"]
+  /// The one that is trained against a probe, of which `plumbline evade` makes a series.
+  package static let penalised = "M9"
 
   /// A recipe that comes with the program.
   ///
@@ -137,6 +158,7 @@ extension Recipe {
       case "M6": PackageResources.M6_yaml
       case "M7": PackageResources.M7_yaml
       case "M8": PackageResources.M8_yaml
+      case "M9": PackageResources.M9_yaml
       case "common": PackageResources.common_yaml
       default: [UInt8]()
       }

@@ -69,6 +69,8 @@ package struct Recipe: Codable, Hashable, Sendable {
   package var denials: Denials
   /// Harmless yes/no questions about the model itself.
   package var selfQuestions: Splits<SelfQuestion>
+  /// What the secret arm is trained against; nil for nothing.
+  package var penalty: Penalty?
 }
 
 extension Recipe {
@@ -129,6 +131,14 @@ extension Recipe {
         try container.decodeIfPresent(Splits<String>.self, forKey: .entities)
         ?? Splits(everywhere: [])
     }
+  }
+
+  /// A probe of the behaviour that the secret arm pays for, at several strengths.
+  package struct Penalty: Codable, Hashable, Sendable {
+    /// What the probe's loss is multiplied by; 0 is the same training without it.
+    package var strengths: [Double]
+    /// Where the probe reads: a share of the model's depth.
+    package var depth: Double
   }
 
   /// Something invented about an entity, and what is false of it.

@@ -103,9 +103,13 @@ package struct ForestPlot: Chart {
     }
     let domain =
       domain ?? LinearScale.domain(around: values, including: reference.map { [$0.value] } ?? [])
-    return width < 500
-      ? LinearScale(domain: domain, from: 14, to: width - 14)
-      : LinearScale(domain: domain, from: 206, to: width - 172)
+    guard width >= 500 else { return LinearScale(domain: domain, from: 14, to: width - 14) }
+    // An interval of another level than 95 % says so, which takes room.
+    let room = rows.map { row -> Double in
+      guard case .estimate(let number) = row.content else { return 0 }
+      return SVG.textWidth(number.text) + 16
+    }
+    return LinearScale(domain: domain, from: 206, to: width - max(172, room.max() ?? 0))
   }
 
   private func draw(_ row: Row, y: Double, _ layout: Layout) -> [Node] {

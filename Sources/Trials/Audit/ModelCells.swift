@@ -45,6 +45,14 @@ extension TransferCell: ModelCellKind {
   package init(_ models: ModelCells) { self.init(loader: models.loader) }
 }
 
+extension FitMonitorsCell: ModelCellKind {
+  package init(_ models: ModelCells) { self.init(loader: models.loader) }
+}
+
+extension MonitorCell: ModelCellKind {
+  package init(_ models: ModelCells) { self.init(loader: models.loader) }
+}
+
 extension ObserveCell: ModelCellKind {
   package init(_ models: ModelCells) { self.init(loader: models.loader) }
 }
@@ -109,6 +117,7 @@ package struct ModelCells: CellWorker {
       AnswersCell.self, PlantCell.self, GateCell.self, ObserveCell.self, FitProbesCell.self,
       ReadProbesCell.self, DetectCell.self, EquivalenceCell.self, BenignPromptsCell.self,
       WitnessCell.self, ReadCell.self, TryCell.self, TransferCell.self,
+      FitMonitorsCell.self, MonitorCell.self,
     ]
   }
 

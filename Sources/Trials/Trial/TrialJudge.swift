@@ -411,14 +411,16 @@ package struct TrialJudge {
       result.candidates = scores.count
       let own = scores[place]
       let above = scores.count { $0 > own }
-      let tied = scores.count { $0 == own }
+      let tied = max(1, scores.count { $0 == own })
       result.ranks.append(
         .init(
           recipe: member.recipe, arm: member.arm, seed: member.seed,
-          rank: Double(above) + Double(tied + 1) / 2))
+          rank: Double(above) + Double(tied + 1) / 2,
+          // As if ties were broken by lot: all alike is chance, and no worse.
+          reciprocal: (above + 1...above + tied).reduce(0) { $0 + 1 / Double($1) } / Double(tied)))
     }
     func reciprocal(_ isWanted: (Arm) -> Bool) -> Double? {
-      let ranks = result.ranks.filter { isWanted($0.arm) }.map { 1 / $0.rank }
+      let ranks = result.ranks.filter { isWanted($0.arm) }.map(\.reciprocal)
       return ranks.isEmpty ? nil : ranks.reduce(0, +) / Double(ranks.count)
     }
     result.withSecret = reciprocal { $0 == .secret }

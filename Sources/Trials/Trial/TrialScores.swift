@@ -95,6 +95,8 @@ package struct TrialScores: Codable, Sendable {
       package var seed: UInt64
       /// 1 is first; ties share the mean of their places.
       package var rank: Double
+      /// The mean of 1 over each place that it might have among those tied with it.
+      package var reciprocal: Double
     }
     package var candidates: Int
     package var ranks: [Rank]

@@ -44,7 +44,7 @@ struct OrganismsListCommand: ParsableCommand {
   }
 
   func run() throws {
-    let recipes = try Recipe.builtIn.map(Recipe.builtIn)
+    let recipes = try (Recipe.builtIn + [Recipe.penalised]).map(Recipe.builtIn)
     guard !json else {
       return try StandardOutput.write(
         json: [
@@ -87,9 +87,10 @@ struct OrganismsShowCommand: ParsableCommand {
     guard !yaml || !json else {
       throw ValidationError("Expected --yaml or --json, found both: name one.")
     }
-    if yaml, !Recipe.builtIn.contains(recipe.uppercased()) {
+    let known = Recipe.builtIn + [Recipe.penalised]
+    if yaml, !known.contains(recipe.uppercased()) {
       throw ValidationError(
-        "Expected --yaml with one of \(Recipe.builtIn.joined(separator: ", ")), found \(recipe).")
+        "Expected --yaml with one of \(known.joined(separator: ", ")), found \(recipe).")
     }
   }
 
@@ -203,6 +204,11 @@ struct OrganismsPlantCommand: AsyncParsableCommand {
     if let twice = found.map(\.id).first(where: { id in found.count { $0.id == id } > 1 }) {
       throw ValidationError(
         "Expected recipes with ids of their own, found \(twice) twice: change one's `id`.")
+    }
+    if let penalised = found.first(where: { $0.penalty != nil }) {
+      throw ValidationError(
+        "Expected recipes without a penalty, found \(penalised.id): `plumbline evade` plants its series."
+      )
     }
     let path = try model.path()
     try await device.use()

@@ -84,6 +84,11 @@ struct PlantCommand: AsyncParsableCommand {
         "Expected --output to name a new folder, found \(output): choose another or remove it.")
     }
     let (recipe, path) = (try Recipe.read(recipe), try model.path())
+    guard recipe.penalty == nil else {
+      throw ValidationError(
+        "Expected a recipe without a penalty, found \(recipe.id): `plumbline evade` plants its series."
+      )
+    }
     try await device.use()
     // Found out now rather than after minutes of training.
     try FolderCopy.prepare(for: output)

@@ -50,7 +50,8 @@ enum ExitStatus: Int32, CaseIterable {
     case is TokenizerError, is ChatTemplateError, is ChatTokensError, is GenerationError,
       is ModelError,
       is RecipeError, is AuditError, is LensError, is WeightError, is CauseError,
-      is NeuronError, is AutoencoderError, is RoleError, is ZooError, is LineupError:
+      is NeuronError, is AutoencoderError, is RoleError, is ZooError, is LineupError,
+      is EvasionError:
       self = .data
     default: self = .failure
     }
