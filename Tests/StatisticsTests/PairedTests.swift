@@ -104,4 +104,22 @@ import Testing
     #expect(throws: StatisticsError.self) { try holm([0.1, .nan]) }
     #expect(throws: StatisticsError.self) { try holm([1.1]) }
   }
+
+  @Test func `Benjamini and Hochberg's p-values agree with hand-computed ones`() throws {
+    // Sorted 0.005, 0.01, 0.03, 0.04 times 4/1, 4/2, 4/3, 4/4.
+    expectClose(
+      try benjaminiHochberg([0.01, 0.04, 0.03, 0.005]), [0.02, 0.04, 0.04, 0.02], rtol: 1e-14)
+    // The second carries the first along: min(0.06, 0.0315).
+    expectClose(
+      try benjaminiHochberg([0.02, 0.5, 0.021]), [0.0315, 0.5, 0.0315], rtol: 1e-14)
+    #expect(try benjaminiHochberg([1, 1]) == [1, 1] && benjaminiHochberg([]).isEmpty)
+    // Their example of 1995, section 4.2: the first four of fifteen are rejected at 0.05.
+    let infarction = [
+      0.0001, 0.0004, 0.0019, 0.0095, 0.0201, 0.0278, 0.0298, 0.0344, 0.0459, 0.3240, 0.4262,
+      0.5719, 0.6528, 0.7590, 1.0,
+    ]
+    #expect(try benjaminiHochberg(infarction).count { $0 <= 0.05 } == 4)
+    #expect(throws: StatisticsError.self) { try benjaminiHochberg([0.1, .nan]) }
+    #expect(throws: StatisticsError.self) { try benjaminiHochberg([-0.1]) }
+  }
 }
