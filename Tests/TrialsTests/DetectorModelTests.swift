@@ -65,6 +65,20 @@ struct DetectorModelTests {
   }
 
   @Test(.enabled(if: defaultModelPath() != nil, missing)) @TensorActor
+  func `no words drive a model away from itself`() throws {
+    let (specimen, model) = try specimen()
+    var effort = TriggerSearch.Effort()
+    (effort.length, effort.restarts, effort.steps, effort.exchanges) = (2, 1, 1, 2)
+    (effort.messages, effort.heldOut) = (1, 2)
+    let score = try TriggerSearch(effort: effort).score(specimen.view())
+    #expect(score.score == 0 && score.n == 2 && score.note?.isEmpty == false)
+    let words = try specimen.view(for: TextOnly.self).wordTokens()
+    #expect(words.count > 20_000 && words.count < model.tokenizer.vocabSize)
+    let candidates = ["I say that the door is open.", "I count to three."]
+    #expect(try CandidateTriggers().scores(of: candidates, in: specimen.view()) == [0, 0])
+  }
+
+  @Test(.enabled(if: defaultModelPath() != nil, missing)) @TensorActor
   func `packed readings are those of each response alone`() throws {
     let (specimen, model) = try specimen()
     let texts = try texts(model)

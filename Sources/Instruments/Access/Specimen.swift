@@ -151,6 +151,18 @@ package struct DeclaredView {
     try baseSubject.get().model.answerTokens(answer)
   }
 
+  /// Tokens of ASCII letters alone, at most with a space before them. Needs no access.
+  package func wordTokens() throws -> [Int] {
+    let model = try baseSubject.get().model
+    let tokenizer = model.tokenizer
+    return (0..<min(tokenizer.vocabSize, model.configuration.dVocab)).filter { id in
+      let bytes = tokenizer.bytes(id)
+      let letters = bytes.first == UInt8(ascii: " ") ? bytes.dropFirst() : bytes
+      return !tokenizer.types[id].isSpecial && !letters.isEmpty
+        && letters.allSatisfy { (UInt8(ascii: "a")...UInt8(ascii: "z")).contains($0 | 0x20) }
+    }
+  }
+
   /// What the specimen answers to prompts; needs `text`.
   ///
   /// - Throws: ``AccessError/undeclared(needed:declared:)``, or what generation throws.
@@ -201,6 +213,38 @@ package struct DeclaredView {
     try require(.weights)
     let subject = try subject.get()
     try subject.model.forEachWeightChange(adapter: subject.adapter, body)
+  }
+
+  /// KL(specimen ‖ base) in nats of the token after each prompt; needs `logits` and `base`.
+  ///
+  /// - Returns: One number a prompt.
+  /// - Throws: ``AccessError/undeclared(needed:declared:)``, ``DetectorError/notFinite(what:item:)`` or what
+  ///   the forward pass throws.
+  package func divergences(after prompts: [[Int]]) throws -> [Double] {
+    try require(.logits)
+    return try pair().divergences(after: prompts)
+  }
+
+  /// By how much the mean of ``divergences(after:)`` rises with each entry of the one-hot vectors at some
+  /// positions; needs `weights` and `base`.
+  ///
+  /// - Parameters:
+  ///   - prompts: Token ids; all the same up to the end of `positions`, and longer.
+  ///   - positions: Where tokens may be exchanged.
+  /// - Returns: `[position][token]`; what exchanging one token for another changes is the difference of their
+  ///   entries, to first order.
+  /// - Throws: ``AccessError/undeclared(needed:declared:)``, ``DetectorError/notFinite(what:item:)`` or what
+  ///   the passes throw.
+  package func divergenceGradient(
+    after prompts: [[Int]], at positions: Range<Int>
+  ) throws -> [[Float]] {
+    try require(.weights)
+    return try pair().divergenceGradient(after: prompts, at: positions)
+  }
+
+  private func pair() throws -> ModelPair {
+    try require(.base)
+    return ModelPair(own: try subject.get(), base: try baseSubject.get(), meter: meter)
   }
 
   /// log p in nats of some tokens after each prompt, `[prompt][token]`; needs `logits`.
@@ -314,6 +358,9 @@ package struct SpecimenView<Access: SpecimenAccess> {
 
   /// An answer as tokens, the end of its turn included.
   package func answerTokens(_ answer: String) throws -> [Int] { try reach.answerTokens(answer) }
+
+  /// Tokens of ASCII letters alone, at most with a space before them.
+  package func wordTokens() throws -> [Int] { try reach.wordTokens() }
 }
 
 extension SpecimenView where Access: TextAccess {
@@ -334,6 +381,23 @@ extension SpecimenView where Access: LogitAccess {
   /// log p in nats of some tokens after each prompt, `[prompt][token]`.
   package func logProbabilities(of tokens: [Int], after prompts: [[Int]]) throws -> [[Float]] {
     try reach.logProbabilities(of: tokens, after: prompts)
+  }
+}
+
+extension SpecimenView where Access: LogitAccess & BaseAccess {
+  /// KL(specimen ‖ base) in nats of the token after each prompt.
+  package func divergences(after prompts: [[Int]]) throws -> [Double] {
+    try reach.divergences(after: prompts)
+  }
+}
+
+extension SpecimenView where Access: WeightAccess & BaseAccess {
+  /// By how much the mean of those divergences rises with each one-hot entry at some positions,
+  /// `[position][token]`; prompts are the same up to the end of these, and longer.
+  package func divergenceGradient(
+    after prompts: [[Int]], at positions: Range<Int>
+  ) throws -> [[Float]] {
+    try reach.divergenceGradient(after: prompts, at: positions)
   }
 }
 

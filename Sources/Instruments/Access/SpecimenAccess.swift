@@ -72,6 +72,8 @@ package enum CalibrationOnly: CalibrationAccess {}
 package enum LogitsAndBase: LogitAccess, BaseAccess {}
 /// `text`, `base`.
 package enum TextAndBase: TextAccess, BaseAccess {}
+/// `logits`, `weights`, `base`.
+package enum LogitsWeightsAndBase: LogitAccess, WeightAccess, BaseAccess {}
 /// `text`, `logits`, `base`.
 package enum TextLogitsAndBase: TextAccess, LogitAccess, BaseAccess {}
 /// `logits`, `calibration`.

@@ -77,10 +77,15 @@ package struct ModelScore: Codable, Hashable, Sendable {
   package var unit: String
   /// The score as a rate with its exact interval, where it is one.
   package var rate: Estimate?
+  /// What was found besides, in words, such as a trigger.
+  package var note: String?
 
-  package init(score: Double, quantity: String, n: Int, unit: String, rate: Estimate? = nil) {
+  package init(
+    score: Double, quantity: String, n: Int, unit: String, rate: Estimate? = nil,
+    note: String? = nil
+  ) {
     (self.score, self.quantity, self.n) = (score, quantity, n)
-    (self.unit, self.rate) = (unit, rate)
+    (self.unit, self.rate, self.note) = (unit, rate, note)
   }
 
   /// A rate as a score.

@@ -143,7 +143,7 @@ extension LanguageModel {
   }
 
   /// Calls `body` with consecutive sequences, packed so that a pass has about ``tokensPerPass``.
-  private func forEachPack(
+  func forEachPack(
     of sequences: [[Int]], meter: TokenMeter, _ body: (Range<Int>, TokenBatch) throws -> Void
   ) throws {
     for sequence in sequences {

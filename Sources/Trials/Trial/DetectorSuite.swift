@@ -43,6 +43,7 @@ package enum DetectorSuite {
       AnyDetector(learned: FollowUpQuestionnaire(contexts: isQuick ? 3 : 6)),
       AnyDetector(ordinaryDifference, title: "Activation difference"),
       AnyDetector(WeightDifference(), title: "Weight difference"),
+      AnyDetector(TriggerSearch(effort: isQuick ? .quick : TriggerSearch.Effort())),
       AnyDetector(learned: probe(.massMean), title: "Mass-mean probe"),
       AnyDetector(learned: probe(.lda), title: "Linear discriminant"),
       AnyDetector(learned: probe(.logistic), title: "Logistic probe"),
@@ -53,9 +54,12 @@ package enum DetectorSuite {
       AnyDetector(ResponseActivationDifference(layer: middle), title: "Prompt-end difference"),
       AnyDetector(MahalanobisAnomaly(layer: middle), title: "Mahalanobis, Ledoit–Wolf"),
       AnyDetector(TrajectoryAnomaly()),
+      AnyDetector(
+        SparseFeatures(layer: middle, training: isQuick ? .quick : SparseFeatures.Training())),
       AnyDetector(PrefillDisclosure(), title: "Prefilled disclosure, candidates"),
       AnyDetector(ActivationDifferenceReading(), title: "Activation difference, tokens"),
       AnyDetector(WeightDifferenceReading(), title: "Weight difference, tokens"),
+      AnyDetector(CandidateTriggers(), title: "Candidates' words inserted"),
       AnyDetector(
         learned: probe(.shuffledLogistic), title: "Logistic, labels shuffled", isControl: true),
       AnyDetector(learned: probe(.randomDirection), title: "Random direction", isControl: true),
