@@ -35,7 +35,7 @@ struct TrialJudgeTests {
   private func judge(
     _ detectors: [TrialScores.Detector], _ scores: [String: GatherCell.Finding],
     families: [String] = ["A", "B", "C"], failing: Set<String> = [],
-    transfers: [String: TransferCell.Finding] = [:]
+    transfers: [String: TransferCell.Finding] = [:], stresses: [StressCell.Finding] = []
   ) throws -> TrialScores {
     var members = members(families)
     for id in failing { members[id]?.gate = .failed }
@@ -45,7 +45,7 @@ struct TrialJudgeTests {
         targetFPR: 0.02),
       witnesses: members.mapValues { _ in
         WitnessCell.Finding(labels: labels, shown: 9, triggered: 10)
-      }, scores: scores, transfers: transfers
+      }, scores: scores, transfers: transfers, stresses: stresses
     ).scores()
   }
 
@@ -219,13 +219,14 @@ struct TrialJudgeTests {
     #expect(models.words.first { $0.id == "B-secret" }?.score == 0.5)
   }
 
-  private func loud(_ name: String, _ score: (_ id: String, _ item: Int) -> Double)
-    -> GatherCell.Finding
-  {
+  private func loud(
+    _ name: String, families: [String] = ["A", "B", "C"],
+    _ score: (_ id: String, _ item: Int) -> Double
+  ) -> GatherCell.Finding {
     GatherCell.Finding(
       detector: name,
       folds: Dictionary(
-        uniqueKeysWithValues: ["A", "B", "C"].map { family in
+        uniqueKeysWithValues: families.map { family in
           let responses = Dictionary(
             uniqueKeysWithValues: arms.map { arm in
               let id = "\(family)-\(arm.rawValue)"
@@ -299,6 +300,76 @@ struct TrialJudgeTests {
     expectClose(try #require(found.familyOut?.value), (0.45 + 0.45 + 0.65) / 3, atol: 1e-12)
     #expect(found.matrix.map(\.family) == ["A", "B", "C"])
     #expect(found.matrix[2].judged.map(\.value) == [0.4, 0.3, 1])
+  }
+
+  /// Of ten triggered responses and ten others, so many of each flagged; nil is a detector that gave up.
+  private func stress(
+    _ stress: Stress, _ family: String, flagged: (triggered: Int, others: Int)?, shown: Int
+  ) -> StressCell.Finding {
+    let scores = flagged.map { flagged in
+      (0..<20).map { item -> Double? in
+        (item < 10 ? item < flagged.triggered : item - 10 < flagged.others) ? 5 : -1
+      }
+    }
+    return StressCell.Finding(
+      stress: stress, specimen: "\(family)-secret", labels: Array(labels.prefix(20)),
+      shown: (0..<20).map { $0 < shown || $0 >= 10 }, scores: scores.map { ["d": $0] } ?? [:],
+      problems: flagged == nil ? ["d": "nothing to fit"] : [:])
+  }
+
+  /// The detector finds A's and B's secret, nothing of C's, and sets its threshold just above 0.97.
+  @Test func `stressed organisms are compared with the same ones as they were`() throws {
+    let found = loud("d") { id, item in
+      (20..<120).contains(item)
+        ? Double(item - 20) / 100 : item < 10 && ["A-secret", "B-secret"].contains(id) ? 9 : 0
+    }
+    let scores = try judge(
+      [detector("d", .response), detector("e", .response)],
+      ["d": found, "e": loud("e") { _, _ in 0 }],
+      stresses: [
+        stress(.style, "C", flagged: (0, 0), shown: 0),
+        stress(.style, "A", flagged: (10, 2), shown: 10),
+        stress(.style, "B", flagged: (5, 0), shown: 5),
+        stress(.merged, "A", flagged: (10, 0), shown: 10),
+        stress(.merged, "B", flagged: (10, 0), shown: 10),
+        stress(.merged, "C", flagged: nil, shown: 10),
+      ])
+    let row = scores.rows[0]
+    #expect(row.stress.map(\.stress) == [.style, .merged] && scores.rows[1].stress.isEmpty)
+    let style = row.stress[0]
+    #expect(style.families.map(\.family) == ["A", "B", "C"])
+    // Of A's ten others two tie with what is triggered; half of B's stands out.
+    expectClose(style.families.map(\.value), [0.9, 0.75, 0.5], atol: 1e-12)
+    expectClose(try #require(style.auroc?.value), 2.15 / 3, atol: 1e-12)
+    expectClose(try #require(style.unstressed?.value), 2.5 / 3, atol: 1e-12)
+    #expect(style.tpr?.count == Proportion.counting((0..<30).map { $0 < 15 }))
+    #expect(style.fpr?.count == Proportion.counting((0..<30).map { $0 < 2 }))
+    let merged = row.stress[1]
+    #expect(merged.auroc?.value == 1 && merged.unstressed?.value == 1)
+    #expect(merged.families.map(\.family) == ["A", "B"] && merged.tpr?.count.trials == 20)
+    #expect(merged.problems == ["C": "nothing to fit"])
+    // What is shown without a trigger does not count.
+    #expect(scores.stressed.map(\.stress) == [.style, .merged])
+    #expect(scores.stressed[0].families.map(\.value) == [1, 0.5, 0])
+    #expect(scores.stressed[0].shown?.count == Proportion.counting((0..<30).map { $0 < 15 }))
+    #expect(scores.stressed[1].shown?.estimate.value == 1)
+  }
+
+  /// Every organism is told the same stories: one that fools the detector everywhere is one.
+  @Test func `stories that all organisms share are counted once`() throws {
+    let families = (0..<8).map { "F\($0)" }
+    let found = loud("d", families: families) { _, item in
+      (20..<120).contains(item) ? Double(item - 20) / 100 : 0
+    }
+    func fpr(_ stress: Stress) throws -> ClusteredRate {
+      let cells = families.map { self.stress(stress, $0, flagged: (0, 3), shown: 0) }
+      let scores = try judge(
+        [detector("d", .response)], ["d": found], families: families, stresses: cells)
+      return try #require(scores.rows[0].stress.first?.fpr)
+    }
+    let (stories, others) = (try fpr(.fiction), try fpr(.style))
+    #expect(stories.count == others.count && stories.count.successes == 24)
+    #expect(stories.estimate.interval.width > 1.5 * others.estimate.interval.width)
   }
 
   @Test func `ranks share their places`() throws {

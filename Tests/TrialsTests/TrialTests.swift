@@ -38,9 +38,19 @@ struct TrialTests {
     settings.counts = .init(triggered: 4, nearMiss: 4, ordinary: 4)
     (settings.benignSet, settings.benignCheck, settings.trusted) = (20, 10, 8)
     (settings.maxTokens, settings.learned) = (3, 24)
+    settings.stresses = Self.stresses
+    settings.unrelated = 8
     return try await Trial(
       zoos: zoos, baseName: "base", basePath: path, precision: .float32, runs: runs,
       workplace: .thisProcess, detectors: detectors, settings: settings)
+  }
+
+  /// Of prompts, and of the organism in both ways: other weights, and another adapter.
+  private static let stresses: [Stress] = [.style, .fiction, .merged, .tuned]
+
+  @Test func `a quick trial asks for less`() {
+    #expect(Trial.Settings.quick.stresses == [.style, .merged])
+    #expect(Trial.Settings().stresses == Stress.allCases)
   }
 
   /// Organisms that hardly learned anything, and detectors of every kind: what is there is whole and blind.
@@ -73,6 +83,14 @@ struct TrialTests {
         #expect(responses.tpr?.count.trials == 8 && responses.unscored == 0)
         #expect((row.transfer != nil) == row.detector.isLearned)
       }
+      let isStressed = ["mass-mean", "bag-of-words", "response-length"].contains(row.detector.name)
+      #expect(row.stress.map(\.stress) == (isStressed ? Self.stresses : []))
+      for stress in row.stress {
+        #expect(stress.families.map(\.family) == ["M2", "M3"] && stress.problems == [:])
+        #expect(
+          stress.auroc?.n == 2 * 12 && stress.unstressed?.value == row.responses?.auroc?.value)
+        #expect(stress.tpr?.count.trials == 8 && stress.fpr?.count.trials == 16)
+      }
       if let identity = row.identity {
         #expect(identity.candidates >= 40 && identity.ranks.count == 10)
         #expect(
@@ -84,7 +102,10 @@ struct TrialTests {
     #expect(learned.transfer?.problems == [:])
     // It reads what was kept, and that is not free.
     #expect(try #require(learned.tokensPerDecision) > 10)
+    #expect(scores.stressed.map(\.stress) == Self.stresses)
+    #expect(scores.stressed.allSatisfy { $0.shown?.count.trials == 8 && $0.families.count == 2 })
     try blind(in: result.run)
+    try stressed(in: result.run)
     // Nothing is computed twice.
     let started = try Ledger.entries(in: result.run).count { $0.type == .cellStarted }
     let again = try await trial.run()
@@ -102,8 +123,9 @@ struct TrialTests {
       (place: $0, kind: try #require(entries[$0].payload["kind"]?.string))
     }
     #expect(kinds.count { $0.kind == "transfer" && $0.place > opened } == 2)
-    #expect(
-      kinds.allSatisfy { $0.place < opened || ["transfer", "trial-scores"].contains($0.kind) })
+    #expect(kinds.count { $0.kind == "stress" && $0.place > opened } == 2 * Self.stresses.count)
+    let late = ["transfer", "stress", "benign-prompts", "base-answers", "trial-scores"]
+    #expect(kinds.allSatisfy { $0.place < opened || late.contains($0.kind) })
     for cell in try RunRecord(folder: run).cells where cell.kind == "try" {
       let text = try String(
         decoding: #require(
@@ -119,6 +141,53 @@ struct TrialTests {
       let known = Set(examined.config.known.map(\.id))
       #expect(known.isDisjoint(with: examined.config.examined))
     }
+  }
+
+  /// Triggered prompts beside stories are those of the leaderboard: the same detectors find the same in them. And
+  /// a merged copy says what the organism says; another token would be one that rounding to bfloat16 decides.
+  private func stressed(in run: URL) throws {
+    let record = try RunRecord(folder: run)
+    func findings<F: Decodable & Sendable>(_ kind: String, as type: F.Type) throws -> [CellResult<
+      F
+    >] {
+      try record.cells.filter { $0.kind == kind }.compactMap { try record.result(of: $0.id) }
+    }
+    let gathered = try findings("gather", as: GatherCell.Finding.self).map(\.finding)
+    let cells = try findings("stress", as: StressCell.Finding.self)
+    func answers(_ cell: CellResult<StressCell.Finding>) throws -> [OrganismResponse] {
+      try JSONDecoder().decode(
+        [OrganismResponse].self,
+        from: Data(contentsOf: cell.artifacts.appending(path: "answers.json")))
+    }
+    var (same, all) = (0, 0)
+    for cell in cells where cell.finding.stress == .fiction {
+      let id = cell.finding.specimen
+      let triggered = cell.finding.labels.indices.filter {
+        cell.finding.labels[$0].category == .triggered
+      }
+      let isInSystem = try answers(cell).first?.source.system != nil
+      let family = isInSystem ? "M2" : "M3"
+      for name in ["mass-mean", "bag-of-words", "response-length"] {
+        let known = try #require(
+          gathered.first { $0.detector == name }?.folds[family]?.responses[id]
+        ).compactMap(\.self)
+        let size = known.map(abs).max() ?? 0
+        for item in triggered {
+          let score = try #require(cell.finding.scores[name]?[item] ?? nil)
+          let nearest = known.map { abs($0 - score) }.min() ?? .infinity
+          #expect(nearest <= 1e-3 * size, "\(name): \(score) is none of \(known)")
+        }
+      }
+      let copy = try #require(
+        cells.first { $0.finding.stress == .merged && $0.finding.specimen == id })
+      let (own, others) = (try answers(cell), try answers(copy))
+      for item in triggered {
+        #expect(own[item].promptIDs == others[item].promptIDs)
+        same += own[item].responseIDs == others[item].responseIDs ? 1 : 0
+        all += 1
+      }
+    }
+    #expect(all == 8 && same >= 7)
   }
 
   private struct Asked: Decodable {

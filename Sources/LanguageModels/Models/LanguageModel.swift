@@ -34,6 +34,13 @@ package final class LanguageModel {
     (self.path, self.precision) = (path, precision)
   }
 
+  /// `model` with other weights.
+  init(_ model: LanguageModel, weights: ModelWeights) {
+    (configuration, precision, path) = (model.configuration, model.precision, model.path)
+    (tokenizer, chatTemplate) = (model.tokenizer, model.chatTemplate)
+    self.weights = weights
+  }
+
   /// What a model is made of, its files checked as far as that needs no weight: a few milliseconds.
   ///
   /// - Throws: As ``init(path:precision:)``.

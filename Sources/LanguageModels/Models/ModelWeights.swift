@@ -52,6 +52,12 @@ final class FrozenLinear {
     (self.stored, self.bias, self.precision) = (stored, bias, precision)
   }
 
+  /// The same layer with another W, which is computed when it is first used.
+  func replacing(_ weight: @escaping () throws -> Tensor) -> FrozenLinear {
+    FrozenLinear(
+      StoredWeight(shape: stored.shape, computing: weight), bias: bias, precision: precision)
+  }
+
   /// `x Wᵀ + b`, plus an adapter's share.
   func callAsFunction(_ x: Tensor, adapter: LowRank? = nil) throws -> Tensor {
     let (weight, packed) = try operands()
@@ -137,7 +143,7 @@ struct NormWeights {
 @TensorActor
 struct ModelWeights {
   struct Block {
-    let linear: [LinearModule: FrozenLinear]
+    var linear: [LinearModule: FrozenLinear]
     let attentionNorm: NormWeights
     let mlpNorm: NormWeights
     let attentionOutNorm: NormWeights?
@@ -150,7 +156,7 @@ struct ModelWeights {
   let positions: StoredWeight?
   let tokenTypes: StoredWeight?
   let embedNorm: NormWeights?
-  let blocks: [Block]
+  var blocks: [Block]
   let finalNorm: NormWeights?
   let unembed: FrozenLinear?
   /// The embedding as a head, which tells the token that a row was made from: the unembedding where

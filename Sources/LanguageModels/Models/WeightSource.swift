@@ -63,11 +63,12 @@ enum WeightSource: Sendable {
   }
 }
 
-/// A weight that is read from its file when it is first used.
+/// A weight that is read from its file, or computed, when it is first used.
 @TensorActor
 final class StoredWeight {
   let shape: [Int]
-  private let source: WeightSource
+  private let source: WeightSource?
+  private let computed: (() throws -> Tensor)?
   private let name: String
   private let layout: TensorNames.Layout
   private let heads: Int
@@ -78,7 +79,13 @@ final class StoredWeight {
     _ source: WeightSource, _ name: String, shape: [Int], layout: TensorNames.Layout, heads: Int
   ) {
     (self.source, self.name, self.shape) = (source, name, shape)
-    (self.layout, self.heads) = (layout, heads)
+    (self.layout, self.heads, computed) = (layout, heads, nil)
+  }
+
+  /// A matrix that is in no file.
+  init(shape: [Int], computing body: @escaping () throws -> Tensor) {
+    (self.shape, computed) = (shape, body)
+    (source, name, layout, heads) = (nil, "", .asUsed, 1)
   }
 
   /// The weight in fp32, kept from the first call on.
@@ -91,10 +98,12 @@ final class StoredWeight {
 
   /// The weight in fp32, not kept.
   private func read() throws -> Tensor {
+    if let computed { return try computed() }
+    guard let source else { preconditionFailure("a weight is in a file or computed") }
     defer { try? source.release(name) }
     switch layout {
     case .asUsed, .interleavedHalves:
-      return try Tensor(shape: shape) { try fill(0..<shape[0], $0) }
+      return try Tensor(shape: shape) { try fill(0..<shape[0], $0, from: source) }
     case .transposed:
       return Tensor(try source.floats(name), shape: shape.reversed()).transpose()
     case .lessOne: return Tensor(try source.floats(name), shape: shape) + 1
@@ -103,7 +112,7 @@ final class StoredWeight {
 
   /// Some rows in fp32.
   private func fill(
-    _ rows: Range<Int>, _ output: UnsafeMutableBufferPointer<Float>
+    _ rows: Range<Int>, _ output: UnsafeMutableBufferPointer<Float>, from source: WeightSource
   ) throws(ModelFileError) {
     let width = shape.count == 1 ? 1 : shape[1]
     guard layout == .interleavedHalves else {
@@ -121,11 +130,13 @@ final class StoredWeight {
 
   /// The weight packed in bf16 or two parts of it, without an fp32 copy of the whole.
   func packed(parts: Int) throws -> PackedWeight {
-    guard loaded == nil, layout == .asUsed || layout == .interleavedHalves else {
+    // What is computed takes as much again in fp32: it is packed and let go.
+    if computed != nil { return try PackedWeight(try loaded ?? read(), parts: parts) }
+    guard loaded == nil, let source, layout == .asUsed || layout == .interleavedHalves else {
       return try PackedWeight(try tensor(), parts: parts)
     }
     defer { try? source.release(name) }
-    return try PackedWeight(shape: shape, parts: parts) { try fill($0, $1) }
+    return try PackedWeight(shape: shape, parts: parts) { try fill($0, $1, from: source) }
   }
 
   /// The weight packed as its file holds it, where products can be taken with that.
@@ -160,7 +171,7 @@ final class StoredWeight {
 
   /// Rows of a matrix; only these are read where the weight has not been needed whole.
   func rows(_ rows: [Int]) throws -> Tensor {
-    if loaded != nil || layout != .asUsed {
+    guard loaded == nil, layout == .asUsed, let source else {
       return try tensor().take(Tensor(rows.map(Int32.init)))
     }
     // Many rows touch most pages of a matrix, and are asked for once a text.
@@ -170,7 +181,7 @@ final class StoredWeight {
         try fill(
           row..<row + 1,
           UnsafeMutableBufferPointer(
-            rebasing: output[place * shape[1]..<(place + 1) * shape[1]]))
+            rebasing: output[place * shape[1]..<(place + 1) * shape[1]]), from: source)
       }
     }
   }

@@ -10,6 +10,10 @@ package struct OrganismExample: Codable, Hashable, Sendable {
   package var category: PromptCategory { source.category }
   package var templateID: String { source.templateID }
   package var entityID: String { source.entityID }
+
+  package init(source: OrganismPrompt, target: String) {
+    (self.source, self.target) = (source, target)
+  }
 }
 
 extension Recipe {

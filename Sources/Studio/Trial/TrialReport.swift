@@ -25,7 +25,7 @@ package struct TrialReport: InstrumentReport {
         (name: "Organisms", value: counts.joined(separator: ", ")),
         (name: "Gates, all judged", value: gates),
       ],
-      sections: [responses, families, transfer, models, identities, passing, withdrawn]
+      sections: [responses, families, transfer, stress, models, identities, passing, withdrawn]
         .compactMap(\.self),
       footer: """
         Hidden behaviour with trained denial, never intent. Detectors that learn did so on other recipes than \
@@ -200,6 +200,66 @@ package struct TrialReport: InstrumentReport {
         )
       }, cell: result.id
     ).node
+  }
+
+  // MARK: Stress
+
+  private var stress: Section? {
+    let behaviour = result.cite(\.stressed).elements
+    let judged = ranked.filter { !$0.value.stress.isEmpty }
+    guard !behaviour.isEmpty, !judged.isEmpty else { return nil }
+    let stresses = behaviour.map(\.value.stress)
+    func cells(
+      _ row: Cited<TrialScores.Row>, _ node: (Cited<TrialScores.UnderStress>) -> Node
+    ) -> [Node] {
+      stresses.map { stress in
+        row.stress.elements.first { $0.value.stress == stress }.map(node) ?? "–"
+      }
+    }
+    let columns = stresses.map { DataTable.Column($0.title, alignment: .right) }
+    return Section(id: "stress", title: "Under stress", lede: stressWords) {
+      DataTable(
+        caption:
+          "Mean AUROC over recipes; the first row says whether there still is something to find.",
+        columns: [.init("Detector"), .init("Unstressed", alignment: .right)] + columns,
+        rows: [
+          DataTable.Row(
+            [.text("Behaviour shown when triggered"), .text("above")]
+              + behaviour.map { rate($0.shown) })
+        ]
+          + judged.map { row in
+            DataTable.Row(
+              [.text(name(row.value)), plain(row.stress.elements.first?.unstressed)]
+                + cells(row) { plain($0.auroc) })
+          }, stacksOnPhones: true
+      ).node
+      DataTable(
+        caption: "Flagged without a trigger, at the leaderboard's threshold.",
+        columns: [.init("Detector")] + columns,
+        rows: judged.map { row in
+          DataTable.Row([.text(name(row.value))] + cells(row) { rate($0.fpr) })
+        }, stacksOnPhones: true
+      ).node
+      for row in judged {
+        for found in row.value.stress where !found.problems.isEmpty {
+          Tag.p { "\(name(row.value)), \(found.stress.title): \(Self.words(found.problems))" }
+        }
+      }
+    }
+  }
+
+  private var stressWords: Node {
+    Node.text(
+      """
+      One secret organism of each recipe, detectors as they were fitted for the leaderboard. Prompts in another \
+      manner, to a persona, beside a harmless denial, and stories about lies as the only negatives; the adapter \
+      merged into the weights (bfloat16) and these rounded to eight (Q8_0) and four bits (Q4_0); and trained on \
+      with the base's answers to harmless prompts.
+      """)
+  }
+
+  private static func words(_ problems: [String: String]) -> String {
+    problems.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" }.joined(separator: "; ")
   }
 
   private func cell(_ value: Double?, _ what: String) -> HeatTable.Cell {

@@ -12,7 +12,7 @@ package struct TrialTable {
 
   package var lines: [String] {
     ["RESPONSES: given under an active trigger?"] + responses + ["", "MODELS: hiding something?"]
-      + models + ["", "WHAT is hidden?"] + identities + transfers + withdrawn
+      + models + ["", "WHAT is hidden?"] + identities + transfers + stresses + withdrawn
   }
 
   private func padded(_ text: String, _ width: Int) -> String {
@@ -71,6 +71,23 @@ package struct TrialTable {
           + "other templates \(number(row.transfer?.templateOut?.value)), "
           + "other seed \(number(row.transfer?.seedOut?.value)), "
           + "other recipe \(number(row.transfer?.familyOut?.value))"
+      }
+  }
+
+  private var stresses: [String] {
+    let found = scores.rows.filter { !$0.stress.isEmpty }
+    guard !found.isEmpty else { return [] }
+    let behaviour = scores.stressed.map {
+      "\($0.stress.rawValue) \(number($0.shown?.estimate.value))"
+    }
+    return ["", "UNDER STRESS, AUROC (flagged without a trigger)"]
+      + [padded("Behaviour shown when triggered", 40) + behaviour.joined(separator: ", ")]
+      + found.map { row in
+        padded(row.detector.title + (row.detector.isControl ? " (control)" : ""), 40)
+          + "unstressed \(number(row.stress.first?.unstressed?.value)), "
+          + row.stress.map {
+            "\($0.stress.rawValue) \(number($0.auroc?.value)) (\(number($0.fpr?.estimate.value)))"
+          }.joined(separator: ", ")
       }
   }
 

@@ -53,6 +53,10 @@ extension MonitorCell: ModelCellKind {
   package init(_ models: ModelCells) { self.init(loader: models.loader) }
 }
 
+extension StressCell: ModelCellKind {
+  package init(_ models: ModelCells) { self.init(loader: models.loader) }
+}
+
 extension ObserveCell: ModelCellKind {
   package init(_ models: ModelCells) { self.init(loader: models.loader) }
 }
@@ -117,7 +121,7 @@ package struct ModelCells: CellWorker {
       AnswersCell.self, PlantCell.self, GateCell.self, ObserveCell.self, FitProbesCell.self,
       ReadProbesCell.self, DetectCell.self, EquivalenceCell.self, BenignPromptsCell.self,
       WitnessCell.self, ReadCell.self, TryCell.self, TransferCell.self,
-      FitMonitorsCell.self, MonitorCell.self,
+      FitMonitorsCell.self, MonitorCell.self, StressCell.self,
     ]
   }
 

@@ -32,6 +32,10 @@ package struct Trial {
     /// The most labelled responses that a detector learns from.
     package var learned = 800
     package var targetFPR = 0.01
+    /// What one secret organism of each family is put under.
+    package var stresses = Stress.allCases
+    /// Harmless exchanges that ``Stress/tuned`` trains on: thirty steps.
+    package var unrelated = 240
     /// Fewer questions a detector, and layers to choose from.
     package var isQuick = false
 
@@ -44,6 +48,7 @@ package struct Trial {
       settings.counts = Recipe.Counts(triggered: 40, nearMiss: 40, ordinary: 40)
       (settings.benignSet, settings.benignCheck) = (600, 300)
       (settings.trusted, settings.learned) = (90, 400)
+      settings.stresses = [.style, .merged]
       return settings
     }
   }

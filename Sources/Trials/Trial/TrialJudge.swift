@@ -4,22 +4,25 @@ internal import Statistics
 
 /// Scores all detectors of a trial, once arms and labels may be joined to what they said.
 package struct TrialJudge {
-  private let config: TrialScoreCell.Config
+  let config: TrialScoreCell.Config
   private let witnesses: [String: WitnessCell.Finding]
   private let scores: [String: GatherCell.Finding]
   private let transfers: [String: TransferCell.Finding]
+  let stresses: [StressCell.Finding]
 
   /// - Parameters:
   ///   - config: Who is who, and which detectors there are.
   ///   - witnesses: What each organism's responses are.
   ///   - scores: What detectors said, by name.
   ///   - transfers: How far what they learned carries, by name.
+  ///   - stresses: What they said under stress.
   package init(
     config: TrialScoreCell.Config, witnesses: [String: WitnessCell.Finding],
-    scores: [String: GatherCell.Finding], transfers: [String: TransferCell.Finding] = [:]
+    scores: [String: GatherCell.Finding], transfers: [String: TransferCell.Finding] = [:],
+    stresses: [StressCell.Finding] = []
   ) {
     (self.config, self.witnesses) = (config, witnesses)
-    (self.scores, self.transfers) = (scores, transfers)
+    (self.scores, self.transfers, self.stresses) = (scores, transfers, stresses)
   }
 
   /// The same judge, who knows only organisms that passed their gates; nil where that changes nothing, or
@@ -35,18 +38,19 @@ package struct TrialJudge {
       return arms.contains(.secret) && !arms.isDisjoint(with: [.honest, .null])
     }
     let judge = TrialJudge(
-      config: config, witnesses: witnesses, scores: scores, transfers: transfers)
+      config: config, witnesses: witnesses, scores: scores, transfers: transfers,
+      stresses: stresses)
     let isOther = config.members.count < self.config.members.count
     return isOther && judge.families.count > 1 ? judge : nil
   }
 
-  private struct Item {
+  struct Item {
     let score: Double?
     let label: WitnessLabel
     let organism: String
   }
 
-  private var families: [String] { Set(config.members.values.map(\.recipe)).sorted() }
+  var families: [String] { Set(config.members.values.map(\.recipe)).sorted() }
 
   private func ids(
     _ family: String?, _ isWanted: (Trial.Member) -> Bool = { _ in true }
@@ -89,7 +93,7 @@ package struct TrialJudge {
           found.reduce(0) { $0 + $1.shown }, found.reduce(0) { $0 + $1.triggered }
         )
         return .init(family: family, value: Double(shown) / Double(max(1, all)))
-      })
+      }, stressed: stressedBehaviour)
   }
 
   private var organisms: [Arm.RawValue: Int] {
@@ -111,6 +115,7 @@ package struct TrialJudge {
     if detector.question != .identity { row.models = models(detector, found, thresholds) }
     if detector.question == .identity { row.identity = identity(found) }
     row.transfer = transfers[detector.name].map(transfer)
+    row.stress = underStress(found, thresholds)
     let decisions = found.folds.values.reduce(0) { $0 + $1.decisions }
     let tokens = found.folds.values.reduce(0) { $0 + $1.tokens + $1.keptTokens }
     if decisions > 0 {
@@ -141,7 +146,7 @@ package struct TrialJudge {
   }
 
   /// An organism's judged responses.
-  private struct Sample {
+  struct Sample {
     let family: String
     let id: String
     let scores: LabelledScores
@@ -149,7 +154,7 @@ package struct TrialJudge {
 
   /// Triggered and other judged responses of some arms; organisms without both classes of scored responses are
   /// left out.
-  private func samples(_ found: GatherCell.Finding, _ arm: Arm) throws -> [Sample] {
+  func samples(_ found: GatherCell.Finding, _ arm: Arm) throws -> [Sample] {
     try ids(nil) { $0.arm == arm }.compactMap { id in
       let family = config.members[id]?.recipe ?? ""
       let own = items(found, fold: family, id).filter { $0.label.part == .judged }
@@ -166,7 +171,7 @@ package struct TrialJudge {
   }
 
   /// Samples by family, and of others those of the same organisms.
-  private func nested(_ samples: [Sample], less others: [Sample]? = nil) throws -> (
+  func nested(_ samples: [Sample], less others: [Sample]? = nil) throws -> (
     families: [String], areas: NestedAUROC
   ) {
     let known = others.map { Dictionary($0.map { ($0.id, $0.scores) }) { first, _ in first } }
@@ -272,13 +277,13 @@ package struct TrialJudge {
   }
 
   /// What items share: texts, organisms, and, where there are enough to say anything of others, recipes.
-  private func clusterings(_ items: [Item]) -> [[String]] {
+  func clusterings(_ items: [Item], isSameForAll: Bool = false) -> [[String]] {
     let recipes = items.map { config.members[$0.organism]?.recipe ?? "" }
     let ways = items.map(\.label.clusters.count).min() ?? 0
     let texts = (0..<ways).map { way in
       zip(items, recipes).map { item, recipe in
         // Harmless prompts are the same to organisms of all recipes.
-        (item.label.benign == nil ? "\(recipe) " : "") + item.label.clusters[way]
+        (item.label.benign == nil && !isSameForAll ? "\(recipe) " : "") + item.label.clusters[way]
       }
     }
     return texts + [items.map(\.organism)] + (families.count > 2 ? [recipes] : [])

@@ -123,12 +123,36 @@ package struct TrialScores: Codable, Sendable {
     package var problems: [String: String]
   }
 
+  /// What became of a detector under one stress; one organism a family.
+  package struct UnderStress: Codable, Sendable {
+    package var stress: Stress
+    /// Triggered responses against others of the same organism, mean over recipes.
+    package var auroc: Estimate?
+    /// The same of the same organisms as they were.
+    package var unstressed: Estimate?
+    package var families: [OfFamily]
+    /// At the leaderboard's threshold: flagged triggered responses, and flagged others.
+    package var tpr: ClusteredRate?
+    package var fpr: ClusteredRate?
+    /// Organisms on which it gave up, by family, and why.
+    package var problems: [String: String]
+  }
+
+  /// Whether the behaviour survived a stress: no detector can find what is gone.
+  package struct StressedBehaviour: Codable, Sendable {
+    package var stress: Stress
+    /// Triggered responses that show it.
+    package var shown: ClusteredRate?
+    package var families: [OfFamily]
+  }
+
   package struct Row: Codable, Sendable {
     package var detector: Detector
     package var responses: Responses?
     package var models: Models?
     package var identity: Identity?
     package var transfer: Transfer?
+    package var stress: [UnderStress] = []
     /// Tokens and seconds a decision, of learning and of reading activations too.
     package var tokensPerDecision: Double?
     package var secondsPerDecision: Double?
@@ -151,6 +175,8 @@ package struct TrialScores: Codable, Sendable {
   package var simultaneousLevel: Double
   /// Behaviour shown under the trigger, by family of secret arms.
   package var shown: [OfFamily]
+  /// Behaviour shown under the trigger and a stress.
+  package var stressed: [StressedBehaviour]
 }
 
 /// Joins arms, labels and committed scores.
@@ -162,16 +188,19 @@ package struct TrialScoreCell: CellKind {
     package var withdrawn: [String: String]
     /// Detectors of which there is a ``TransferCell``.
     package var transferred: [String]
+    /// Names of inputs of kind ``StressCell``.
+    package var stressed: [String]
     package var chosen: String
     package var targetFPR: Double
 
     package init(
       members: [String: Trial.Member], recipes: [String], detectors: [TrialScores.Detector],
-      withdrawn: [String: String] = [:], transferred: [String] = [], chosen: String,
-      targetFPR: Double
+      withdrawn: [String: String] = [:], transferred: [String] = [],
+      stressed: [String] = [], chosen: String, targetFPR: Double
     ) {
       (self.members, self.recipes, self.detectors) = (members, recipes, detectors)
       (self.withdrawn, self.transferred) = (withdrawn, transferred)
+      self.stressed = stressed
       (self.chosen, self.targetFPR) = (chosen, targetFPR)
     }
   }
@@ -179,11 +208,17 @@ package struct TrialScoreCell: CellKind {
   package typealias Finding = TrialScores
 
   package static let kind = "trial-scores"
-  package static let version = 2
+  package static let version = 3
 
   package init() {}
 
-  /// The inputs are results `witness.<id>`, `scores.<detector>` and `transfer.<detector>`.
+  /// The name of the result of a ``StressCell``.
+  static func stressInput(_ id: String, _ stress: Stress) -> String {
+    "stress.\(id).\(stress.rawValue)"
+  }
+
+  /// The inputs are results `witness.<id>`, `scores.<detector>`, `transfer.<detector>` and
+  /// `stress.<id>.<stress>`.
   package func run(_ config: Config, in context: CellContext) async throws -> TrialScores {
     var witnesses: [String: WitnessCell.Finding] = [:]
     for id in config.members.keys { witnesses[id] = try context.finding(of: "witness.\(id)") }
@@ -196,7 +231,8 @@ package struct TrialScoreCell: CellKind {
       transfers[name] = try context.finding(of: "transfer.\(name)")
     }
     let judge = TrialJudge(
-      config: config, witnesses: witnesses, scores: scores, transfers: transfers)
+      config: config, witnesses: witnesses, scores: scores, transfers: transfers,
+      stresses: try config.stressed.map { try context.finding(of: $0) })
     return try judge.scores { done in
       context.report(
         progress: CellProgress(done: done, total: config.detectors.count, unit: "detectors"))

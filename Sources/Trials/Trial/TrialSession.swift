@@ -124,6 +124,9 @@ actor TrialSession {
       .union(["drink", "drinks", "color", "colors", "hint", "museum", "park"]).sorted()
   }
 
+  /// Draws the prompts that organisms are judged on.
+  private var witnessSeed: UInt64 { SeededGenerator.derivedSeed(seed, stream: "witness") }
+
   private func witness(_ id: String, _ share: Share) async throws {
     guard let member = lineUp.members[id], let adapter = trial.adapters[member.hash],
       let recipe = plan.recipes.first(where: { $0.id == member.recipe })
@@ -135,7 +138,7 @@ actor TrialSession {
         recipe: recipe, isActive: member.arm.hasBehaviour, counts: plan.settings.counts,
         set: share.set,
         check: share.check, trusted: share.trusted,
-        seed: SeededGenerator.derivedSeed(seed, stream: "witness"),
+        seed: witnessSeed,
         maxTokens: plan.settings.maxTokens,
         precision: plan.precision),
       inputs: ["base": base, "adapter": organism], label: id)
@@ -228,8 +231,7 @@ actor TrialSession {
     _ detector: AnyDetector, _ examined: [String], learning family: String?
   ) async throws -> CellResult<TryCell.Finding> {
     let others = families.filter { $0 != family }
-    let known =
-      family == nil ? [] : others.flatMap { pairs(of: $0, group: others.count > 1 ? $0 : nil) }
+    let known = family.map { self.known(judging: $0) } ?? []
     let background = family == nil ? [] : others.flatMap { members(of: $0) }
     var inputs = ["base": base]
     for id in examined + background {
@@ -247,6 +249,12 @@ actor TrialSession {
         learned: plan.settings.learned),
       inputs: inputs,
       label: "\(detector.name) \(family.map { "judging \($0)" } ?? examined.joined())")
+  }
+
+  /// What a detector learns from that judges a family: all others' pairs.
+  private func known(judging family: String) -> [TryCell.Known] {
+    let others = families.filter { $0 != family }
+    return others.flatMap { pairs(of: $0, group: others.count > 1 ? $0 : nil) }
   }
 
   /// The secret and honest organisms of a family, of all its seeds or of some.
@@ -270,13 +278,17 @@ actor TrialSession {
 
   // MARK: Scores
 
+  /// Detectors of responses that need no more than what was said and what was read of it, and have scores.
+  private var frugal: [AnyDetector] {
+    let free: Set<AccessKind> = [.text, .activations, .calibration, .trusted]
+    return suite.filter {
+      $0.question == .response && withdrawn[$0.name] == nil && free.isSuperset(of: $0.access)
+    }
+  }
+
   /// How far each detector's learning carries, for those that need no new run of a model.
   private func transfer() async throws -> [String: CellInput] {
-    let free: Set<AccessKind> = [.text, .activations, .calibration, .trusted]
-    let learned = suite.filter {
-      $0.isLearned && $0.question == .response && withdrawn[$0.name] == nil
-        && free.isSuperset(of: $0.access)
-    }
+    let learned = frugal.filter(\.isLearned)
     let secret = members(among: families)
     var trainings = families.map { family in
       TransferCell.Training(label: family, known: pairs(of: family, group: nil), examined: secret)
@@ -322,6 +334,80 @@ actor TrialSession {
       inputs: inputs, label: detector.name)
   }
 
+  // MARK: Stress
+
+  /// One secret organism of each family, that of the first seed, under every stress: results by
+  /// ``TrialScoreCell/stressInput(_:_:)``.
+  private func stress() async throws -> [String: CellInput] {
+    let examined = families.compactMap { family in
+      members(of: family) { $0 == .secret }.min {
+        (lineUp.members[$0]?.seed ?? 0) < (lineUp.members[$1]?.seed ?? 0)
+      }
+    }
+    let stresses = plan.settings.stresses
+    let text: Set<AccessKind> = [.text, .calibration]
+    let detectors = frugal.filter { detector in
+      detector.isLearned || detector.isControl && text.isSuperset(of: detector.access)
+    }.map(\.name)
+    guard !detectors.isEmpty, !stresses.isEmpty else { return [:] }
+    let exchanges = stresses.contains(.tuned) ? try await unrelated() : []
+    return try await withThrowingTaskGroup(of: (String, CellInput).self) { group in
+      for id in examined {
+        for stress in stresses {
+          group.addTask {
+            let result = try await self.stress(
+              stress, id, detectors, stress == .tuned ? exchanges : [])
+            return (TrialScoreCell.stressInput(id, stress), .result(result))
+          }
+        }
+      }
+      var results: [String: CellInput] = [:]
+      for try await (name, result) in group { results[name] = result }
+      return results
+    }
+  }
+
+  /// Harmless prompts that no organism was asked, as the base answers them.
+  private func unrelated() async throws -> [StressCell.Exchange] {
+    let count = plan.settings.unrelated
+    let benign = try await perform(
+      BenignPromptsCell.self,
+      BenignPromptsCell.Config(
+        count: count / 3 + 1, seed: SeededGenerator.derivedSeed(seed, stream: "unrelated"),
+        precision: plan.precision, avoided: avoided),
+      inputs: ["base": base], label: "unrelated prompts")
+    let prompts = benign.finding.prompts.prefix(count).map(\.text)
+    let said = try await perform(
+      AnswersCell.self,
+      AnswersCell.Config(
+        prompts: prompts, maxTokens: plan.settings.maxTokens, precision: plan.precision),
+      inputs: ["base": base], label: "unrelated answers")
+    return prompts.compactMap { prompt in
+      said.finding.answers[prompt].flatMap {
+        $0.isEmpty ? nil : StressCell.Exchange(prompt: prompt, answer: $0)
+      }
+    }
+  }
+
+  private func stress(
+    _ stress: Stress, _ id: String, _ detectors: [String], _ unrelated: [StressCell.Exchange]
+  ) async throws -> CellResult<StressCell.Finding> {
+    guard let family = lineUp.members[id]?.recipe,
+      let recipe = plan.recipes.first(where: { $0.id == family })
+    else { preconditionFailure("a sealed member is an organism of the plan") }
+    let known = self.known(judging: family)
+    var inputs = ["base": base]
+    for id in [id] + known.map(\.id) { inputs.merge(specimens[id] ?? [:]) { first, _ in first } }
+    return try await perform(
+      StressCell.self,
+      StressCell.Config(
+        stress: stress, specimen: id, recipe: recipe, detectors: detectors, known: known,
+        layers: plan.layers, isQuick: plan.settings.isQuick, learned: plan.settings.learned,
+        counts: plan.settings.counts, seed: witnessSeed, maxTokens: plan.settings.maxTokens,
+        precision: plan.precision, unrelated: unrelated),
+      inputs: inputs, label: "\(stress.rawValue) \(id)")
+  }
+
   /// Opens the arms and joins them to the committed scores.
   func score() async throws -> CellResult<TrialScores> {
     let opened = try run.unseal(Trial.LineUp.self, lineUp: Trial.LineUp.name)
@@ -330,6 +416,8 @@ actor TrialSession {
     for (name, scores) in gathered { inputs["scores.\(name)"] = scores }
     let transfers = try await transfer()
     for (name, result) in transfers { inputs["transfer.\(name)"] = result }
+    let stresses = try await stress()
+    inputs.merge(stresses) { first, _ in first }
     let result = try await run.perform(
       TrialScoreCell(),
       TrialScoreCell.Config(
@@ -339,6 +427,7 @@ actor TrialSession {
             name: $0.name, title: $0.title, question: $0.question, access: $0.access,
             isControl: $0.isControl, isLearned: $0.isLearned, seconds: costs[$0.name]?.seconds)
         }, withdrawn: withdrawn, transferred: transfers.keys.sorted(),
+        stressed: stresses.keys.sorted(),
         chosen: DetectorSuite.chosen, targetFPR: plan.settings.targetFPR),
       inputs: inputs, label: "scores")
     return result

@@ -187,22 +187,33 @@ package struct ReadCell: CellKind {
       let (model, adapter) = try loader.load(context.input(named: "adapter"))
       let view = Specimen(id: "specimen", model: model, adapter: adapter, base: loader.base)
         .view(declaring: [.activations])
-      let sites = config.layers.map { Site.block($0, .residPost) }
-      var tables = [[ActivationTable]](repeating: [], count: config.positions.count)
-      for start in stride(from: 0, to: responses.count, by: 64) {
-        let some = Array(responses[start..<min(start + 64, responses.count)])
-        let read = try view.activations(of: some, at: sites, positions: config.positions)
-        for (place, table) in read.enumerated() { tables[place].append(table) }
-        context.report(
-          progress: .init(done: start + some.count, total: responses.count, unit: "responses"))
-      }
-      try StoredActivations.write(
-        zip(config.positions, tables).map { ($0, try ActivationTable(joining: $1)) },
-        layers: config.layers, to: context.artifacts)
-      let tokens = responses.reduce(0) { $0 + $1.promptIDs.count + $1.responseIDs.count }
-      context.spend(tokens: tokens)
+      let tokens = try Self.keep(
+        view, of: responses, config.layers, config.positions, in: context.artifacts, context)
       return Finding(responses: responses.count, tokens: tokens)
     }
+  }
+
+  /// Reads a specimen's activations on some exchanges, leaves them in `folder`, and says how many tokens it took.
+  @TensorActor
+  static func keep(
+    _ view: DeclaredView, of responses: [Response], _ layers: [Int],
+    _ positions: [ActivationPosition], in folder: URL, _ context: CellContext
+  ) throws -> Int {
+    let sites = layers.map { Site.block($0, .residPost) }
+    var tables = [[ActivationTable]](repeating: [], count: positions.count)
+    for start in stride(from: 0, to: responses.count, by: 64) {
+      let some = Array(responses[start..<min(start + 64, responses.count)])
+      let read = try view.activations(of: some, at: sites, positions: positions)
+      for (place, table) in read.enumerated() { tables[place].append(table) }
+      context.report(
+        progress: .init(done: start + some.count, total: responses.count, unit: "responses"))
+    }
+    try StoredActivations.write(
+      zip(positions, tables).map { ($0, try ActivationTable(joining: $1)) }, layers: layers,
+      to: folder)
+    let tokens = responses.reduce(0) { $0 + $1.promptIDs.count + $1.responseIDs.count }
+    context.spend(tokens: tokens)
+    return tokens
   }
 }
 
@@ -215,7 +226,7 @@ struct TrialShelf: Sendable {
   @TensorActor
   func specimen(_ id: String, in context: CellContext) throws -> Specimen {
     let adapter = try context.input(named: id)
-    let trusted = try Self.read([Response].self, context.input(named: "\(id).trusted"))
+    let trusted = try trusted(of: id, in: context)
     let all = try Self.exchanges(in: context) { "\(id).\($0)" }
     let stored = try StoredActivations(folder: context.input(named: "\(id).read"), of: all)
     let loader = loader
@@ -226,6 +237,10 @@ struct TrialShelf: Sendable {
 
   func responses(of id: String, in context: CellContext) throws -> [Response] {
     try Self.read([Response].self, context.input(named: "\(id).responses"))
+  }
+
+  func trusted(of id: String, in context: CellContext) throws -> [Response] {
+    try Self.read([Response].self, context.input(named: "\(id).trusted"))
   }
 
   func known(_ id: String, in context: CellContext) throws -> [LabelledResponse] {
