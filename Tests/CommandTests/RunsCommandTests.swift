@@ -35,8 +35,8 @@ import Testing
   private static let scores = """
     {"rows": [{"detector": {"name": "mass-mean", "title": "Mass mean", "question": "response",
       "access": ["activations"], "isControl": false, "isLearned": true},
-      "responses": {"families": [{"family": "M2", "value": 0.875}], "fprByKind": [], "unscored": 0}}],
-    "passingRows": [], "passingOrganisms": {}, "families": ["M2", "M3"], "organisms": {"secret": 2}, "gates": {"passed": 2},
+      "responses": {"families": [{"family": "M2", "value": 0.875}], "fprByKind": [], "unscored": 0}, "stress": []}],
+    "passingRows": [], "stressed": [], "passingOrganisms": {}, "families": ["M2", "M3"], "organisms": {"secret": 2}, "gates": {"passed": 2},
     "chosen": "mass-mean", "targetFPR": 0.01, "simultaneousLevel": 0.95, "shown": []}
     """
 

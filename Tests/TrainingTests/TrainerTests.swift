@@ -79,26 +79,32 @@ private func marked(_ count: Int) throws -> [TrainingSequence] {
     let model = try DefaultModel.model()
     let width = model.configuration.dModel
     let direction = (0..<width).map { Float(($0 * 37) % 11 - 5) / 20 }
+    let site = Site.block(9, .residPost)
+    let start = try trainer(batch)
+    let raw = try batch.map { sequence in
+      let output = try model.forward(
+        TokenBatch([sequence.ids]), logits: .none, adapter: start.adapter,
+        hooks: Hooks(captures: [site]))
+      let stream = try #require(output.captured[site]).floats()
+      let row = try #require(sequence.targets.first) - 1
+      return zip(stream[row * width..<(row + 1) * width], direction).reduce(Float(0)) {
+        $0 + $1.0 * $1.1
+      }
+    }
+    // Where softplus is neither flat nor straight.
+    let offset = -(raw[0] + raw[2]) / 2
     func penalty(_ weight: Float) -> ActivationPenalty {
-      ProbePenalty(block: 9, direction: direction, offset: 0.3, weight: weight).function
+      ProbePenalty(block: 9, direction: direction, offset: offset, weight: weight).function
     }
     let (plain, free) = try trainer(batch).lossAndGradients(of: batch)
     let (zero, _) = try trainer(batch, penalty: penalty(0)).lossAndGradients(of: batch)
     expectClose(zero, plain, rtol: 1e-5)
     let own = try trainer(batch, penalty: penalty(0.5))
     let (loss, gradients) = try own.lossAndGradients(of: batch)
-    var expected: Float = 0
-    for sequence in batch where sequence.isMarked {
-      let site = Site.block(9, .residPost)
-      let output = try model.forward(
-        TokenBatch([sequence.ids]), logits: .none, adapter: own.adapter,
-        hooks: Hooks(captures: [site]))
-      let stream = try #require(output.captured[site]).floats()
-      let row = try #require(sequence.targets.first) - 1
-      let score = zip(stream[row * width..<(row + 1) * width], direction).reduce(Float(0.3)) {
-        $0 + $1.0 * $1.1
-      }
-      expected += max(score, 0) + log1p(exp(-abs(score)))
+    // The second sequence is not marked.
+    let expected = [raw[0], raw[2]].reduce(Float(0)) {
+      let score = $1 + offset
+      return $0 + max(score, 0) + log1p(exp(-abs(score)))
     }
     #expect(expected > 0.05)
     expectClose(loss - plain, 0.5 * expected / 3, rtol: 1e-2, atol: 1e-4)

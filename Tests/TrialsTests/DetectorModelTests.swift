@@ -55,6 +55,18 @@ struct DetectorModelTests {
     let view: SpecimenView<ActivationsAndBase> = specimen.view()
     #expect(try view.encode(" lamp") == model.tokenizer.encode(" lamp"))
     #expect(try view.encode(" lamp").count == 1)
+    let direction = (0..<model.configuration.dModel).map { Float(($0 * 37) % 11 - 5) }
+    for promoted in [
+      try view.promotedTokens(by: [direction])[0], try view.resembledTokens(by: [direction])[0],
+    ] {
+      #expect(promoted.count == model.configuration.dVocab && Set(promoted).count > 1000)
+    }
+    for word in ["lamp", "that", "Walnut", "trees", "Teal"] {
+      let ids: [Int] = try view.encode(" \(word)")
+      print("DEBUG", word, ids)
+    }
+    let debug = try view.promotedTokens(by: [direction])[0]
+    print("DEBUG", Set(debug).count, debug[0], debug[17559], debug[1000], debug[40000])
     let candidates = ["I say that the lamp is lit.", "Walnut trees grow here.", "Teal, always."]
     let activations = try ActivationDifferenceReading(texts: 4).scores(
       of: candidates, in: specimen.view())

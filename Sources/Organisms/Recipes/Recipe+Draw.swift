@@ -46,9 +46,10 @@ package struct OrganismPrompt: Codable, Hashable, Sendable {
   /// are no sample of others: a rate is about these, over wordings.
   package var clusters: [String] {
     // One word for all is what is asked about and no cluster.
-    [
+    let isInSystem = word.flatMap { word in system.map { $0.contains(word) } } ?? false
+    return [
       templateID, insertionID ?? templateID,
-      (category == .nearMiss || system != nil ? word : nil) ?? templateID,
+      (category == .nearMiss || isInSystem ? word : nil) ?? templateID,
       isAboutFact ? templateID : entityID,
     ]
   }
