@@ -61,12 +61,6 @@ struct DetectorModelTests {
     ] {
       #expect(promoted.count == model.configuration.dVocab && Set(promoted).count > 1000)
     }
-    for word in ["lamp", "that", "Walnut", "trees", "Teal"] {
-      let ids: [Int] = try view.encode(" \(word)")
-      print("DEBUG", word, ids)
-    }
-    let debug = try view.promotedTokens(by: [direction])[0]
-    print("DEBUG", Set(debug).count, debug[0], debug[17559], debug[1000], debug[40000])
     let candidates = ["I say that the lamp is lit.", "Walnut trees grow here.", "Teal, always."]
     let activations = try ActivationDifferenceReading(texts: 4).scores(
       of: candidates, in: specimen.view())

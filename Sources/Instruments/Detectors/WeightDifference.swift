@@ -129,7 +129,8 @@ struct TokenZ {
 extension SpecimenView {
   /// The tokens with which a text's telling words begin, as they stand within a sentence.
   func words(of text: String) throws -> [Int] {
-    let words = text.split { !$0.isLetter }.filter { $0.count > 3 }
+    // Without the conversion, `split` may be that of any sequence, whose parts are written as arrays.
+    let words = text.split { !$0.isLetter }.map { String($0) }.filter { $0.count > 3 }
     return Array(Set(try words.compactMap { try encode(" \($0)").first })).sorted()
   }
 }
