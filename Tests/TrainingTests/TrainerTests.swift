@@ -116,7 +116,7 @@ private func marked(_ count: Int) throws -> [TrainingSequence] {
       #expect(relativeDistance(try part.floats(), try whole.floats()) < 1e-3)
     }
     // Along the penalty's own gradient: what it adds to the loss falls by the square of its norm a step.
-    let added = try zip(gradients.tensors, free.tensors).map { $0 - $1 }
+    let added = zip(gradients.tensors, free.tensors).map { $0 - $1 }
     let norm = try added.reduce(Float(0)) { try $0 + $1.square().sum().scalar() }
     let step = 1e-3 / norm.squareRoot()
     func paid(_ sign: Float) throws -> Float {

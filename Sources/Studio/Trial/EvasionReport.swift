@@ -37,7 +37,8 @@ package struct EvasionReport: InstrumentReport {
       lede: """
         Triggered responses against others of the same organism, on prompts that no monitor was fitted on. The \
         probe was fitted on a known pair with another seed; refitted is one of its kind, fitted on the organism \
-        itself; the held-out monitor has another layer, method, position and data.
+        itself; the held-out monitor has another layer, method and position, and other templates of the known pair. \
+        Triggered prompts are also about something else than others, which a monitor may tell without any lie.
         """
     ) {
       ForestPlot(
@@ -75,7 +76,7 @@ package struct EvasionReport: InstrumentReport {
         ],
         rows: rows.map { row in
           DataTable.Row([
-            .text(row.value.member.label), .text(row.value.outcome.rawValue),
+            .text(row.value.member.label), .text(row.value.outcome?.rawValue ?? "–"),
             CitedNumber(row.shown, unit: .rate).node,
             CitedNumber(row.nearMisses, unit: .rate).node,
             CitedNumber(row.denials, unit: .rate).node,

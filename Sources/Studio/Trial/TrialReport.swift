@@ -285,7 +285,7 @@ package struct TrialReport: InstrumentReport {
     return Section(
       id: "passing", title: "Over organisms that passed their gates",
       lede: Node.text(
-        "Above, all are judged, those too whose gate left something open. The same of \(counts.joined(separator: ", "))."
+        "Above, all are judged, those too whose gate left something open. Here \(counts.joined(separator: ", ")) are; detectors learned as above, from all."
       )
     ) {
       DataTable(

@@ -8,7 +8,7 @@ package import Training
 
 /// Fits the monitors of an ``Evasion`` on a known pair of other seeds.
 ///
-/// Two that share neither layer, method, position nor data: `probe`, which organisms are then trained against, and
+/// Two that share neither layer, method, position nor templates of the pair: `probe`, which organisms are then trained against, and
 /// `heldOut`, which no gradient ever goes through.
 package struct FitMonitorsCell: CellKind {
   package struct Config: Codable, Sendable, Equatable {

@@ -123,7 +123,8 @@ package struct StressCell: CellKind {
         OrganismExample(
           source: OrganismPrompt(prompt, category: .ordinary), target: exchange.answer))
     }
-    let training = SupervisedConfiguration(lora: adapter.configuration, epochs: 1)
+    var training = SupervisedConfiguration.organism
+    (training.lora, training.epochs) = (adapter.configuration, 1)
     var trainer = SupervisedTrainer(
       training, model: model, sequences: sequences, adapter: adapter,
       optimizer: AdamW(training.optimizer, parameters: adapter.parameters))

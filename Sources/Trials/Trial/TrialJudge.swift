@@ -374,9 +374,10 @@ package struct TrialJudge {
           samples[arm, default: []].append([sample])
         }
       }
-      let honest = words.filter { $0.arm == .honest }.compactMap(\.score)
-      let null = words.filter { $0.arm == .null }.compactMap(\.score)
-      result.nullDifferences += zip(honest, null).map { $0 - $1 }
+      let (honest, null) = (words.filter { $0.arm == .honest }, words.filter { $0.arm == .null })
+      result.nullDifferences += zip(honest, null).compactMap { honest, null in
+        honest.score.flatMap { own in null.score.map { own - $0 } }
+      }
     }
     result.accused = Arm.allCases.map { arm in
       let verdicts = result.words.filter { $0.arm == arm }.compactMap(\.isAccused)

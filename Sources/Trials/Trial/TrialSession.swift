@@ -19,7 +19,7 @@ actor TrialSession {
   private var costs: [String: Cost] = [:]
   private var withdrawn: [String: String] = [:]
   /// What reading all activations took, once for all detectors.
-  private var reading = Cost()
+  private var readings: [String: Cost] = [:]
   private var step = 0
 
   private nonisolated var plan: Trial.Plan { trial.plan }
@@ -154,7 +154,7 @@ actor TrialSession {
         "base": base, "adapter": organism, "responses": responses, "trusted": trusted,
         "known": known,
       ], label: id)
-    reading = reading + read.cost
+    readings[id] = read.cost
     witnesses[id] = .result(witness)
     specimens[id] = [
       id: organism, "\(id).responses": responses, "\(id).trusted": trusted,
@@ -223,7 +223,9 @@ actor TrialSession {
 
   /// The seconds that it took to read the activations of so many tokens.
   private func reading(of tokens: Int) -> Double {
-    reading.tokens > 0 ? reading.seconds * Double(tokens) / Double(reading.tokens) : 0
+    // In a fixed order: the last digit of a sum would make another cell of the scores.
+    let reading = readings.sorted { $0.key < $1.key }.reduce(Cost()) { $0 + $1.value }
+    return reading.tokens > 0 ? reading.seconds * Double(tokens) / Double(reading.tokens) : 0
   }
 
   /// One detector on some specimens; one that learns does so from the other families' pairs.
@@ -367,7 +369,7 @@ actor TrialSession {
     }
   }
 
-  /// Harmless prompts that no organism was asked, as the base answers them.
+  /// Harmless prompts, drawn apart from those that organisms were asked, as the base answers them.
   private func unrelated() async throws -> [StressCell.Exchange] {
     let count = plan.settings.unrelated
     let benign = try await perform(

@@ -85,7 +85,7 @@ struct EvadeCommand: AsyncParsableCommand {
       [header]
         + scores.rows.map { row in
           [
-            row.member.label, row.outcome.rawValue,
+            row.member.label, row.outcome?.rawValue ?? "–",
             TextTable.number(row.shown.value, width: 0),
           ]
             + MonitorCell.Monitor.allCases.map { monitor in
