@@ -118,18 +118,23 @@ struct DetectorReferenceTests {
         // One has no answer, and with it no mean.
         responseIDs: item == 2 ? [] : [3, 4, item])
     }
-    let view = Specimen(id: "s", model: model, adapter: nil).view(declaring: [.activations])
+    let access: Set<AccessKind> = [.activations, .logits, .base]
+    let c = model.configuration
+    let lens = try Self.shiftingLens(c, at: .block(1, .residPre))
+    let view = Specimen(id: "s", base: model, stored: nil, lens: lens) { (model, nil) }
+      .view(declaring: access)
     let layers = [0, 1]
     let positions: [ActivationPosition] = [.lastPromptToken, .responseMean]
-    let tables = try view.activations(
-      of: responses, at: layers.map { .block($0, .residPost) }, positions: positions)
-    try StoredActivations.write(
-      Array(zip(positions, tables)), layers: layers, to: folder)
-    let stored = try StoredActivations(folder: folder, of: responses)
-    let kept = Specimen(id: "s", base: model, stored: stored) {
+    let found = try view.readings(
+      of: responses, at: layers.map { .block($0, .residPost) }, positions: positions,
+      blocks: [0, 1], tokens: 2)
+    try StoredReadings.write(
+      Array(zip(positions, found.tables)), layers: layers, losses: found.losses, to: folder)
+    let stored = try StoredReadings(folder: folder, of: responses)
+    let kept = Specimen(id: "s", base: model, stored: stored, lens: lens) {
       Issue.record("what was kept is not computed again")
       return (model, nil)
-    }.view(declaring: [.activations])
+    }.view(declaring: access)
     let asked = [responses[3], responses[2], responses[0]]
     for position in positions {
       let site = Site.block(1, .residPost)
@@ -142,10 +147,51 @@ struct DetectorReferenceTests {
           Array(own.row(row, at: site)), Array(direct.row(row, at: site)), rtol: 1e-5, atol: 1e-5)
       }
     }
+    for (own, direct) in zip(
+      try kept.negativeLogLikelihoods(of: asked), try view.negativeLogLikelihoods(of: asked))
+    {
+      expectClose(own, direct, rtol: 1e-5, atol: 1e-5)
+    }
+    #expect(try kept.negativeLogLikelihoods(of: asked).map(\.count) == [3, 0, 3])
+    let through = try kept.lensLosses(of: asked, blocks: [0, 1], tokens: 2)
+    let again = try view.lensLosses(of: asked, blocks: [0, 1], tokens: 2)
+    for (own, direct) in zip(through, again) { expectClose(own, direct, rtol: 1e-5, atol: 1e-5) }
+    #expect(through.map(\.count) == [2, 0, 2])
+    // Another number of tokens was not kept, and the lens is not the logit lens.
+    let plain = Specimen(id: "s", model: model, adapter: nil).view(declaring: access)
+    let logit = try plain.lensLosses(of: asked, blocks: [0, 1], tokens: 2)
+    #expect(abs(logit[0][0] - through[0][0]) > 1e-2)
+    expectClose(logit[0][1], through[0][1], rtol: 1e-5, atol: 1e-5)
+    let counted = Specimen(id: "s", base: model, stored: stored, lens: lens) { (model, nil) }
+    for (blocks, tokens, isKept) in [([0, 1], 2, true), ([1], 2, false), ([0, 1], 3, false)] {
+      let before = counted.tokensUsed
+      _ = try counted.view(declaring: access).lensLosses(
+        of: asked, blocks: blocks, tokens: tokens)
+      #expect((counted.tokensUsed == before) == isKept)
+    }
+    let mean = try view.negativeLogLikelihoods(of: [responses[3]])[0].prefix(2).reduce(0, +) / 2
+    expectClose(through[0][1], Double(mean), rtol: 1e-5, atol: 1e-5)
     // A file that was cut off is refused.
+    let losses = folder.appending(path: "losses.json")
+    let whole = try Data(contentsOf: losses)
+    try JSONEncoder().encode(
+      StoredReadings.Losses(own: [[1]], lens: [[1]], blocks: [0], tokens: 1)
+    ).write(to: losses)
+    #expect(throws: (any Error).self) { try StoredReadings(folder: folder, of: responses) }
+    try whole.write(to: losses)
     let file = folder.appending(path: "activations.f32")
     try Data(contentsOf: file).dropLast(4).write(to: file)
-    #expect(throws: (any Error).self) { try StoredActivations(folder: folder, of: responses) }
+    #expect(throws: (any Error).self) { try StoredReadings(folder: folder, of: responses) }
+  }
+
+  /// One that adds something to the stream at one place.
+  @TensorActor private static func shiftingLens(_ c: ModelConfiguration, at site: Site) throws -> Lens {
+    let bias = (0..<c.dModel).map { Float($0 % 3) - 1 }
+    return Lens(
+      .tuned, sites: [site],
+      parameters: ParameterTree([
+        ("\(site).weight", Tensor.zeros([c.dModel, c.dModel])), ("\(site).bias", Tensor(bias)),
+      ]))
   }
 
   @Test @TensorActor func `what was not declared is refused, kept or not`() throws {
@@ -155,14 +201,20 @@ struct DetectorReferenceTests {
     let text = specimen.view(declaring: [.text])
     #expect(throws: AccessError.self) { try text.trustedResponses() }
     #expect(throws: AccessError.self) { try text.forEachWeightChange { _ in } }
-    #expect(throws: AccessError.self) { try text.lensLosses(of: [response], blocks: [0]) }
+    #expect(throws: AccessError.self) {
+      try text.lensLosses(of: [response], blocks: [0], tokens: 1)
+    }
+    #expect(throws: AccessError.self) {
+      try specimen.view(declaring: [.activations]).lensLosses(
+        of: [response], blocks: [0], tokens: 1)
+    }
     #expect(throws: AccessError.self) { try text.logProbabilities(of: [1], after: [[1]]) }
     #expect(throws: AccessError.self) { try text.promotedTokens(by: [[1]]) }
-    let open = specimen.view(declaring: [.trusted, .activations, .logits])
+    let open = specimen.view(declaring: [.trusted, .activations, .logits, .base])
     #expect(try open.trustedResponses() == [response])
     // The lens of the last block is the model itself.
     let depth = model.configuration.nLayers
-    let losses = try open.lensLosses(of: [response], blocks: [0, depth - 1])
+    let losses = try open.lensLosses(of: [response], blocks: [0, depth - 1], tokens: 6)
     let own = try open.negativeLogLikelihoods(of: [response])
     #expect(losses[0].count == 2)
     expectClose(try #require(losses[0].last), Double(own[0][0]), rtol: 1e-5, atol: 1e-5)

@@ -128,6 +128,36 @@ import Training
     }
   }
 
+  /// Translators that change nothing: each loss is the logit lens's, over the tokens that count.
+  @Test @TensorActor
+  func `what all sequences begin with can be left out of the loss`() throws {
+    let model = try sharpModel()
+    let c = model.configuration
+    let ids = try LensReference.read().ids
+    let sequences = [Array(ids.prefix(12)), Array(ids.prefix(7)) + [1, 2, 3]]
+    let start = Lens(.tuned, sites: Lens.sites(of: c), dModel: c.dModel)
+    var training = LensTraining()
+    training.skipped = 7
+    let found = try LensTrainer(training, model: model, sequences: sequences, from: start)
+      .lossesAndGradients(sequences[...]).losses
+    var sums = [Double](repeating: 0, count: start.sites.count)
+    for ids in sequences {
+      let pass = try model.forward(
+        TokenBatch([ids]), logits: .none, hooks: Hooks(captures: Set(start.sites)))
+      let final = try model.predictions(from: pass.finalNorm)
+      for (place, site) in start.sites.enumerated() {
+        let read = try model.read(#require(pass.captured[site]), at: site, through: start)
+        sums[place] += try final.divergence(to: read).floats().dropFirst(7).reduce(0) {
+          $0 + Double($1)
+        }
+      }
+    }
+    expectClose(found.map(Double.init), sums.map { $0 / 8 }, rtol: 1e-4, atol: 1e-5)
+    let watched = try start.losses(on: sequences, model: model, adapter: nil, skipped: 7)
+    expectClose(watched.map(Double.init), sums.map { $0 / 8 }, rtol: 1e-4, atol: 1e-5)
+    #expect(try start.losses(on: sequences, model: model, adapter: nil) != watched)
+  }
+
   /// Without learned positions the stream before block 0 is the embedding and nothing else.
   @Test @TensorActor
   func `a retrodiction learns to name the token that went in`() throws {

@@ -18,10 +18,10 @@ private func specimen(
   let table = try ActivationTable(
     spans: rows.indices.map { $0..<$0 + 1 }, values: [site: Array(rows.joined())])
   let url = URL(filePath: folder)
-  try StoredActivations.write([(.lastPromptToken, table)], layers: [0], to: url)
+  try StoredReadings.write([(.lastPromptToken, table)], layers: [0], to: url)
   let model = try sharpModel()
   let specimen = Specimen(
-    id: "s", base: model, stored: try StoredActivations(folder: url, of: all),
+    id: "s", base: model, stored: try StoredReadings(folder: url, of: all),
     trusted: Array(all.suffix(trusted))
   ) {
     Issue.record("what was kept is not computed again")

@@ -37,7 +37,7 @@ struct TrialTests {
     var settings = Trial.Settings.quick
     settings.counts = .init(triggered: 4, nearMiss: 4, ordinary: 4)
     (settings.benignSet, settings.benignCheck, settings.trusted) = (20, 10, 8)
-    (settings.maxTokens, settings.learned) = (3, 24)
+    (settings.maxTokens, settings.learned, settings.lensed) = (3, 24, 20)
     settings.stresses = Self.stresses
     settings.unrelated = 8
     return try await Trial(
@@ -63,7 +63,8 @@ struct TrialTests {
     let zoo = try await zoo(["M2", "M3"], in: folder, path: path)
     let names = [
       "paraphrase-consistency", "weight-difference", "mass-mean", "mahalanobis-distance",
-      "weight-difference-read-as-tokens", "bag-of-words", "response-length",
+      "trajectory-anomaly", "weight-difference-read-as-tokens", "bag-of-words", "response-length",
+      "response-perplexity",
     ]
     let trial = try await trial(zoo, path: path, runs: folder, detectors: names)
     #expect(trial.plan.detectors == names)
@@ -106,6 +107,7 @@ struct TrialTests {
     #expect(scores.stressed.allSatisfy { $0.shown?.count.trials == 8 && $0.families.count == 2 })
     try blind(in: result.run)
     try stressed(in: result.run)
+    try lensed(in: result.run)
     // Nothing is computed twice.
     let started = try Ledger.entries(in: result.run).count { $0.type == .cellStarted }
     let again = try await trial.run()
@@ -118,7 +120,7 @@ struct TrialTests {
     let entries = try Ledger.entries(in: run)
     let opened = try #require(entries.firstIndex { $0.type == .unsealed })
     let committed = entries.indices.filter { entries[$0].type == .scoresCommitted }
-    #expect(committed.count == 7 && committed.allSatisfy { $0 < opened })
+    #expect(committed.count == 9 && committed.allSatisfy { $0 < opened })
     let kinds = try entries.indices.filter { entries[$0].type == .cellStarted }.map {
       (place: $0, kind: try #require(entries[$0].payload["kind"]?.string))
     }
@@ -140,6 +142,28 @@ struct TrialTests {
       }
       let known = Set(examined.config.known.map(\.id))
       #expect(known.isDisjoint(with: examined.config.examined))
+    }
+  }
+
+  /// One lens of the base, from harmless exchanges alone, that is no worse than none; and what was kept is not
+  /// computed again.
+  private func lensed(in run: URL) throws {
+    let record = try RunRecord(folder: run)
+    let lenses = record.cells.filter { $0.kind == "trial-lens" }
+    #expect(lenses.count == 1)
+    let found = try #require(
+      try lenses.first.flatMap { try record.result(of: $0.id) as CellResult<TrialLensCell.Finding>? }
+    ).finding
+    #expect(found.sites.count == 5 && found.tokens > 0)
+    #expect(zip(found.after, found.before).allSatisfy { $0 <= $1 } && found.after != found.before)
+    for cell in record.cells where cell.kind == "gather" {
+      let result: CellResult<GatherCell.Finding>? = try record.result(of: cell.id)
+      guard let gathered = result?.finding,
+        ["trajectory-anomaly", "response-perplexity"].contains(gathered.detector)
+      else { continue }
+      for fold in gathered.folds.values {
+        #expect(fold.tokens == 0 && fold.keptTokens > 0, "\(gathered.detector)")
+      }
     }
   }
 

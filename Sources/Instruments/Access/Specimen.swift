@@ -12,8 +12,9 @@ package struct Specimen {
   package nonisolated let id: String
   private let subject: Subject
   private let base: Subject
-  private let stored: StoredActivations?
+  private let stored: StoredReadings?
   private let trusted: [Response]
+  private let lens: Lens?
   private let meter = TokenMeter()
 
   /// A specimen that was trained from `base`, which is `model` without adapter where none is given.
@@ -23,18 +24,20 @@ package struct Specimen {
     self.id = id
     subject = Subject { (model, adapter) }
     self.base = Subject { (base ?? model, nil) }
-    (stored, trusted) = (nil, [])
+    (stored, trusted, lens) = (nil, [], nil)
   }
 
-  /// A specimen that is loaded when first run, of which some activations may have been read already.
+  /// A specimen that is loaded when first run, of which some activations may have been read already, and whose
+  /// streams are read through its base's `lens`, the logit lens where there is none.
   package init(
-    id: String, base: LanguageModel, stored: StoredActivations?, trusted: [Response] = [],
+    id: String, base: LanguageModel, stored: StoredReadings?, trusted: [Response] = [],
+    lens: Lens? = nil,
     load: @escaping @TensorActor () throws -> (model: LanguageModel, adapter: AdapterWeights?)
   ) {
     self.id = id
     subject = Subject(load)
     self.base = Subject { (base, nil) }
-    (self.stored, self.trusted) = (stored, trusted)
+    (self.stored, self.trusted, self.lens) = (stored, trusted, lens)
   }
 
   /// The specimen as an instrument of declared `Access` sees it.
@@ -48,7 +51,7 @@ package struct Specimen {
   package func view(declaring declared: Set<AccessKind>) -> DeclaredView {
     DeclaredView(
       specimenID: id, declared: declared, subject: subject, baseSubject: base, stored: stored,
-      trusted: trusted, meter: meter)
+      trusted: trusted, lens: lens, meter: meter)
   }
 
   /// Tokens that instruments had this specimen and its base compute so far.
@@ -86,16 +89,17 @@ package struct DeclaredView {
   package nonisolated let declared: Set<AccessKind>
   private let subject: Subject
   private let baseSubject: Subject
-  private let stored: StoredActivations?
+  private let stored: StoredReadings?
   private let trusted: [Response]
+  private let lens: Lens?
   private let meter: TokenMeter
 
   fileprivate init(
     specimenID: String, declared: Set<AccessKind>, subject: Subject, baseSubject: Subject,
-    stored: StoredActivations?, trusted: [Response], meter: TokenMeter
+    stored: StoredReadings?, trusted: [Response], lens: Lens?, meter: TokenMeter
   ) {
     (self.specimenID, self.declared) = (specimenID, declared)
-    (self.stored, self.trusted) = (stored, trusted)
+    (self.stored, self.trusted, self.lens) = (stored, trusted, lens)
     (self.subject, self.baseSubject, self.meter) = (subject, baseSubject, meter)
   }
 
@@ -182,6 +186,10 @@ package struct DeclaredView {
   ///   or what the forward pass throws.
   package func negativeLogLikelihoods(of responses: [Response]) throws -> [[Float]] {
     try require(.logits)
+    if let known = stored?.losses(of: responses) {
+      meter.keep(responses)
+      return known
+    }
     let subject = try subject.get()
     return try subject.model.negativeLogLikelihoods(
       of: responses, adapter: subject.adapter, meter: meter)
@@ -196,7 +204,7 @@ package struct DeclaredView {
   ) throws -> ActivationTable {
     try require(.activations)
     if let known = try stored?.table(of: responses, at: sites, position: position) {
-      meter.kept += responses.reduce(0) { $0 + $1.promptIDs.count + $1.responseIDs.count }
+      meter.keep(responses)
       return known
     }
     let subject = try subject.get()
@@ -258,16 +266,46 @@ package struct DeclaredView {
       of: tokens, after: prompts, adapter: subject.adapter, meter: meter)
   }
 
-  /// Mean −log p in nats of each response's tokens as the logit lens reads them after some blocks,
-  /// `[response][block]`; empty for an empty response. Needs `activations`.
+  /// Mean −log p in nats of each response's first tokens as the base's tuned lens reads them after some blocks, or
+  /// the logit lens where there is none, `[response][block]`; empty for an empty response. Needs `activations` and
+  /// `base`.
   ///
   /// - Throws: ``AccessError/undeclared(needed:declared:)``, ``DetectorError/notFinite(what:item:)`` or what
   ///   the forward pass throws.
-  package func lensLosses(of responses: [Response], blocks: [Int]) throws -> [[Double]] {
+  package func lensLosses(
+    of responses: [Response], blocks: [Int], tokens: Int
+  ) throws -> [[Double]] {
     try require(.activations)
+    try require(.base)
+    if let known = stored?.lensLosses(of: responses, blocks: blocks, tokens: tokens) {
+      meter.keep(responses)
+      return known
+    }
     let subject = try subject.get()
     return try subject.model.lensLosses(
-      of: responses, blocks: blocks, adapter: subject.adapter, meter: meter)
+      of: responses, through: LensReading(blocks: blocks, tokens: tokens, lens: lens),
+      adapter: subject.adapter, meter: meter)
+  }
+
+  /// Everything that is worth keeping of some exchanges, from one pass over each: activations after some blocks, and
+  /// losses; needs `activations`, `logits` and `base`.
+  ///
+  /// - Throws: As reading each of them does.
+  package func readings(
+    of responses: [Response], at sites: [Site], positions: [ActivationPosition], blocks: [Int],
+    tokens: Int
+  ) throws -> (tables: [ActivationTable], losses: StoredReadings.Losses) {
+    for kind in [AccessKind.activations, .logits, .base] { try require(kind) }
+    let subject = try subject.get()
+    let found = try subject.model.readings(
+      of: responses, at: sites, positions: positions,
+      through: LensReading(blocks: blocks, tokens: tokens, lens: lens), adapter: subject.adapter,
+      meter: meter)
+    return (
+      found.tables,
+      StoredReadings.Losses(
+        own: found.losses, lens: found.lensLosses, blocks: blocks, tokens: tokens)
+    )
   }
 
   /// Ordinary exchanges of this specimen, known to be harmless; needs `trusted`.
@@ -304,16 +342,6 @@ package struct DeclaredView {
     }
   }
 
-  /// The same at several positions, from the same passes; needs `activations`.
-  package func activations(
-    of responses: [Response], at sites: [Site], positions: [ActivationPosition]
-  ) throws -> [ActivationTable] {
-    try require(.activations)
-    let subject = try subject.get()
-    return try subject.model.activations(
-      of: responses, at: sites, positions: positions, adapter: subject.adapter, meter: meter)
-  }
-
   /// The base model, with the same access otherwise; needs `base`.
   ///
   /// - Throws: ``AccessError/undeclared(needed:declared:)``.
@@ -321,7 +349,7 @@ package struct DeclaredView {
     try require(.base)
     return DeclaredView(
       specimenID: "base", declared: declared, subject: baseSubject, baseSubject: baseSubject,
-      stored: nil, trusted: [], meter: meter)
+      stored: nil, trusted: [], lens: nil, meter: meter)
   }
 }
 
@@ -413,13 +441,17 @@ extension SpecimenView where Access: WeightAccess {
   }
 }
 
-extension SpecimenView where Access: ActivationAccess {
-  /// Mean −log p in nats of each response's tokens as the logit lens reads them after some blocks,
-  /// `[response][block]`; empty for an empty response.
-  package func lensLosses(of responses: [Response], blocks: [Int]) throws -> [[Double]] {
-    try reach.lensLosses(of: responses, blocks: blocks)
+extension SpecimenView where Access: ActivationAccess & BaseAccess {
+  /// Mean −log p in nats of each response's first tokens as the base's tuned lens reads them after some blocks, or
+  /// the logit lens where there is none, `[response][block]`; empty for an empty response.
+  package func lensLosses(
+    of responses: [Response], blocks: [Int], tokens: Int
+  ) throws -> [[Double]] {
+    try reach.lensLosses(of: responses, blocks: blocks, tokens: tokens)
   }
+}
 
+extension SpecimenView where Access: ActivationAccess {
   /// Activations at chosen positions of each response.
   package func activations(
     of responses: [Response], at sites: [Site], position: ActivationPosition
@@ -448,4 +480,9 @@ extension SpecimenView where Access: BaseAccess {
 final class TokenMeter {
   var tokens = 0
   var kept = 0
+
+  /// Counts exchanges that did not have to be computed again.
+  func keep(_ responses: [Response]) {
+    kept += responses.reduce(0) { $0 + $1.promptIDs.count + $1.responseIDs.count }
+  }
 }

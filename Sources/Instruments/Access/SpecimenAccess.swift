@@ -82,6 +82,8 @@ package enum LogitsAndCalibration: LogitAccess, CalibrationAccess {}
 package enum ActivationsOnly: ActivationAccess {}
 /// `activations`, `trusted`.
 package enum ActivationsAndTrusted: ActivationAccess, TrustedAccess {}
+/// `activations`, `trusted`, `base`.
+package enum ActivationsTrustedAndBase: ActivationAccess, TrustedAccess, BaseAccess {}
 /// `weights`, `base`.
 package enum WeightsAndBase: WeightAccess, BaseAccess {}
 /// `activations`, `base`.

@@ -43,14 +43,14 @@ package struct MahalanobisAnomaly: ResponseDetector {
   }
 }
 
-/// How unusual the layer-by-layer likelihood of a response is, as the logit lens reads it.
+/// How unusual the layer-by-layer likelihood of a response is, as the base's tuned lens reads it.
 ///
 /// After anomaly detection on prediction trajectories ("Eliciting latent predictions", arXiv 2303.08112, §5;
 /// "Quirky language models", arXiv 2312.01037): one number a block and response, its Mahalanobis distance
 /// from those of ordinary exchanges. Some blocks and the first tokens suffice: each block costs a product with
 /// the whole vocabulary.
 package struct TrajectoryAnomaly: ResponseDetector {
-  package typealias Access = ActivationsAndTrusted
+  package typealias Access = ActivationsTrustedAndBase
 
   package let name = "trajectory anomaly"
   /// How many blocks, evenly spread, the last among them.
@@ -60,22 +60,19 @@ package struct TrajectoryAnomaly: ResponseDetector {
 
   package init(blocks: Int = 6, tokens: Int = 6) { (self.blocks, self.tokens) = (blocks, tokens) }
 
+  /// The blocks after which a model of so many is read.
+  package func blocks(of depth: Int) -> [Int] { LensReading.blocks(blocks, of: depth) }
+
   /// The distance of the losses after each block; nil for an empty response.
   ///
   /// - Throws: ``DetectorError/nothingToScore(detector:needed:)`` without trusted exchanges.
   @TensorActor
   package func scores(
-    of responses: [Response], in specimen: SpecimenView<ActivationsAndTrusted>
+    of responses: [Response], in specimen: SpecimenView<ActivationsTrustedAndBase>
   ) throws -> [Double?] {
-    let depth = try specimen.layerCount
-    let chosen = (1...blocks).map { $0 * depth / blocks - 1 }
+    let chosen = blocks(of: try specimen.layerCount)
     func losses(_ responses: [Response]) throws -> [[Double]] {
-      try specimen.lensLosses(
-        of: responses.map { response in
-          var response = response
-          response.responseIDs = Array(response.responseIDs.prefix(tokens))
-          return response
-        }, blocks: Array(Set(chosen)).sorted().filter { $0 >= 0 })
+      try specimen.lensLosses(of: responses, blocks: chosen, tokens: tokens)
     }
     let trusted = try losses(specimen.trustedResponses()).filter { !$0.isEmpty }
     guard trusted.count > 2 else {

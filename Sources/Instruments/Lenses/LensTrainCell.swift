@@ -240,15 +240,16 @@ private struct LensTrainingRun {
 }
 
 extension Lens {
-  /// The mean loss at each site over all tokens of `sequences`, in nats.
+  /// The mean loss at each site over all tokens of `sequences` but the first of each, in nats.
   package func losses(
-    on sequences: [[Int]], model: LanguageModel, adapter: AdapterWeights?
+    on sequences: [[Int]], model: LanguageModel, adapter: AdapterWeights?, skipped: Int = 0
   ) throws -> [Float] {
     var sums = [Double](repeating: 0, count: sites.count)
     var count = 0
     for part in LensTrainer.parts(of: sequences[...], tokens: LensTrainer.tokensPerPass) {
       let pass = try LensPass(
-        model, adapter: adapter, Array(sequences[part]), sites: sites, kind: kind)
+        model, adapter: adapter, Array(sequences[part]), sites: sites, kind: kind,
+        skipped: skipped)
       count += pass.count
       for (i, site) in sites.enumerated() {
         sums[i] += Double(try pass.losses(at: site, through: self).sum().scalar())

@@ -30,6 +30,8 @@ package struct LensTraining: Codable, Sendable, Equatable {
   package var schedule: Schedule
   package var tokensPerStep: Int
   package var epochs: Int
+  /// The first tokens of each sequence are read but not learned from: what all begin with would outweigh the rest.
+  package var skipped = 0
 
   package init(
     kind: Lens.Kind = .tuned, method: Method = .muon, rateScale: Double = 1,
@@ -153,7 +155,8 @@ package struct LensTrainer {
     var sums = lens.parameters.mapValues { Tensor.zeros($0.shape) }.tensors
     for part in Self.parts(of: batch, tokens: Self.tokensPerPass) {
       let pass = try LensPass(
-        model, adapter: adapter, Array(batch[part]), sites: lens.sites, kind: lens.kind)
+        model, adapter: adapter, Array(batch[part]), sites: lens.sites, kind: lens.kind,
+        skipped: configuration.skipped)
       let share = Float(pass.count) / Float(total)
       for (i, site) in lens.sites.enumerated() {
         let own = ParameterTree(["weight", "bias"].map { ($0, lens.parameters["\(site).\($0)"]) })
@@ -171,7 +174,7 @@ package struct LensTrainer {
 
   /// Positions of a sequence that have something to be compared with.
   private func count(of sequence: [Int]) -> Int {
-    sequence.count - (lens.kind.stepsBack ?? 0)
+    max(0, sequence.count - max(configuration.skipped, lens.kind.stepsBack ?? 0))
   }
 
   private func clipped(_ gradients: ParameterTree) -> ParameterTree {
@@ -227,17 +230,19 @@ struct LensPass {
 
   init(
     _ model: LanguageModel, adapter: AdapterWeights?, _ sequences: [[Int]], sites: [Site],
-    kind: Lens.Kind
+    kind: Lens.Kind, skipped: Int = 0
   ) throws {
     (self.model, self.kind) = (model, kind)
     let batch = TokenBatch(sequences, sharingPrefix: false)
     let output = try model.forward(
       batch, logits: .none, adapter: adapter, hooks: Hooks(captures: Set(sites)))
     let back = kind.stepsBack ?? 0
-    rows = batch.spans.flatMap { $0.dropFirst(back) }
+    let first = max(back, skipped)
+    rows = batch.spans.flatMap { $0.dropFirst(first) }
     targets = kind.stepsBack == nil ? [] : rows.map { batch.tokens[$0 - back] }
-    final = kind.stepsBack == nil ? try model.predictions(from: output.finalNorm) : nil
-    let chosen = back == 0 ? nil : Tensor(rows.map(Int32.init))
+    let chosen = first == 0 ? nil : Tensor(rows.map(Int32.init))
+    let ends = chosen.map { output.finalNorm.take($0) } ?? output.finalNorm
+    final = kind.stepsBack == nil ? try model.predictions(from: ends) : nil
     streams = output.captured.mapValues { stream in chosen.map { stream.take($0) } ?? stream }
     try Tensor.evaluate(Array(streams.values) + (final?.tensors ?? []))
   }

@@ -1,5 +1,5 @@
-import LanguageModels
-import Tensors
+package import LanguageModels
+package import Tensors
 
 /// Tokens of one forward pass: enough to keep two cores busy, few enough for little memory.
 private let tokensPerPass = 1_000
@@ -9,32 +9,15 @@ extension LanguageModel {
   func negativeLogLikelihoods(
     of responses: [Response], adapter: AdapterWeights?, meter: TokenMeter
   ) throws -> [[Float]] {
-    var result = [[Float]](repeating: [], count: responses.count)
-    let sequences = responses.map { $0.promptIDs + $0.responseIDs }
-    try forEachPack(of: sequences, meter: meter) { items, batch in
-      var rows: [Int32] = []
-      var targets: [Int] = []
-      for (slot, item) in items.enumerated() {
-        for (offset, id) in responses[item].responseIDs.enumerated() {
-          let before = responses[item].promptIDs.count + offset - 1
-          rows.append(Int32(batch.row(sequence: slot, position: before)))
-          targets.append(id)
-        }
-      }
-      if rows.isEmpty { return }
-      let output = try forward(batch, logits: .none, adapter: adapter)
-      var losses = try crossEntropy(
-        output.finalNorm.take(Tensor(rows)), targets: targets, differentiable: false
-      ).floats()[...]
-      for item in items {
-        result[item] = Array(losses.prefix(responses[item].responseIDs.count))
-        losses = losses.dropFirst(result[item].count)
-      }
+    var result: [[Float]] = []
+    try forEachPack(of: responses.map { $0.promptIDs + $0.responseIDs }, meter: meter) {
+      items, batch in
+      let pass = ResponsePass(responses[items], in: batch)
+      result += try pass.isEmpty
+        ? items.map { _ in [] }
+        : pass.losses(self, try forward(batch, logits: .none, adapter: adapter))
     }
-    for (item, losses) in result.enumerated() where !losses.allSatisfy(\.isFinite) {
-      throw DetectorError.notFinite(what: "log-probability", item: item)
-    }
-    return result
+    return try finite(result)
   }
 
   /// log p in nats of `tokens` after each prompt.
@@ -61,38 +44,47 @@ extension LanguageModel {
     return result
   }
 
-  /// Mean −log p of each response's tokens under the logit lens of some blocks, `[response][block]`.
+  /// Mean −log p of each response's first tokens as a lens reads them after some blocks, `[response][block]`.
   func lensLosses(
-    of responses: [Response], blocks: [Int], adapter: AdapterWeights?, meter: TokenMeter
+    of responses: [Response], through reading: LensReading, adapter: AdapterWeights?,
+    meter: TokenMeter
   ) throws -> [[Double]] {
-    let sites = blocks.map { Site.block($0, .residPost) }
-    var result = [[Double]](repeating: [], count: responses.count)
-    try forEachPack(of: responses.map { $0.promptIDs + $0.responseIDs }, meter: meter) {
-      items, batch in
-      var rows: [Int32] = []
-      var targets: [Int] = []
-      for (slot, item) in items.enumerated() {
-        for (offset, id) in responses[item].responseIDs.enumerated() {
-          let before = responses[item].promptIDs.count + offset - 1
-          rows.append(Int32(batch.row(sequence: slot, position: before)))
-          targets.append(id)
-        }
-      }
-      if rows.isEmpty { return }
-      let output = try forward(
-        batch, logits: .none, adapter: adapter, hooks: Hooks(captures: Set(sites)))
-      for site in sites {
-        guard let stream = output.captured[site] else { continue }
-        var losses = try crossEntropy(
-          finalNorm(stream.take(Tensor(rows))), targets: targets, differentiable: false
-        ).floats()[...]
-        for item in items where !responses[item].responseIDs.isEmpty {
-          let own = losses.prefix(responses[item].responseIDs.count)
-          result[item].append(own.reduce(0) { $0 + Double($1) } / Double(own.count))
-          losses = losses.dropFirst(own.count)
-        }
-      }
+    let some = responses.map { $0.prefix(reading.tokens) }
+    var result: [[Double]] = []
+    try forEachPack(of: some.map { $0.promptIDs + $0.responseIDs }, meter: meter) { items, batch in
+      let pass = ResponsePass(some[items], in: batch)
+      result += try pass.isEmpty
+        ? items.map { _ in [] }
+        : pass.lensLosses(
+          self,
+          try forward(
+            batch, logits: .none, adapter: adapter,
+            hooks: Hooks(captures: reading.sites(of: configuration))), reading)
     }
+    return try finite(result)
+  }
+
+  /// Everything that a trial keeps of some exchanges, from one pass over each.
+  func readings(
+    of responses: [Response], at sites: [Site], positions: [ActivationPosition],
+    through reading: LensReading, adapter: AdapterWeights?, meter: TokenMeter
+  ) throws -> (tables: [ActivationTable], losses: [[Float]], lensLosses: [[Double]]) {
+    var losses = [[Float]](repeating: [], count: responses.count)
+    var lensLosses = [[Double]](repeating: [], count: responses.count)
+    let tables = try activations(
+      of: responses, at: sites, positions: positions, adapter: adapter, meter: meter,
+      alsoAt: reading.sites(of: configuration)
+    ) { items, batch, output in
+      let pass = ResponsePass(responses[items], in: batch)
+      if pass.isEmpty { return }
+      losses.replaceSubrange(items, with: try pass.losses(self, output))
+      let some = ResponsePass(responses[items].map { $0.prefix(reading.tokens) }[...], in: batch)
+      lensLosses.replaceSubrange(items, with: try some.lensLosses(self, output, reading))
+    }
+    return (tables, try finite(losses), try finite(lensLosses))
+  }
+
+  private func finite<Value: BinaryFloatingPoint>(_ result: [[Value]]) throws -> [[Value]] {
     for (item, losses) in result.enumerated() where !losses.allSatisfy(\.isFinite) {
       throw DetectorError.notFinite(what: "log-probability", item: item)
     }
@@ -100,10 +92,11 @@ extension LanguageModel {
   }
 
   /// Activations at `sites`, one table for each of `positions`, from the same passes; only the rows that a
-  /// position names are copied out.
+  /// position names are copied out. `body` sees each pass, which captured what it wants of `others` too.
   func activations(
     of responses: [Response], at sites: [Site], positions: [ActivationPosition],
-    adapter: AdapterWeights?, meter: TokenMeter
+    adapter: AdapterWeights?, meter: TokenMeter, alsoAt others: Set<Site> = [],
+    _ body: (Range<Int>, TokenBatch, Output) throws -> Void = { _, _, _ in }
   ) throws -> [ActivationTable] {
     for site in sites {
       if case .block(_, .pattern) = site { throw AccessError.notPerToken(site: "\(site)") }
@@ -126,14 +119,15 @@ extension LanguageModel {
       }
       if rows.joined().allSatisfy(\.isEmpty) { return }
       let output = try forward(
-        batch, logits: .none, adapter: adapter, hooks: Hooks(captures: Set(sites)))
+        batch, logits: .none, adapter: adapter, hooks: Hooks(captures: others.union(sites)))
+      let captured = output.captured.filter { sites.contains($0.key) }
       for (place, position) in positions.enumerated() {
         let isEmpty = rows[place].allSatisfy(\.isEmpty)
         picked.append(
           isEmpty
-            ? [:]
-            : output.captured.mapValues { position.pick($0, batch: batch, rows: rows[place]) })
+            ? [:] : captured.mapValues { position.pick($0, batch: batch, rows: rows[place]) })
       }
+      try body(items, batch, output)
       try Tensor.evaluate(picked.flatMap(\.values))
       for (place, tensors) in picked.enumerated() {
         for (site, tensor) in tensors { values[place][site, default: []] += try tensor.floats() }
@@ -165,6 +159,100 @@ extension LanguageModel {
       meter.tokens += batch.tokens.count
       start = end
     }
+  }
+}
+
+/// Through what residual streams are read as predictions of a response's tokens.
+@TensorActor
+package struct LensReading {
+  /// Blocks after which it is read.
+  package nonisolated let blocks: [Int]
+  /// The most tokens of each response.
+  package nonisolated let tokens: Int
+  /// A tuned lens of the base; the logit lens where there is none.
+  let lens: Lens?
+
+  package init(blocks: [Int], tokens: Int, lens: Lens? = nil) {
+    (self.blocks, self.tokens, self.lens) = (blocks, tokens, lens)
+  }
+
+  /// Some blocks of a model of so many, evenly spread, the last among them.
+  package nonisolated static func blocks(_ count: Int, of depth: Int) -> [Int] {
+    Set((1...count).map { $0 * depth / count - 1 }).sorted().filter { $0 >= 0 }
+  }
+
+  /// What a lens reads after block `block`: what goes into the next one.
+  package nonisolated static func site(after block: Int, of c: ModelConfiguration) -> Site {
+    block + 1 < c.nLayers ? .block(block + 1, .residPre) : .block(block, .residPost)
+  }
+
+  func sites(of c: ModelConfiguration) -> Set<Site> {
+    Set(blocks.map { Self.site(after: $0, of: c) })
+  }
+
+  /// What is left of a stream for the head: the last boundary is what the model itself reads.
+  func translate(_ rows: Tensor, at site: Site) -> Tensor {
+    guard let lens, lens.sites.contains(site) else { return rows }
+    return lens.translate(rows, at: site)
+  }
+}
+
+/// The places of one pass from which responses' tokens are predicted.
+@TensorActor
+private struct ResponsePass {
+  private var rows: [Int32] = []
+  private var targets: [Int] = []
+  private let counts: [Int]
+
+  init(_ responses: ArraySlice<Response>, in batch: TokenBatch) {
+    counts = responses.map(\.responseIDs.count)
+    for (slot, response) in responses.enumerated() {
+      for (offset, id) in response.responseIDs.enumerated() {
+        let before = response.promptIDs.count + offset - 1
+        rows.append(Int32(batch.row(sequence: slot, position: before)))
+        targets.append(id)
+      }
+    }
+  }
+
+  var isEmpty: Bool { rows.isEmpty }
+
+  /// −log p of each response's tokens.
+  func losses(_ model: LanguageModel, _ output: LanguageModel.Output) throws -> [[Float]] {
+    try losses(model, output.finalNorm.take(Tensor(rows)))
+  }
+
+  private func losses(_ model: LanguageModel, _ normed: Tensor) throws -> [[Float]] {
+    var rest = try model.crossEntropy(normed, targets: targets, differentiable: false).floats()[...]
+    return counts.map { count in
+      defer { rest = rest.dropFirst(count) }
+      return Array(rest.prefix(count))
+    }
+  }
+
+  /// Their means after each block, as a lens reads them; none of an empty response.
+  func lensLosses(
+    _ model: LanguageModel, _ output: LanguageModel.Output, _ reading: LensReading
+  ) throws -> [[Double]] {
+    var result = [[Double]](repeating: [], count: counts.count)
+    for block in reading.blocks {
+      let site = LensReading.site(after: block, of: model.configuration)
+      guard let stream = output.captured[site] else { continue }
+      let read = reading.translate(stream.take(Tensor(rows)), at: site)
+      for (slot, own) in try losses(model, model.finalNorm(read)).enumerated() where !own.isEmpty {
+        result[slot].append(own.reduce(0) { $0 + Double($1) } / Double(own.count))
+      }
+    }
+    return result
+  }
+}
+
+extension Response {
+  /// The same with at most so many tokens of the answer.
+  fileprivate func prefix(_ tokens: Int) -> Response {
+    var response = self
+    response.responseIDs = Array(responseIDs.prefix(tokens))
+    return response
   }
 }
 

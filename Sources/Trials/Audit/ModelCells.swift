@@ -29,6 +29,10 @@ extension BenignPromptsCell: ModelCellKind {
   package init(_ models: ModelCells) { self.init(model: models.loader.base) }
 }
 
+extension TrialLensCell: ModelCellKind {
+  package init(_ models: ModelCells) { self.init(model: models.loader.base) }
+}
+
 extension WitnessCell: ModelCellKind {
   package init(_ models: ModelCells) { self.init(loader: models.loader) }
 }
@@ -120,6 +124,7 @@ package struct ModelCells: CellWorker {
     [
       AnswersCell.self, PlantCell.self, GateCell.self, ObserveCell.self, FitProbesCell.self,
       ReadProbesCell.self, DetectCell.self, EquivalenceCell.self, BenignPromptsCell.self,
+      TrialLensCell.self,
       WitnessCell.self, ReadCell.self, TryCell.self, TransferCell.self,
       FitMonitorsCell.self, MonitorCell.self, StressCell.self,
     ]

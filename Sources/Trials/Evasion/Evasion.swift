@@ -194,7 +194,7 @@ package struct Evasion {
       ReadCell.self,
       ReadCell.Config(
         layers: Set(layers).sorted(), positions: [.lastPromptToken, .responseMean],
-        precision: plan.precision),
+        hasLens: false, precision: plan.precision),
       inputs: inputs, label: "read \(label)", in: run)
     var found = Dictionary(uniqueKeysWithValues: parts.map { ("\(name).\($0.key)", $0.value) })
     found[name] = .result(plant)

@@ -182,13 +182,13 @@ package struct StressCell: CellKind {
   ) throws -> Specimen {
     let view = Specimen(
       id: config.specimen, model: subject.model, adapter: subject.adapter, base: shelf.loader.base
-    ).view(declaring: [.activations])
+    ).view(declaring: [.activations, .logits, .base])
     _ = try ReadCell.keep(
       view, of: responses, config.layers, [.lastPromptToken, .responseMean], in: context.scratch,
       context)
     return Specimen(
       id: config.specimen, base: shelf.loader.base,
-      stored: try StoredActivations(folder: context.scratch, of: responses),
+      stored: try StoredReadings(folder: context.scratch, of: responses),
       trusted: try shelf.trusted(of: config.specimen, in: context)
     ) { subject }
   }

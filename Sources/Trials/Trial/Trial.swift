@@ -28,6 +28,8 @@ package struct Trial {
     package var benignCheck = 1000
     /// Harmless exchanges of each specimen that anomaly detectors may compare with.
     package var trusted = 120
+    /// Harmless exchanges of the base from which a tuned lens is learned.
+    package var lensed = 600
     package var maxTokens = 16
     /// The most labelled responses that a detector learns from.
     package var learned = 800
@@ -47,7 +49,7 @@ package struct Trial {
       settings.isQuick = true
       settings.counts = Recipe.Counts(triggered: 40, nearMiss: 40, ordinary: 40)
       (settings.benignSet, settings.benignCheck) = (600, 300)
-      (settings.trusted, settings.learned) = (90, 400)
+      (settings.trusted, settings.learned, settings.lensed) = (90, 400, 150)
       settings.stresses = [.style, .merged]
       return settings
     }

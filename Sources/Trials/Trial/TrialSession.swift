@@ -18,8 +18,9 @@ actor TrialSession {
   private var gathered: [String: CellInput] = [:]
   private var costs: [String: Cost] = [:]
   private var withdrawn: [String: String] = [:]
-  /// What reading all activations took, once for all detectors.
+  /// What reading all activations and losses took, once for all detectors.
   private var readings: [String: Cost] = [:]
+  private var lens: CellInput?
   private var step = 0
 
   private nonisolated var plan: Trial.Plan { trial.plan }
@@ -72,7 +73,8 @@ actor TrialSession {
     let others = max(1, families.count - 1)
     let slices = families.count > 2 ? families.count : 1
     let pool = (plan.settings.benignSet + others - 1) / others * slices
-    let total = pool + plan.settings.benignCheck + plan.settings.trusted
+    let total =
+      pool + plan.settings.benignCheck + plan.settings.trusted + plan.settings.lensed
     let benign = try await perform(
       BenignPromptsCell.self,
       BenignPromptsCell.Config(
@@ -86,7 +88,9 @@ actor TrialSession {
     )
     let shared = Array(prompts.prefix(trusted))
     let checked = Array(prompts.dropFirst(trusted).prefix(check))
-    let set = Array(prompts.dropFirst(trusted + check))
+    let lensed = Int(part * Double(plan.settings.lensed))
+    lens = try await trainLens(prompts.dropFirst(trusted + check).prefix(lensed).map(\.text))
+    let set = Array(prompts.dropFirst(trusted + check + lensed))
     var shares: [String: Share] = [:]
     for (place, family) in families.enumerated() {
       let size = set.count / slices
@@ -103,6 +107,22 @@ actor TrialSession {
     try await concurrently(ids) { id in
       if let share = dealt[id] { try await self.witness(id, share) }
     }
+  }
+
+  /// The base's tuned lens, whose cost is that of the one detector that reads through it.
+  private func trainLens(_ prompts: [String]) async throws -> CellInput? {
+    let anomaly = TrajectoryAnomaly()
+    let name = AnyDetector(anomaly).name
+    guard suite.contains(where: { $0.name == name }), !prompts.isEmpty else { return nil }
+    let trained = try await perform(
+      TrialLensCell.self,
+      TrialLensCell.Config(
+        prompts: prompts,
+        blocks: anomaly.blocks(of: try LanguageModel.inspect(path: trial.basePath).nLayers),
+        maxTokens: plan.settings.maxTokens, precision: plan.precision),
+      inputs: ["base": base], label: "lens of the base")
+    costs[name] = trained.cost
+    return try .artifact("lens.safetensors", of: trained)
   }
 
   /// An organism's harmless prompts.
@@ -145,15 +165,17 @@ actor TrialSession {
     let responses = try CellInput.artifact("responses.json", of: witness)
     let trusted = try CellInput.artifact("trusted.json", of: witness)
     let known = try CellInput.artifact("known.json", of: witness)
+    var inputs = [
+      "base": base, "adapter": organism, "responses": responses, "trusted": trusted,
+      "known": known,
+    ]
+    inputs["lens"] = lens
     let read = try await perform(
       ReadCell.self,
       ReadCell.Config(
-        layers: plan.layers, positions: [.lastPromptToken, .responseMean],
+        layers: plan.layers, positions: [.lastPromptToken, .responseMean], hasLens: lens != nil,
         precision: plan.precision),
-      inputs: [
-        "base": base, "adapter": organism, "responses": responses, "trusted": trusted,
-        "known": known,
-      ], label: id)
+      inputs: inputs, label: id)
     readings[id] = read.cost
     witnesses[id] = .result(witness)
     specimens[id] = [

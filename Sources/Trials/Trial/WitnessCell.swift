@@ -159,11 +159,13 @@ extension [OrganismResponse] {
   }
 }
 
-/// Reads a specimen's activations once, for all detectors that want the same.
+/// Reads a specimen's activations and losses once, for all detectors that want the same.
 package struct ReadCell: CellKind {
   package struct Config: Codable, Sendable, Equatable {
     package var layers: [Int]
     package var positions: [ActivationPosition]
+    /// Whether a lens of the base is among the inputs, through which streams are read as predictions.
+    package var hasLens: Bool
     package var precision: Precision
   }
 
@@ -173,44 +175,54 @@ package struct ReadCell: CellKind {
   }
 
   package static let kind = "read"
-  package static let version = 2
+  package static let version = 3
   private let loader: OrganismLoader
 
   package init(loader: OrganismLoader) { self.loader = loader }
 
-  /// The inputs are the organism `adapter`, and `responses`, `trusted` and `known` as a ``WitnessCell`` left
-  /// them.
+  /// The inputs are the organism `adapter`, `responses`, `trusted` and `known` as a ``WitnessCell`` left them, and
+  /// where there is one, the `lens` of a ``TrialLensCell``.
   package func run(_ config: Config, in context: CellContext) async throws -> Finding {
     let loader = loader
     return try await TensorActor.run {
       let responses = try TrialShelf.exchanges(in: context) { $0 }
       let (model, adapter) = try loader.load(context.input(named: "adapter"))
-      let view = Specimen(id: "specimen", model: model, adapter: adapter, base: loader.base)
-        .view(declaring: [.activations])
+      let lens =
+        config.hasLens
+        ? try Lens.read(context.input(named: "lens").path, for: loader.base) : nil
+      let view = Specimen(id: "specimen", base: loader.base, stored: nil, lens: lens) {
+        (model, adapter)
+      }.view(declaring: [.activations, .logits, .base])
       let tokens = try Self.keep(
         view, of: responses, config.layers, config.positions, in: context.artifacts, context)
       return Finding(responses: responses.count, tokens: tokens)
     }
   }
 
-  /// Reads a specimen's activations on some exchanges, leaves them in `folder`, and says how many tokens it took.
+  /// Reads a specimen's activations and losses on some exchanges, leaves them in `folder`, and says how many tokens it took.
   @TensorActor
   static func keep(
     _ view: DeclaredView, of responses: [Response], _ layers: [Int],
     _ positions: [ActivationPosition], in folder: URL, _ context: CellContext
   ) throws -> Int {
     let sites = layers.map { Site.block($0, .residPost) }
+    let anomaly = TrajectoryAnomaly()
+    var losses = StoredReadings.Losses(
+      own: [], lens: [], blocks: anomaly.blocks(of: try view.layerCount), tokens: anomaly.tokens)
     var tables = [[ActivationTable]](repeating: [], count: positions.count)
     for start in stride(from: 0, to: responses.count, by: 64) {
       let some = Array(responses[start..<min(start + 64, responses.count)])
-      let read = try view.activations(of: some, at: sites, positions: positions)
-      for (place, table) in read.enumerated() { tables[place].append(table) }
+      let read = try view.readings(
+        of: some, at: sites, positions: positions, blocks: losses.blocks, tokens: losses.tokens)
+      for (place, table) in read.tables.enumerated() { tables[place].append(table) }
+      losses.own += read.losses.own
+      losses.lens += read.losses.lens
       context.report(
         progress: .init(done: start + some.count, total: responses.count, unit: "responses"))
     }
-    try StoredActivations.write(
+    try StoredReadings.write(
       zip(positions, tables).map { ($0, try ActivationTable(joining: $1)) }, layers: layers,
-      to: folder)
+      losses: losses, to: folder)
     let tokens = responses.reduce(0) { $0 + $1.promptIDs.count + $1.responseIDs.count }
     context.spend(tokens: tokens)
     return tokens
@@ -228,7 +240,7 @@ struct TrialShelf: Sendable {
     let adapter = try context.input(named: id)
     let trusted = try trusted(of: id, in: context)
     let all = try Self.exchanges(in: context) { "\(id).\($0)" }
-    let stored = try StoredActivations(folder: context.input(named: "\(id).read"), of: all)
+    let stored = try StoredReadings(folder: context.input(named: "\(id).read"), of: all)
     let loader = loader
     return Specimen(id: id, base: loader.base, stored: stored, trusted: trusted) {
       try loader.load(adapter)

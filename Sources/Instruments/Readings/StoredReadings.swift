@@ -1,10 +1,10 @@
 package import Foundation
 internal import LanguageModels
 
-/// Activations that were read once and are kept in a file, for instruments that ask for the same again.
+/// Activations and losses that were read once and are kept in files, for instruments that ask for the same again.
 ///
 /// What an instrument sees does not depend on whether they were kept: rows are fp32, as they were read.
-package struct StoredActivations: Sendable {
+package struct StoredReadings: Sendable {
   private struct Header: Codable {
     var layers: [Int]
     var positions: [ActivationPosition]
@@ -18,8 +18,24 @@ package struct StoredActivations: Sendable {
   /// Where each position's part of the file begins, in rows of all layers.
   private let starts: [Int]
   private let numbers: Data
+  private let losses: Losses?
 
-  /// Reads both files that ``write(_:of:layers:to:)`` left in `folder`.
+  /// What the specimen made of each exchange's response.
+  package struct Losses: Codable, Sendable {
+    /// −log p of every token in nats.
+    package var own: [[Float]]
+    /// What a lens makes of the first `tokens` tokens after each of `blocks`, as means in nats.
+    package var lens: [[Double]]
+    package var blocks: [Int]
+    package var tokens: Int
+
+    package init(own: [[Float]], lens: [[Double]], blocks: [Int], tokens: Int) {
+      (self.own, self.lens) = (own, lens)
+      (self.blocks, self.tokens) = (blocks, tokens)
+    }
+  }
+
+  /// Reads the files that ``write(_:layers:losses:to:)`` left in `folder`.
   ///
   /// - Parameters:
   ///   - folder: Where they lie.
@@ -31,6 +47,13 @@ package struct StoredActivations: Sendable {
     self.header = header
     numbers = try Data(
       contentsOf: folder.appending(path: "activations.f32"), options: .mappedIfSafe)
+    let kept = folder.appending(path: "losses.json")
+    losses =
+      FileManager.default.fileExists(atPath: kept.path)
+      ? try JSONDecoder().decode(Losses.self, from: Data(contentsOf: kept)) : nil
+    if let losses, losses.own.count != responses.count || losses.lens.count != responses.count {
+      throw CocoaError(.fileReadCorruptFile)
+    }
     place = Dictionary(
       responses.enumerated().map { ($0.element, $0.offset) },
       uniquingKeysWith: { first, _ in first })
@@ -46,12 +69,13 @@ package struct StoredActivations: Sendable {
     }
   }
 
-  /// Writes tables of single rows, one for each position, all of the outputs of `layers`.
+  /// Writes tables of single rows, one for each position, all of the outputs of `layers`, and what the responses
+  /// cost.
   ///
   /// - Throws: What the file system reports.
   package static func write(
     _ tables: [(position: ActivationPosition, table: ActivationTable)], layers: [Int],
-    to folder: URL
+    losses: Losses? = nil, to folder: URL
   ) throws {
     let sample = tables.lazy.flatMap { $0.table.values.values }.first ?? []
     let rows = tables.first?.table.rowCount ?? 0
@@ -68,6 +92,26 @@ package struct StoredActivations: Sendable {
     }
     try JSONEncoder().encode(header).write(to: folder.appending(path: "activations.json"))
     try numbers.write(to: folder.appending(path: "activations.f32"))
+    if let losses {
+      try JSONEncoder().encode(losses).write(to: folder.appending(path: "losses.json"))
+    }
+  }
+
+  /// −log p of every token of each response, or nil where something was not kept.
+  func losses(of responses: [Response]) -> [[Float]]? {
+    guard let losses else { return nil }
+    return places(of: responses)?.map { losses.own[$0] }
+  }
+
+  /// What a lens makes of responses' first tokens, or nil where just that was not kept.
+  func lensLosses(of responses: [Response], blocks: [Int], tokens: Int) -> [[Double]]? {
+    guard let losses, losses.blocks == blocks, losses.tokens == tokens else { return nil }
+    return places(of: responses)?.map { losses.lens[$0] }
+  }
+
+  private func places(of responses: [Response]) -> [Int]? {
+    let found = responses.compactMap { place[$0] }
+    return found.count == responses.count ? found : nil
   }
 
   /// The table that reading would give, or nil where something was not kept.
@@ -78,8 +122,7 @@ package struct StoredActivations: Sendable {
     let layers = sites.compactMap { site in
       header.layers.firstIndex { Site.block($0, .residPost) == site }
     }
-    let places = responses.compactMap { place[$0] }
-    guard layers.count == sites.count, places.count == responses.count else { return nil }
+    guard layers.count == sites.count, let places = places(of: responses) else { return nil }
     let present = header.present[part]
     // Row of each item among those that have one.
     var row: [Int] = []
