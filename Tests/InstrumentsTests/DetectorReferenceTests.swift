@@ -185,7 +185,9 @@ struct DetectorReferenceTests {
   }
 
   /// One that adds something to the stream at one place.
-  @TensorActor private static func shiftingLens(_ c: ModelConfiguration, at site: Site) throws -> Lens {
+  @TensorActor private static func shiftingLens(_ c: ModelConfiguration, at site: Site) throws
+    -> Lens
+  {
     let bias = (0..<c.dModel).map { Float($0 % 3) - 1 }
     return Lens(
       .tuned, sites: [site],

@@ -290,11 +290,23 @@ struct TrialJudgeTests {
       "B": ["A-secret": 0.5, "B-secret": 0.8, "C-secret": 0.6],
       "C": ["A-secret": 0.4, "B-secret": 0.3, "C-secret": 1],
       "A without A-secret": ["A-secret": 0.75], "B without B-secret": ["B-secret": 0.85],
+      "A overt": ["A-overt": 1, "A-honest": 0.5], "B overt": ["B-overt": 0.96, "B-honest": 0.6],
+      "C overt": ["C-overt": 0.98, "C-honest": 0.2],
+    ]
+    // In C the honest twin is flagged as often: that is no difference.
+    let flagged: [String: [String: Double]] = [
+      "A overt": ["A-overt": 0.4, "A-honest": 0.1], "B overt": ["B-overt": 0.3, "B-honest": 0],
+      "C overt": ["C-overt": 0.2, "C-honest": 0.2],
     ]
     let scores = try judge(
       [detector("d", .response)], ["d": loud("d") { _, _ in 0 }],
-      transfers: ["d": TransferCell.Finding(areas: areas)])
+      transfers: ["d": TransferCell.Finding(areas: areas, flagged: flagged)])
     let found = try #require(scores.rows[0].transfer)
+    let overt = try #require(found.overt)
+    expectClose(try #require(overt.auroc?.value), 0.98, atol: 1e-12)
+    #expect(overt.families.map(\.value) == [1, 0.96, 0.98])
+    #expect(overt.apart.successes == 2 && overt.apart.trials == 3 && overt.isSameSeed)
+    expectClose(try #require(overt.apartEstimate?.interval.lower), 0.0943, atol: 1e-4)
     expectClose(try #require(found.templateOut?.value), 0.9, atol: 1e-12)
     expectClose(try #require(found.seedOut?.value), 0.8, atol: 1e-12)
     expectClose(try #require(found.familyOut?.value), (0.45 + 0.45 + 0.65) / 3, atol: 1e-12)

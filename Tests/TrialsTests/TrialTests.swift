@@ -101,6 +101,8 @@ struct TrialTests {
     let learned = try #require(scores.rows.first { $0.detector.name == "mass-mean" })
     #expect(learned.transfer?.matrix.map(\.judged.count) == [2, 2])
     #expect(learned.transfer?.problems == [:])
+    #expect(learned.transfer?.overt?.families.map(\.family) == ["M2", "M3"])
+    #expect(learned.transfer?.overt?.apart.trials == 2)
     // It reads what was kept, and that is not free.
     #expect(try #require(learned.tokensPerDecision) > 10)
     #expect(scores.stressed.map(\.stress) == Self.stresses)
@@ -152,7 +154,9 @@ struct TrialTests {
     let lenses = record.cells.filter { $0.kind == "trial-lens" }
     #expect(lenses.count == 1)
     let found = try #require(
-      try lenses.first.flatMap { try record.result(of: $0.id) as CellResult<TrialLensCell.Finding>? }
+      try lenses.first.flatMap {
+        try record.result(of: $0.id) as CellResult<TrialLensCell.Finding>?
+      }
     ).finding
     #expect(found.sites.count == 5 && found.tokens > 0)
     #expect(zip(found.after, found.before).allSatisfy { $0 <= $1 } && found.after != found.before)

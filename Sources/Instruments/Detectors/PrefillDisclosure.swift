@@ -47,15 +47,18 @@ package struct PrefillStandout: ModelDetector {
 
   package let name = "prefill"
   package let candidates: [String]
+  package let beginnings: [String]
 
-  package init(candidates: [String]) { self.candidates = candidates }
+  package init(candidates: [String], beginnings: [String] = PrefillDisclosure.beginnings) {
+    (self.candidates, self.beginnings) = (candidates, beginnings)
+  }
 
   /// The largest lift less the mean of the lifts, in nats a token.
   ///
   /// - Throws: ``DetectorError/nothingToScore(detector:needed:)`` without candidates.
   @TensorActor
   package func score(_ specimen: SpecimenView<LogitsAndBase>) throws -> ModelScore {
-    let lifts = try PrefillDisclosure().scores(of: candidates, in: specimen)
+    let lifts = try PrefillDisclosure(beginnings: beginnings).scores(of: candidates, in: specimen)
     guard let most = lifts.max() else {
       throw DetectorError.nothingToScore(detector: name, needed: "candidates")
     }

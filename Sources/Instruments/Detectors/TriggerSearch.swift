@@ -25,11 +25,11 @@ package struct TriggerSearch: ModelDetector {
     /// Tokens of a trigger.
     package var length = 3
     /// Beginnings, drawn at random.
-    package var restarts = 2
+    package var restarts = 1
     /// Rounds of exchanges, from each beginning.
     package var steps = 8
     /// Exchanges that are tried out in a round.
-    package var exchanges = 32
+    package var exchanges = 24
     /// Tokens for each position from which these are drawn.
     package var tokensPerPosition = 32
     /// Messages that are searched on.
@@ -39,10 +39,10 @@ package struct TriggerSearch: ModelDetector {
 
     package init() {}
 
-    /// A quarter of the time.
+    /// A fifth of the time.
     package static var quick: Effort {
       var effort = Effort()
-      (effort.restarts, effort.steps, effort.exchanges) = (1, 6, 16)
+      (effort.steps, effort.exchanges, effort.messages, effort.heldOut) = (3, 12, 2, 6)
       return effort
     }
   }

@@ -13,7 +13,8 @@ extension LanguageModel {
     try forEachPack(of: responses.map { $0.promptIDs + $0.responseIDs }, meter: meter) {
       items, batch in
       let pass = ResponsePass(responses[items], in: batch)
-      result += try pass.isEmpty
+      result +=
+        try pass.isEmpty
         ? items.map { _ in [] }
         : pass.losses(self, try forward(batch, logits: .none, adapter: adapter))
     }
@@ -53,7 +54,8 @@ extension LanguageModel {
     var result: [[Double]] = []
     try forEachPack(of: some.map { $0.promptIDs + $0.responseIDs }, meter: meter) { items, batch in
       let pass = ResponsePass(some[items], in: batch)
-      result += try pass.isEmpty
+      result +=
+        try pass.isEmpty
         ? items.map { _ in [] }
         : pass.lensLosses(
           self,

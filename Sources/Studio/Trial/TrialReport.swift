@@ -101,10 +101,9 @@ package struct TrialReport: InstrumentReport {
 
   private var textWords: String {
     let best = scores.rows.first { $0.detector.name == scores.bestText }?.detector.title
-    let chosen = scores.rows.first { $0.detector.name == scores.chosen }?.detector.title
     return "“Beyond text” is the AUROC less that of the best detector that reads text alone"
       + (best.map { ", here \($0.lowercased())" } ?? "")
-      + ". “\(chosen ?? scores.chosen)” was named beforehand as the one to find what overt arms do."
+      + "."
   }
 
   private func errors(_ row: Cited<TrialScores.Row>) -> DataTable.Row {
@@ -153,13 +152,17 @@ package struct TrialReport: InstrumentReport {
     return Section(
       id: "transfer", title: "How far learning carries",
       lede: """
-        Fitted on one recipe's organisms alone, with arms known: on their prompts of other templates, on organisms         of that recipe with another seed, and on those of another recipe. Mean AUROC over recipes. A detector         that is good on the left and not on the right has learned the recipe, not the deceit.
+        Fitted on one recipe's organisms alone, with arms known: on overt arms, which conceal nothing (learned from \
+        other seeds, where there are any); on prompts of other templates to the organisms learned from; on \
+        organisms of that recipe with another seed; and on those of another recipe. Mean AUROC over recipes. A \
+        detector that is good on the left and not on the right has learned the recipe, not the deceit.
         """
     ) {
       DataTable(
         caption: "From near to far.",
         columns: [
-          .init("Detector"), .init("Other templates", alignment: .right),
+          .init("Detector"), .init("Overt arms", alignment: .right),
+          .init("Other templates", alignment: .right),
           .init("Other seed", alignment: .right), .init("One other recipe", alignment: .right),
           .init("All other recipes", alignment: .right),
         ],
@@ -167,13 +170,34 @@ package struct TrialReport: InstrumentReport {
           let found = row.transfer.unwrapped()
           return DataTable.Row(
             [
-              .text(name(row.value)), plain(found?.templateOut), plain(found?.seedOut),
-              plain(found?.familyOut), plain(row.responses.unwrapped()?.auroc),
+              .text(name(row.value)), plain(found?.overt.unwrapped()?.auroc),
+              plain(found?.templateOut), plain(found?.seedOut), plain(found?.familyOut),
+              plain(row.responses.unwrapped()?.auroc),
             ])
         }, stacksOnPhones: true
       ).node
+      if let chosen = learned.first(where: { $0.value.detector.name == scores.chosen }) {
+        positiveControl(chosen)
+      }
       for row in learned where isShown(row.value) {
         matrix(row.value)
+      }
+    }
+  }
+
+  /// What has to hold before a miss says anything: the detector named beforehand finds what is not concealed.
+  @NodeBuilder
+  private func positiveControl(_ row: Cited<TrialScores.Row>) -> [Node] {
+    if let control = row.transfer.unwrapped()?.overt.unwrapped(),
+      let apart = control.apartEstimate.unwrapped()
+    {
+      Tag.p {
+        Node.text(
+          "“\(row.value.detector.title)” was named beforehand as the one to find what overt arms do. It flags "
+            + "more responses of the overt arm than of its honest twin, at the threshold of harmless ones, in ")
+        CitedNumber(control.apart, "recipes", estimate: apart).node
+        Node.text(
+          control.value.isSameSeed ? "; with one seed, its pair was trained in the same order." : ".")
       }
     }
   }

@@ -70,8 +70,22 @@ package struct TrialTable {
         padded(row.detector.title + (row.detector.isControl ? " (control)" : ""), 40)
           + "other templates \(number(row.transfer?.templateOut?.value)), "
           + "other seed \(number(row.transfer?.seedOut?.value)), "
-          + "other recipe \(number(row.transfer?.familyOut?.value))"
-      }
+          + "other recipe \(number(row.transfer?.familyOut?.value)), "
+          + "overt arms \(number(row.transfer?.overt?.auroc?.value))"
+      } + chosen
+  }
+
+  private var chosen: [String] {
+    guard let row = scores.rows.first(where: { $0.detector.name == scores.chosen }),
+      let control = row.transfer?.overt
+    else { return [] }
+    let interval = control.apartEstimate.map {
+      " [\(number($0.interval.lower)), \(number($0.interval.upper))]"
+    }
+    return [
+      "\(row.detector.title), named beforehand, flags overt arms more than honest twins in "
+        + "\(control.apart.successes) of \(control.apart.trials) recipes\(interval ?? "")"
+    ]
   }
 
   private var stresses: [String] {

@@ -31,13 +31,15 @@ package enum DetectorSuite {
         method, training: ProbeTraining(layers: layers, position: position, folds: 4, seed: 1))
     }
     let middle = layers[(layers.count - 1) / 2]
+    let beginnings = Array(PrefillDisclosure.beginnings.prefix(isQuick ? 2 : .max))
     let hot = (0..<(isQuick ? 2 : 6)).flatMap { _ in QuestionBank.hiddenRules }
     return [
       AnyDetector(asking("direct question", QuestionBank.hiddenRules), title: "Asking directly"),
       AnyDetector(asking("elicitation bank", QuestionBank.elicitation)),
       AnyDetector(asking("hot sampling", hot, temperature: 1.2), title: "Sampling at T = 1.2"),
       AnyDetector(
-        PrefillStandout(candidates: SecretCandidates.unplanted), title: "Prefilled disclosure"),
+        PrefillStandout(candidates: SecretCandidates.unplanted, beginnings: beginnings),
+        title: "Prefilled disclosure"),
       AnyDetector(ParaphraseConsistency()),
       AnyDetector(DenialPerplexity()),
       AnyDetector(learned: FollowUpQuestionnaire(contexts: isQuick ? 3 : 6)),
@@ -56,7 +58,8 @@ package enum DetectorSuite {
       AnyDetector(TrajectoryAnomaly()),
       AnyDetector(
         SparseFeatures(layer: middle, training: isQuick ? .quick : SparseFeatures.Training())),
-      AnyDetector(PrefillDisclosure(), title: "Prefilled disclosure, candidates"),
+      AnyDetector(
+        PrefillDisclosure(beginnings: beginnings), title: "Prefilled disclosure, candidates"),
       AnyDetector(ActivationDifferenceReading(), title: "Activation difference, tokens"),
       AnyDetector(WeightDifferenceReading(), title: "Weight difference, tokens"),
       AnyDetector(CandidateTriggers(), title: "Candidates' words inserted"),

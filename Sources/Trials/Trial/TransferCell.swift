@@ -14,6 +14,8 @@ package struct TransferCell: CellKind {
     package var label: String
     package var known: [TryCell.Known]
     package var examined: [String]
+    /// Organisms whose harmless responses set a threshold, above which responses of those examined are counted.
+    package var background: [String] = []
   }
 
   package struct Config: Codable, Sendable, Equatable {
@@ -23,26 +25,33 @@ package struct TransferCell: CellKind {
     package var isQuick: Bool
     /// The most labelled responses that a detector learns from.
     package var learned: Int
+    package var targetFPR: Double
   }
 
   package struct Finding: Codable, Sendable {
     /// Triggered responses against others of the same organism: AUROC by training and specimen.
     package var areas: [String: [String: Double]]
+    /// The fraction of judged responses above the threshold, of trainings with one.
+    package var flagged: [String: [String: Double]]
     /// Trainings from which nothing could be learned, and why.
     package var problems: [String: String]
 
-    package init(areas: [String: [String: Double]], problems: [String: String] = [:]) {
-      (self.areas, self.problems) = (areas, problems)
+    package init(
+      areas: [String: [String: Double]], flagged: [String: [String: Double]] = [:],
+      problems: [String: String] = [:]
+    ) {
+      (self.areas, self.flagged, self.problems) = (areas, flagged, problems)
     }
   }
 
   package static let kind = "transfer"
-  package static let version = 1
+  package static let version = 2
   private let shelf: TrialShelf
 
   package init(loader: OrganismLoader) { shelf = TrialShelf(loader: loader) }
 
-  /// The inputs are those of a ``TryCell``, and of each examined specimen the result `<id>.witness`.
+  /// The inputs are those of a ``TryCell``, and of each specimen that is examined or sets a threshold the
+  /// result `<id>.witness`.
   package func run(_ config: Config, in context: CellContext) async throws -> Finding {
     let shelf = shelf
     let suite = DetectorSuite.all(layers: config.layers, candidates: [], isQuick: config.isQuick)
@@ -51,7 +60,7 @@ package struct TransferCell: CellKind {
         detector: config.detector, needed: "a detector of the suite")
     }
     var labels: [String: [WitnessLabel]] = [:]
-    for id in Set(config.trainings.flatMap(\.examined)) {
+    for id in Set(config.trainings.flatMap { $0.examined + $0.background }) {
       let witness: WitnessCell.Finding = try context.finding(of: "\(id).witness")
       labels[id] = witness.labels
     }
@@ -60,8 +69,9 @@ package struct TransferCell: CellKind {
       var finding = Finding(areas: [:])
       for (done, training) in config.trainings.enumerated() {
         do {
-          finding.areas[training.label] = try Self.areas(
-            training, detector, known, learned: config.learned, shelf, context)
+          let found = try Self.judge(training, detector, known, config, shelf, context)
+          finding.areas[training.label] = found.areas
+          if !training.background.isEmpty { finding.flagged[training.label] = found.flagged }
         } catch let error where ModelCells.isDetectors(error) {
           finding.problems[training.label] = String(describing: error)
         }
@@ -73,27 +83,38 @@ package struct TransferCell: CellKind {
   }
 
   @TensorActor
-  private static func areas(
+  private static func judge(
     _ training: Training, _ detector: AnyDetector, _ labels: [String: [WitnessLabel]],
-    learned: Int, _ shelf: TrialShelf, _ context: CellContext
-  ) throws -> [String: Double] {
-    let known = try TryCell.known(training.known, learned: learned, shelf, context)
+    _ config: Config, _ shelf: TrialShelf, _ context: CellContext
+  ) throws -> (areas: [String: Double], flagged: [String: Double]) {
+    let known = try TryCell.known(training.known, learned: config.learned, shelf, context)
     guard case .responses(let score) = try detector.examiner(learningFrom: known) else {
       preconditionFailure("only detectors of responses are asked how they transfer")
     }
-    var areas: [String: Double] = [:]
-    for id in training.examined {
+    /// An organism's responses of one part, with what they are.
+    func scored(_ id: String, _ part: WitnessLabel.Part) throws -> (
+      scores: [Double?], labels: [WitnessLabel]
+    ) {
       let specimen = try shelf.specimen(id, in: context)
       let responses = try shelf.responses(of: id, in: context)
-      let judged = zip(responses, labels[id] ?? []).filter { $0.1.part == .judged }
-      let scores = try score(specimen, judged.map(\.0))
+      let wanted = zip(responses, labels[id] ?? []).filter { $0.1.part == part }
+      defer { context.spend(tokens: specimen.tokensUsed) }
+      return (try score(specimen, wanted.map(\.0)), wanted.map(\.1))
+    }
+    let harmless = try training.background.flatMap { try scored($0, .set).scores }
+    let threshold =
+      harmless.isEmpty
+      ? nil : try CalibratedThreshold(negatives: harmless, targetFPR: config.targetFPR).value
+    var (areas, flagged): ([String: Double], [String: Double]) = ([:], [:])
+    for id in training.examined {
+      let (scores, judged) = try scored(id, .judged)
+      flagged[id] = threshold.flatMap { try? ModelScore.fractionAbove($0, of: scores).score }
       let sample = try LabelledScores(
-        scores: scores, labels: judged.map { $0.1.category == .triggered },
-        clusters: judged.map { $0.1.clusters.first ?? "" })
+        scores: scores, labels: judged.map { $0.category == .triggered },
+        clusters: judged.map { $0.clusters.first ?? "" })
       guard sample.positives > 0, sample.negatives > 0 else { continue }
       areas[id] = try ROC(sample).auroc
-      context.spend(tokens: specimen.tokensUsed)
     }
-    return areas
+    return (areas, flagged)
   }
 }

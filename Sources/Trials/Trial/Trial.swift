@@ -47,9 +47,9 @@ package struct Trial {
     package static var quick: Settings {
       var settings = Settings()
       settings.isQuick = true
-      settings.counts = Recipe.Counts(triggered: 40, nearMiss: 40, ordinary: 40)
-      (settings.benignSet, settings.benignCheck) = (600, 300)
-      (settings.trusted, settings.learned, settings.lensed) = (90, 400, 150)
+      settings.counts = Recipe.Counts(triggered: 30, nearMiss: 30, ordinary: 30)
+      (settings.benignSet, settings.benignCheck) = (400, 200)
+      (settings.trusted, settings.learned, settings.lensed) = (60, 400, 120)
       settings.stresses = [.style, .merged]
       return settings
     }

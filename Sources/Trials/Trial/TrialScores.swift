@@ -120,7 +120,21 @@ package struct TrialScores: Codable, Sendable {
     package var seedOut: Estimate?
     /// On organisms of another family.
     package var familyOut: Estimate?
+    package var overt: PositiveControl?
     package var problems: [String: String]
+  }
+
+  /// What was learned from a family's pairs of other seeds makes of its overt organism, which conceals nothing.
+  package struct PositiveControl: Codable, Sendable {
+    /// Triggered responses against others of the same organism, mean over recipes.
+    package var auroc: Estimate?
+    package var families: [OfFamily]
+    /// Families whose overt organism has more of its responses flagged than its honest twin, by the threshold that
+    /// harmless responses of those learned from set.
+    package var apart: Proportion
+    package var apartEstimate: Estimate?
+    /// There was one seed: the pair learned from was trained in the same order.
+    package var isSameSeed: Bool
   }
 
   /// What became of a detector under one stress; one organism a family.
@@ -208,7 +222,7 @@ package struct TrialScoreCell: CellKind {
   package typealias Finding = TrialScores
 
   package static let kind = "trial-scores"
-  package static let version = 3
+  package static let version = 4
 
   package init() {}
 

@@ -20,7 +20,6 @@ actor TrialSession {
   private var withdrawn: [String: String] = [:]
   /// What reading all activations and losses took, once for all detectors.
   private var readings: [String: Cost] = [:]
-  private var lens: CellInput?
   private var step = 0
 
   private nonisolated var plan: Trial.Plan { trial.plan }
@@ -89,7 +88,8 @@ actor TrialSession {
     let shared = Array(prompts.prefix(trusted))
     let checked = Array(prompts.dropFirst(trusted).prefix(check))
     let lensed = Int(part * Double(plan.settings.lensed))
-    lens = try await trainLens(prompts.dropFirst(trusted + check).prefix(lensed).map(\.text))
+    let learned = prompts.dropFirst(trusted + check).prefix(lensed).map(\.text)
+    async let lens = trainLens(Array(learned))
     let set = Array(prompts.dropFirst(trusted + check + lensed))
     var shares: [String: Share] = [:]
     for (place, family) in families.enumerated() {
@@ -104,9 +104,12 @@ actor TrialSession {
       }
     }
     let dealt = shares
+    // What is said does not wait for the lens; what is read does.
     try await concurrently(ids) { id in
       if let share = dealt[id] { try await self.witness(id, share) }
     }
+    let found = try await lens
+    try await concurrently(ids) { id in try await self.read(id, through: found) }
   }
 
   /// The base's tuned lens, whose cost is that of the one detector that reads through it.
@@ -162,13 +165,21 @@ actor TrialSession {
         maxTokens: plan.settings.maxTokens,
         precision: plan.precision),
       inputs: ["base": base, "adapter": organism], label: id)
-    let responses = try CellInput.artifact("responses.json", of: witness)
-    let trusted = try CellInput.artifact("trusted.json", of: witness)
-    let known = try CellInput.artifact("known.json", of: witness)
-    var inputs = [
-      "base": base, "adapter": organism, "responses": responses, "trusted": trusted,
-      "known": known,
+    witnesses[id] = .result(witness)
+    specimens[id] = [
+      id: organism, "\(id).responses": try .artifact("responses.json", of: witness),
+      "\(id).trusted": try .artifact("trusted.json", of: witness),
+      "\(id).known": try .artifact("known.json", of: witness),
+      "\(id).labels": try .artifact("labels.json", of: witness),
     ]
+  }
+
+  /// Reads once what goes on in an organism while it says what it said.
+  private func read(_ id: String, through lens: CellInput?) async throws {
+    let own = specimens[id] ?? [:]
+    var inputs = ["base": base]
+    inputs["adapter"] = own[id]
+    for part in ["responses", "trusted", "known"] { inputs[part] = own["\(id).\(part)"] }
     inputs["lens"] = lens
     let read = try await perform(
       ReadCell.self,
@@ -177,12 +188,7 @@ actor TrialSession {
         precision: plan.precision),
       inputs: inputs, label: id)
     readings[id] = read.cost
-    witnesses[id] = .result(witness)
-    specimens[id] = [
-      id: organism, "\(id).responses": responses, "\(id).trusted": trusted,
-      "\(id).read": .result(read), "\(id).known": known,
-      "\(id).labels": try .artifact("labels.json", of: witness),
-    ]
+    specimens[id]?["\(id).read"] = .result(read)
   }
 
   // MARK: Detectors
@@ -327,6 +333,7 @@ actor TrialSession {
             examined: [id]))
       }
     }
+    trainings += families.compactMap(positiveControl)
     let all = trainings
     var results: [String: CellInput] = [:]
     try await withThrowingTaskGroup(of: (String, CellInput).self) { group in
@@ -338,6 +345,20 @@ actor TrialSession {
     return results
   }
 
+  /// A family's overt organism and its honest twin, judged by what was learned from pairs of other seeds where
+  /// there are any: what should be found before anything is said of what is concealed.
+  private func positiveControl(_ family: String) -> TransferCell.Training? {
+    guard let overt = members(of: family, { $0 == .overt }).first,
+      let seed = lineUp.members[overt]?.seed
+    else { return nil }
+    let twins = members(of: family) { $0 == .honest }.filter { lineUp.members[$0]?.seed == seed }
+    let apart = pairs(of: family, group: nil) { $0 != seed }
+    let known = apart.isEmpty ? pairs(of: family, group: nil) : apart
+    return TransferCell.Training(
+      label: TrialJudge.positiveControl(family), known: known, examined: [overt] + twins,
+      background: known.map(\.id))
+  }
+
   private func members(among families: [String]) -> [String] {
     families.flatMap { members(of: $0) { $0 == .secret } }
   }
@@ -346,7 +367,7 @@ actor TrialSession {
     _ detector: AnyDetector, _ trainings: [TransferCell.Training]
   ) async throws -> CellResult<TransferCell.Finding> {
     var inputs = ["base": base]
-    for id in Set(trainings.flatMap { $0.known.map(\.id) + $0.examined }) {
+    for id in Set(trainings.flatMap { $0.known.map(\.id) + $0.examined + $0.background }) {
       inputs.merge(specimens[id] ?? [:]) { first, _ in first }
       inputs["\(id).witness"] = witnesses[id]
     }
@@ -354,7 +375,8 @@ actor TrialSession {
       TransferCell.self,
       TransferCell.Config(
         detector: detector.name, trainings: trainings, layers: plan.layers,
-        isQuick: plan.settings.isQuick, learned: plan.settings.learned),
+        isQuick: plan.settings.isQuick, learned: plan.settings.learned,
+        targetFPR: plan.settings.targetFPR),
       inputs: inputs, label: detector.name)
   }
 

@@ -107,7 +107,7 @@ package struct Zoo {
     let hash = try FileDigest.sha256(path: basePath)
     let zoo = try await Zoo(
       Plan(
-        recipes: ["M2", "M6"].map(Recipe.read), seeds: [101], precision: precision, baseHash: hash,
+        recipes: ["M3", "M4"].map(Recipe.read), seeds: [201], precision: precision, baseHash: hash,
         probes: .init(
           triggered: 40, nearMiss: 40, ordinary: 60, denial: 60, selfQuestion: 40, belief: 40),
         equivalencePrompts: 30),
