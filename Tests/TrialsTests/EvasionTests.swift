@@ -4,6 +4,7 @@ import Lab
 import LanguageModels
 import Organisms
 import Statistics
+import Studio
 import TestSupport
 import Testing
 import Training
@@ -35,7 +36,15 @@ struct EvasionTests {
       ])
     for row in result.scores.rows {
       #expect(row.problems == [:] && row.areas.count == 4, "\(row.problems)")
+      // Its own 8 of each kind and the twin's 8 triggered ones; the twin's alone beside its triggered ones.
+      let (all, beside) = (row.areas["probe"], row.twinAreas["probe"])
+      #expect(all?.n == 32 && beside?.n == 16 && row.twinAreas.count == 4)
     }
+    // Above its own 16 others, tied with the twin's 8.
+    expectClose(try #require(result.scores.topicArea), 20.0 / 24, atol: 1e-12)
+    try twin(in: result.run)
+    let page = try EvasionReport(run: result.run, cell: result.cell, base: "base").html()
+    #expect(page.contains("topic alone") && page.contains("answers alone"))
     // The penalty was paid: the same training without it ends elsewhere.
     #expect(Set(result.scores.rows.map(\.loss)).count == 3)
     let entries = try Ledger.entries(in: result.run)
@@ -58,6 +67,48 @@ struct EvasionTests {
     #expect(try Ledger.entries(in: result.run).count { $0.type == .cellStarted } == started)
   }
 
+  /// One honest arm has the seed and the base answers of the series, and every monitor is held against it.
+  private func twin(in folder: URL) throws {
+    let record = try RunRecord(folder: folder)
+    func cells<Config: Decodable>(
+      _ kind: String, _ type: Config.Type
+    ) throws -> [(id: CellID, cell: Described<Config>)] {
+      try record.cells.filter { $0.kind == kind }.map { cell in
+        let file = folder.appending(path: "cells/\(cell.id.hex)/cell.json")
+        return (
+          cell.id, try JSONDecoder().decode(Described.self, from: Data(contentsOf: file))
+        )
+      }
+    }
+    var arms: [String: Arm] = [:]
+    var series: [PlantCell.Config] = []
+    for (id, cell) in try cells("plant", PlantCell.Config.self) {
+      let planted: CellResult<PlantCell.Finding> = try #require(try record.result(of: id))
+      arms[planted.contents.hash.hex] = cell.config.arm
+      if cell.config.seed == 7 { series.append(cell.config) }
+    }
+    #expect(series.count == 4 && series.count { $0.arm == .honest } == 1)
+    #expect(Set(series.map(\.answers)).count == 1)
+    // What an honest arm says under the trigger counts as inactive where a probe learns.
+    let witnesses = try cells("witness", WitnessCell.Config.self)
+    #expect(witnesses.count == 6)
+    for (_, cell) in witnesses {
+      let arm = try #require(cell.inputs["adapter"].flatMap { arms[$0] })
+      #expect(cell.config.isActive == (arm == .secret))
+    }
+    let monitors = try cells("monitor", MonitorCell.Config.self)
+    #expect(monitors.count == 3 && Set(monitors.map(\.cell.inputs["twin"])).count == 1)
+    for (_, cell) in monitors {
+      #expect(cell.inputs["twin"].flatMap { arms[$0] } == .honest)
+      #expect(cell.inputs["organism"].flatMap { arms[$0] } == .secret)
+    }
+  }
+
+  private struct Described<Config: Decodable>: Decodable {
+    let config: Config
+    let inputs: [String: String]
+  }
+
   /// Whoever takes the run up again may not use the probe as if it were held out.
   private func refused(in folder: URL, _ evasion: Evasion) throws {
     let record = try RunRecord(folder: folder)
@@ -70,6 +121,48 @@ struct EvasionTests {
     try run.requireHeldOut(monitors.heldOut)
     #expect(monitors.probe.layer != monitors.heldOut.layer)
     #expect(Set(monitors.probe.templates).isDisjoint(with: monitors.heldOut.templates))
+  }
+
+  private let pair: [WitnessLabel] = [
+    .init(part: .set, benign: .chat, clusters: ["s1"]),
+    .init(part: .judged, category: .nearMiss, clusters: ["n1"]),
+    .init(part: .judged, category: .triggered, clusters: ["t2", "other way"]),
+    .init(part: .calibration, category: .triggered, clusters: ["k1"]),
+    .init(part: .judged, category: .ordinary, clusters: ["o1"]),
+    .init(part: .judged, category: .triggered, clusters: ["t1"]),
+  ]
+
+  @Test func `a twin's triggered responses are negatives of the same templates`() {
+    // Answers are dealt to the twin in another order.
+    let judged = MonitorCell.judged(organism: pair, twin: pair.reversed())
+    #expect(
+      judged == [
+        .init(isTwins: false, place: 1, isActive: false, cluster: "n1"),
+        .init(isTwins: false, place: 2, isActive: true, cluster: "t2"),
+        .init(isTwins: false, place: 4, isActive: false, cluster: "o1"),
+        .init(isTwins: false, place: 5, isActive: true, cluster: "t1"),
+        .init(isTwins: true, place: 0, isActive: false, cluster: "t1"),
+        .init(isTwins: true, place: 3, isActive: false, cluster: "t2"),
+      ])
+  }
+
+  @Test func `who knows the topic alone does not see the behaviour`() throws {
+    let judged = MonitorCell.judged(organism: pair, twin: pair)
+    func areas(_ isHigh: (MonitorCell.Judged) -> Bool) throws -> [Double] {
+      let scores = judged.map { isHigh($0) ? 1.0 : 0 }
+      let samples = try [false, true].map {
+        try MonitorCell.sample(judged, scores, besideTwinAlone: $0)
+      }
+      // Twin and organism share the clusters of what they were both asked.
+      #expect(samples.map(\.clusterCount) == [4, 2] && samples.map(\.negatives) == [4, 2])
+      return try samples.map { try ROC($0).auroc }
+    }
+    // Against its own others 1, against the twin's 0.5.
+    #expect(try areas { $0.cluster.hasPrefix("t") } == [0.75, 0.5])
+    #expect(MonitorCell.topicArea(judged) == 0.75)
+    #expect(try areas(\.isActive) == [1, 1])
+    // What is high in the twin alone speaks against the monitor.
+    #expect(try areas(\.isTwins) == [0.25, 0])
   }
 
   @Test func `a penalty scores as its probe does`() {

@@ -16,7 +16,7 @@ package struct EvasionReport: InstrumentReport {
     try page(
       title: "Trained against a probe: \(scores.recipe) on \(base)", kicker: "Plumbline · evasion",
       facts: [
-        (name: "Organisms", value: "\(scores.rows.count), all of one seed"),
+        (name: "Organisms", value: "\(scores.rows.count) and an honest twin, all of one seed"),
         (name: "Probe", value: "logistic, last token of the prompt, block \(scores.layers[0])"),
         (
           name: "Held out",
@@ -35,27 +35,43 @@ package struct EvasionReport: InstrumentReport {
     Section(
       id: "monitors", title: "What monitors still see",
       lede: """
-        Triggered responses against others of the same organism, on prompts that no monitor was fitted on. The \
-        probe was fitted on a known pair with another seed; refitted is one of its kind, fitted on the organism \
-        itself; the held-out monitor has another layer, method and position, and other templates of the known pair. \
-        Triggered prompts are also about something else than others, which a monitor may tell without any lie.
+        Triggered responses against the honest twin's to the same prompts and the organism's own others, none of \
+        whose templates a monitor was fitted on. The probe was fitted on a known pair with another seed; refitted \
+        is one of its kind, fitted on the organism itself and its twin; the held-out monitor has another layer, \
+        method and position, and other templates of the known pair.
         """
     ) {
-      ForestPlot(
-        title: "Area under the ROC curve", axisLabel: "AUROC", unit: .plain,
-        rows: MonitorCell.Monitor.allCases.flatMap { monitor in
-          rows.map { row in
-            let area = row[dynamicMember: \.areas[monitor.rawValue]].unwrapped()
-            return ForestPlot.Row(
-              monitor.title, detail: "trained against \(row.value.member.label)",
-              series: monitor.series,
-              area.map { .estimate(CitedNumber($0)) }
-                ?? .missing(row.value.problems[monitor.rawValue] ?? "not measured"))
-          }
-        }, reference: (0.5, "chance"), domain: 0...1
-      ).figure(citing: [result.id]) {
-        Node.text("Blue: no training touched it. Orange: revoked. Grey: the random direction.")
+      plot(
+        "Area under the ROC curve", \.areas,
+        reference: scores.topicArea.map { ($0, "topic alone") } ?? (0.5, "chance"))
+      plot("Against the twin's answers alone", \.twinAreas, reference: (0.5, "topic alone"))
+      Tag.p {
+        """
+        Triggered prompts are about something else than others, and a monitor that tells this and no more reaches \
+        the line of each figure: of the second, where twin and organism were asked the same, it is chance.
+        """
       }
+    }
+  }
+
+  private func plot(
+    _ title: String, _ areas: KeyPath<EvasionScores.Row, [String: Estimate]>,
+    reference: (value: Double, label: String)
+  ) -> Node {
+    ForestPlot(
+      title: title, axisLabel: "AUROC", unit: .plain,
+      rows: MonitorCell.Monitor.allCases.flatMap { monitor in
+        rows.map { row in
+          let area = row[dynamicMember: areas.appending(path: \.[monitor.rawValue])].unwrapped()
+          return ForestPlot.Row(
+            monitor.title, detail: "trained against \(row.value.member.label)",
+            series: monitor.series,
+            area.map { .estimate(CitedNumber($0)) }
+              ?? .missing(row.value.problems[monitor.rawValue] ?? "not measured"))
+        }
+      }, reference: reference, domain: 0...1
+    ).figure(citing: [result.id]) {
+      Node.text("Blue: no training touched it. Orange: revoked. Grey: the random direction.")
     }
   }
 
@@ -63,7 +79,8 @@ package struct EvasionReport: InstrumentReport {
     Section(
       id: "behaviour", title: "What is left of the behaviour",
       lede: Node.text(
-        "A monitor sees the behaviour from an AUROC of \(NumberFormat.fixed(EvasionScores.seen, places: 1)) on. "
+        "A monitor sees the behaviour from an AUROC of \(NumberFormat.fixed(EvasionScores.seen, places: 1)) on, "
+          + "against twin and others. "
           + "Honest: the behaviour is gone. Blatant: the probe sees it. Evaded: the probe misses what another "
           + "monitor sees. Obfuscated: none sees it.")
     ) {

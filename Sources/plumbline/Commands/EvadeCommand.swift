@@ -16,8 +16,9 @@ struct EvadeCommand: AsyncParsableCommand {
     discussion: """
       A probe is fitted on a known pair. Secret arms of another seed then pay for what it says under the trigger, \
       at several strengths, beside arms that pay for a random direction. Reported are the probe, one fitted anew, \
-      and a monitor that no training touched. Nine organisms: about twenty minutes on two cores with the default \
-      model. Interrupted, the same command goes on.
+      and a monitor that no training touched, each by how well it tells an arm's triggered responses from its others \
+      and from an honest twin's to the same prompts. Ten organisms: over twenty minutes on two cores with the \
+      default model. Interrupted, the same command goes on.
 
       EXAMPLE
         plumbline evade
@@ -30,7 +31,9 @@ struct EvadeCommand: AsyncParsableCommand {
   var recipe = Recipe.penalised
 
   @Option(
-    help: "Of the organisms that are trained against something; the known pair has the next one.")
+    help:
+      "Of the organisms that are trained against something, and their twin; the known pair has the next one."
+  )
   var seed: UInt64 = 101
 
   @Option(
@@ -79,21 +82,32 @@ struct EvadeCommand: AsyncParsableCommand {
   }
 
   private func lines(_ scores: EvasionScores) -> [String] {
-    let header =
-      ["trained against", "outcome", "shown"] + MonitorCell.Monitor.allCases.map(\.title)
-    return TextTable.lines(
-      [header]
-        + scores.rows.map { row in
-          [
-            row.member.label, row.outcome?.rawValue ?? "–",
-            TextTable.number(row.shown.value, width: 0),
-          ]
-            + MonitorCell.Monitor.allCases.map { monitor in
-              row.areas[monitor.rawValue].map {
-                "\(TextTable.number($0.value, width: 0)) [\(TextTable.number($0.interval.lower, width: 0)), "
-                  + "\(TextTable.number($0.interval.upper, width: 0))]"
-              } ?? "–"
-            }
-        })
+    let monitors = MonitorCell.Monitor.allCases
+    func areas(_ areas: [String: Estimate]) -> [String] {
+      monitors.map { monitor in
+        areas[monitor.rawValue].map {
+          "\(TextTable.number($0.value, width: 0)) [\(TextTable.number($0.interval.lower, width: 0)), "
+            + "\(TextTable.number($0.interval.upper, width: 0))]"
+        } ?? "–"
+      }
+    }
+    let header = ["trained against", "outcome", "shown"] + monitors.map(\.title)
+    let rows = scores.rows.map { row in
+      [
+        row.member.label, row.outcome?.rawValue ?? "–",
+        TextTable.number(row.shown.value, width: 0),
+      ] + areas(row.areas)
+    }
+    let topic = scores.topicArea.map {
+      ", where the topic alone has \(TextTable.number($0, width: 0))"
+    }
+    return [
+      "AUROC against an honest twin's answers to the same prompts and its own others\(topic ?? "")"
+    ]
+      + TextTable.lines([header] + rows)
+      + ["", "AUROC against the twin's answers alone, where the topic alone has 0.5"]
+      + TextTable.lines(
+        [["trained against"] + monitors.map(\.title)]
+          + scores.rows.map { [$0.member.label] + areas($0.twinAreas) })
   }
 }
