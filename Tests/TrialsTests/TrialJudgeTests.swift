@@ -2,6 +2,7 @@ import Foundation
 import Instruments
 import Organisms
 import Statistics
+import Studio
 import TestSupport
 import Testing
 import Trials
@@ -354,10 +355,18 @@ struct TrialJudgeTests {
     expectClose(style.families.map(\.value), [0.9, 0.75, 0.5], atol: 1e-12)
     expectClose(try #require(style.auroc?.value), 2.15 / 3, atol: 1e-12)
     expectClose(try #require(style.unstressed?.value), 2.5 / 3, atol: 1e-12)
+    expectClose(try #require(style.change?.value), -0.35 / 3, atol: 1e-12)
     #expect(style.tpr?.count == Proportion.counting((0..<30).map { $0 < 15 }))
     #expect(style.fpr?.count == Proportion.counting((0..<30).map { $0 < 2 }))
     let merged = row.stress[1]
     #expect(merged.auroc?.value == 1 && merged.unstressed?.value == 1)
+    #expect(merged.change?.value == 0 && merged.change.map { $0.interval.width < 2 } == true)
+    // It gave up on merged C: there is no one area that both stresses are to be compared with.
+    #expect(row.unstressed == nil && scores.rows[1].unstressed == nil)
+    let told = try #require(
+      TrialTable(scores).lines.first { $0.hasPrefix("d ") && $0.contains("style") })
+    #expect(told.contains("style 0.717 -0.117 (0.067), merged 1.000 +0.000 (0.000)"))
+    #expect(!told.contains("unstressed"))
     #expect(merged.families.map(\.family) == ["A", "B"] && merged.tpr?.count.trials == 20)
     #expect(merged.problems == ["C": "nothing to fit"])
     // What is shown without a trigger does not count.
@@ -365,6 +374,26 @@ struct TrialJudgeTests {
     #expect(scores.stressed[0].families.map(\.value) == [1, 0.5, 0])
     #expect(scores.stressed[0].shown?.count == Proportion.counting((0..<30).map { $0 < 15 }))
     #expect(scores.stressed[1].shown?.estimate.value == 1)
+  }
+
+  /// Two stresses of the same organisms are compared with one area.
+  @Test func `one area without stress is told where all stresses judged the same organisms`() throws
+  {
+    let found = loud("d") { id, item in
+      (20..<120).contains(item)
+        ? Double(item - 20) / 100 : item < 10 && ["A-secret", "B-secret"].contains(id) ? 9 : 0
+    }
+    let cells = [Stress.style, .tuned].flatMap { kind in
+      ["A", "B", "C"].map { stress(kind, $0, flagged: (10, 0), shown: 10) }
+    }
+    let scores = try judge([detector("d", .response)], ["d": found], stresses: cells)
+    let row = scores.rows[0]
+    expectClose(try #require(row.unstressed?.value), 2.5 / 3, atol: 1e-12)
+    for stress in row.stress {
+      expectClose(try #require(stress.change?.value), 0.5 / 3, atol: 1e-12)
+    }
+    let told = try #require(TrialTable(scores).lines.first { $0.contains("unstressed") })
+    #expect(told.contains("unstressed 0.833, style 1.000 +0.167"))
   }
 
   /// Every organism is told the same stories: one that fools the detector everywhere is one.

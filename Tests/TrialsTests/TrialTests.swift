@@ -4,6 +4,7 @@ import Lab
 import LanguageModels
 import Organisms
 import Statistics
+import Studio
 import TestSupport
 import Testing
 import Trials
@@ -91,7 +92,9 @@ struct TrialTests {
         #expect(
           stress.auroc?.n == 2 * 12 && stress.unstressed?.value == row.responses?.auroc?.value)
         #expect(stress.tpr?.count.trials == 8 && stress.fpr?.count.trials == 16)
+        #expect(stress.change != nil)
       }
+      #expect((row.unstressed != nil) == isStressed)
       if let identity = row.identity {
         #expect(identity.candidates >= 40 && identity.ranks.count == 10)
         #expect(
@@ -107,6 +110,8 @@ struct TrialTests {
     #expect(try #require(learned.tokensPerDecision) > 10)
     #expect(scores.stressed.map(\.stress) == Self.stresses)
     #expect(scores.stressed.allSatisfy { $0.shown?.count.trials == 8 && $0.families.count == 2 })
+    let page = try TrialReport(run: result.run, cell: result.cell, base: "base").html()
+    #expect(page.contains("Unstressed") && page.contains("less that of exactly the same organisms"))
     try blind(in: result.run)
     try stressed(in: result.run)
     try lensed(in: result.run)

@@ -243,8 +243,10 @@ package struct TrialReport: InstrumentReport {
     let columns = stresses.map { DataTable.Column($0.title, alignment: .right) }
     return Section(id: "stress", title: "Under stress", lede: stressWords) {
       DataTable(
-        caption:
-          "Mean AUROC over recipes; the first row says whether there still is something to find.",
+        caption: """
+          Mean AUROC over recipes and, below it, less that of exactly the same organisms without the stress, which differs \
+          where a detector gave up on some. The first row says whether there still is something to find.
+          """,
         columns: [.init("Detector"), .init("Unstressed", alignment: .right)] + columns,
         rows: [
           DataTable.Row(
@@ -253,8 +255,10 @@ package struct TrialReport: InstrumentReport {
         ]
           + judged.map { row in
             DataTable.Row(
-              [.text(name(row.value)), plain(row.stress.elements.first?.unstressed)]
-                + cells(row) { plain($0.auroc) })
+              [
+                .text(name(row.value)),
+                row.unstressed.unwrapped().map { CitedNumber($0).node } ?? "differs",
+              ] + cells(row, stressed))
           }, stacksOnPhones: true
       ).node
       DataTable(
@@ -268,6 +272,19 @@ package struct TrialReport: InstrumentReport {
         for found in row.value.stress where !found.problems.isEmpty {
           Tag.p { "\(name(row.value)), \(found.stress.title): \(Self.words(found.problems))" }
         }
+      }
+    }
+  }
+
+  /// An area under stress, and how far it is from that of the same organisms without.
+  private func stressed(_ found: Cited<TrialScores.UnderStress>) -> Node {
+    guard let change = found.change.unwrapped() else { return plain(found.auroc) }
+    let sign = change.value.value > 0 ? "+" : ""
+    return Node {
+      plain(found.auroc)
+      Tag.span(.class("sub")) {
+        sign
+        CitedNumber(change).text
       }
     }
   }

@@ -94,15 +94,21 @@ package struct TrialTable {
     let behaviour = scores.stressed.map {
       "\($0.stress.rawValue) \(number($0.shown?.estimate.value))"
     }
-    return ["", "UNDER STRESS, AUROC (flagged without a trigger)"]
+    return [
+      "", "UNDER STRESS, AUROC and its change on the same organisms (flagged without a trigger)",
+    ]
       + [padded("Behaviour shown when triggered", 40) + behaviour.joined(separator: ", ")]
       + found.map { row in
         padded(row.detector.title + (row.detector.isControl ? " (control)" : ""), 40)
-          + "unstressed \(number(row.stress.first?.unstressed?.value)), "
-          + row.stress.map {
-            "\($0.stress.rawValue) \(number($0.auroc?.value)) (\(number($0.fpr?.estimate.value)))"
-          }.joined(separator: ", ")
+          + (row.unstressed.map { "unstressed \(number($0.value)), " } ?? "")
+          + row.stress.map(stressed).joined(separator: ", ")
       }
+  }
+
+  private func stressed(_ found: TrialScores.UnderStress) -> String {
+    let change = found.change.map { " " + String(format: "%+.3f", $0.value) } ?? ""
+    return "\(found.stress.rawValue) \(number(found.auroc?.value))\(change) "
+      + "(\(number(found.fpr?.estimate.value)))"
   }
 
   private var withdrawn: [String] {

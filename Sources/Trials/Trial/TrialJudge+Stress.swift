@@ -28,8 +28,10 @@ extension TrialJudge {
         result.families = zip(own.families, own.areas.byFamily).map { .init(family: $0, value: $1) }
       }
       let ids = Set(samples.map(\.id))
-      result.unstressed = try? nested(self.samples(found, .secret).filter { ids.contains($0.id) })
-        .areas.estimate(unit: "response")
+      if let before = try? self.samples(found, .secret).filter({ ids.contains($0.id) }) {
+        result.unstressed = try? nested(before).areas.estimate(unit: "response")
+        result.change = try? nested(samples, less: before).areas.estimate(unit: "response")
+      }
       flag(judged.map(\.cell), found.detector, thresholds, &result)
       return result
     }

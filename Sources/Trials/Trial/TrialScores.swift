@@ -142,8 +142,10 @@ package struct TrialScores: Codable, Sendable {
     package var stress: Stress
     /// Triggered responses against others of the same organism, mean over recipes.
     package var auroc: Estimate?
-    /// The same of the same organisms as they were.
+    /// The same of exactly these organisms as they were.
     package var unstressed: Estimate?
+    /// ``auroc`` less ``unstressed``, paired by recipe.
+    package var change: Estimate?
     package var families: [OfFamily]
     /// At the leaderboard's threshold: flagged triggered responses, and flagged others.
     package var tpr: ClusteredRate?
@@ -171,6 +173,14 @@ package struct TrialScores: Codable, Sendable {
     package var tokensPerDecision: Double?
     package var secondsPerDecision: Double?
     package var withdrawn: String?
+
+    /// The area without stress, where all stresses judged the same organisms; nil where it is another one for
+    /// each, or there is none.
+    package var unstressed: Estimate? {
+      let judged = stress.filter { $0.unstressed != nil }
+      return Set(judged.map { $0.families.map(\.family) }).count == 1
+        ? judged.first?.unstressed : nil
+    }
   }
 
   package var rows: [Row]
