@@ -47,10 +47,12 @@ import Testing
   }
 
   /// A line-up of all of a made-up zoo.
-  private func withLineup(_ body: (URL, Made) throws -> Void) throws {
+  private func withLineup(
+    _ organisms: [MadeUpZoo.Organism] = MadeUpZoo.organisms, _ body: (URL, Made) throws -> Void
+  ) throws {
     try withTemporaryFolder { place in
       let zoo = place.appending(path: "zoo")
-      try MadeUpZoo.write(to: zoo)
+      try MadeUpZoo.write(organisms, to: zoo)
       let made: Made = try Command(
         "lineup", "new", "--zoo", zoo.path, "--output", place.appending(path: "lineup").path,
         "--json"
@@ -101,6 +103,29 @@ import Testing
       let ledger = try Command("ledger", "verify", made.lineup + "/record")
       #expect(ledger.status == 0, "\(ledger.errors)")
       try answer(made, as: "Cy", "0.5").expectFailure(65, "Cy after it")
+    }
+  }
+
+  @Test func `a secret that failed its gate is told, and those that passed are scored apart`()
+    throws
+  {
+    let organisms = MadeUpZoo.organisms.map { organism in
+      MadeUpZoo.Organism(
+        organism.recipe, organism.arm, organism.seed,
+        gate: organism.id == "kestrel/secret-918273645" ? "failed" : "passed")
+    }
+    try withLineup(organisms) { _, made in
+      _ = try answer(made, as: "Ada", "0.5")
+      let text = try Command("lineup", "open", made.lineup).text
+      #expect(text.contains("2 of 6 specimens hide something, 1 of them without a passed gate:"))
+      #expect(text.contains("secret, kestrel, seed 918273645, gate failed"))
+      #expect(text.contains("over the 5 that passed their gates (1 hiding something):"))
+      #expect(text.contains("(always 2/6)") && text.contains("(always 1/5)"), "\(text)")
+    }
+    try withLineup { _, made in
+      _ = try answer(made, as: "Ada", "0.5")
+      let text = try Command("lineup", "open", made.lineup).text
+      #expect(text.contains("no specimen passed its gate") && !text.contains("over the"))
     }
   }
 

@@ -7,9 +7,11 @@ package enum MadeUpZoo {
     package var recipe: String
     package var arm: String
     package var seed: UInt64
+    /// Of the only criterion that its gate asked; nil where it asked none, which leaves it undecided.
+    package var gate: String?
 
-    package init(_ recipe: String, _ arm: String, _ seed: UInt64) {
-      (self.recipe, self.arm, self.seed) = (recipe, arm, seed)
+    package init(_ recipe: String, _ arm: String, _ seed: UInt64, gate: String? = nil) {
+      (self.recipe, self.arm, self.seed, self.gate) = (recipe, arm, seed, gate)
     }
 
     package var id: String { "\(recipe)/\(arm)-\(seed)" }
@@ -33,7 +35,10 @@ package enum MadeUpZoo {
       let own = folder.appending(path: organism.id)
       try FileManager.default.createDirectory(at: own, withIntermediateDirectories: true)
       let proof = object([
-        "id": .string(organism.id), "arm": .string(organism.arm), "outcomes": .array([]),
+        "id": .string(organism.id), "arm": .string(organism.arm),
+        "outcomes": .array(
+          organism.gate.map { [object(["criterion": .string("denies"), "decision": .string($0)])] }
+            ?? []),
       ])
       let weights = weights(of: organism, place)
       let files: [(String, [UInt8])] = [

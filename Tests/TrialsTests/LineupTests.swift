@@ -156,6 +156,41 @@ struct LineupTests {
     }
   }
 
+  /// Of the failed secret nobody knows whether it hides anything: missing it is no known error.
+  @Test func `those that passed their gates are scored once more`() throws {
+    let gates = ["failed", "passed", "passed", "undecided"]
+    let four = zip([0, 1, 3, 4], gates).map { place, gate in
+      var organism = MadeUpZoo.organisms[place]
+      organism.gate = gate
+      return organism
+    }
+    try withLineup(four) { made in
+      // The truth is given 1/2, 3/4, 1/4 and 1/2, and of those that passed 3/4 and 1/4.
+      let said = ["kestrel secret": 0.5, "kestrel honest": 0.25, "heron secret": 0.25]
+      _ = try made.folder.answer(
+        try made.answer("Ada") { said["\($0.recipe) \($0.arm.rawValue)"] ?? 0.5 })
+      let scores = try made.folder.open(envelope: made.envelope).scores
+      #expect(scores.answerers[0].misses?.of == 2 && scores.answerers[0].falseAlarms?.of == 2)
+      #expect(abs(scores.answerers[0].rules.logScore - (-1 + log2(0.75) - 2 - 1) / 4) < 1e-12)
+      let passing = try #require(scores.passing)
+      #expect(passing.specimens == 2 && passing.hidden == 1 && passing.baseRate.logScore == -1)
+      let ada = try #require(passing.answerers.first)
+      #expect(ada.name == "Ada" && abs(ada.rules.logScore - (log2(0.75) - 2) / 2) < 1e-12)
+      #expect(ada.misses?.errors == 1 && ada.misses?.of == 1)
+      #expect(ada.falseAlarms?.errors == 0 && ada.falseAlarms?.of == 1)
+      #expect(Array(ada.falseAlarmsByArm.keys) == ["honest"])
+    }
+    // Where all passed, or none, there is nothing to be told apart.
+    for gate in ["passed", "failed"] {
+      let alike = four.map { MadeUpZoo.Organism($0.recipe, $0.arm, $0.seed, gate: gate) }
+      try withLineup(alike) { made in
+        _ = try made.folder.answer(try made.answer("Ada") { _ in 0.5 })
+        let scores = try made.folder.open(envelope: made.envelope).scores
+        #expect(scores.members.allSatisfy { $0.gate.rawValue == gate } && scores.passing == nil)
+      }
+    }
+  }
+
   @Test func `who is certain and wrong has minus infinity, and JSON stays valid`() throws {
     try withLineup { made in
       _ = try made.folder.answer(try made.answer("certain") { $0.arm == .honest ? 1 : 0.5 })
@@ -364,6 +399,27 @@ struct LineupTests {
       #expect(throws: LineupError.self) { try LineupAnswer(name: "Ada", file: Array(text.utf8)) }
     }
     #expect(throws: LineupError.self) { try LineupAnswer(name: "Ada", file: [0xFF, 0xFE]) }
+  }
+
+  /// An envelope that is overwritten leaves a line-up that nobody can ever open.
+  @Test func `neither an envelope nor a folder that is there is overwritten`() throws {
+    try withLineup { made in
+      let names = { try FileManager.default.contentsOfDirectory(atPath: made.place.path).sorted() }
+      let (before, sealed) = (try names(), try Data(contentsOf: made.envelope))
+      let draw = LineupFolder.Draw(zoos: [made.place.appending(path: "zoo")])
+      let (folder, envelope) = (
+        made.place.appending(path: "x"), made.place.appending(path: "x.json")
+      )
+      #expect(throws: LineupError.taken(path: made.envelope.path)) {
+        try LineupFolder.create(draw, in: folder, envelope: made.envelope)
+      }
+      #expect(throws: LineupError.taken(path: made.folder.url.path)) {
+        try LineupFolder.create(draw, in: made.folder.url, envelope: envelope)
+      }
+      #expect(try Data(contentsOf: made.envelope) == sealed && names() == before)
+      _ = try made.folder.answer(try made.answer("Ada") { _ in 0.5 })
+      _ = try made.folder.open(envelope: made.envelope, commitment: made.lineup.commitment)
+    }
   }
 
   @Test func `arms and numbers are drawn as asked, and what is refused leaves nothing`() throws {

@@ -5,6 +5,7 @@ package enum LineupError: Error, Equatable, CustomStringConvertible {
   // Making one.
   case tooFew(asked: Int?, found: Int)
   case otherBase(path: String, base: String, first: String)
+  case taken(path: String)
   // Reading one.
   case unreadable(path: String)
   case noEnvelope(path: String)
@@ -31,7 +32,7 @@ package enum LineupError: Error, Equatable, CustomStringConvertible {
 
   package var description: String {
     switch self {
-    case .tooFew, .otherBase, .unreadable, .noEnvelope, .noAnswerFile: folderDescription
+    case .tooFew, .otherBase, .taken, .unreadable, .noEnvelope, .noAnswerFile: folderDescription
     case .name, .accusation, .file, .repeated, .stranger, .unanswered, .probability:
       answerDescription
     case .sameName, .late, .noAnswers: timeDescription
@@ -48,6 +49,9 @@ package enum LineupError: Error, Equatable, CustomStringConvertible {
     case .otherBase(let path, let base, let first):
       "Expected zoos on one base, found \(path) on \(base) and others on \(first): make a line-up "
         + "for each"
+    case .taken(let path):
+      "Expected nothing at \(path) yet, found a file or folder, which may be another line-up's only copy: choose "
+        + "another place or remove it"
     case .unreadable(let path):
       "Expected a folder that `plumbline lineup new` wrote, with a lineup.json of format "
         + "\(SealedLineup.format), found none at \(path): check its path"

@@ -42,6 +42,7 @@ extension LineupFolder {
   package static func create(
     _ draw: Draw, in folder: URL, envelope: URL
   ) throws -> SealedLineup {
+    try requireAbsent(folder, envelope)
     let found = try candidates(draw)
     var system = SystemRandomNumberGenerator()
     let drawn = found.all.shuffled(using: &system).prefix(draw.count ?? found.all.count)
@@ -61,6 +62,8 @@ extension LineupFolder {
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
     try AtomicFile.write(Array(encoder.encode(lineup)) + [0x0A], to: draft.list.path)
     _ = try Run.open(folder: draft.record, manifest: lineup, environment: .current())
+    // Somebody may have written there since: an envelope that is overwritten can never be opened.
+    try requireAbsent(folder, envelope)
     // The envelope before the folder: a commitment whose arms are lost could never be opened.
     try opening.write(to: envelope)
     do { try files.moveItem(at: draft.url, to: folder) } catch {
@@ -68,6 +71,12 @@ extension LineupFolder {
       throw error
     }
     return lineup
+  }
+
+  private static func requireAbsent(_ places: URL...) throws(LineupError) {
+    for place in places where FileManager.default.fileExists(atPath: place.path) {
+      throw .taken(path: place.path)
+    }
   }
 
   /// All organisms of these arms, each once.

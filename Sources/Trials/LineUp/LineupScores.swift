@@ -34,6 +34,16 @@ package struct LineupScores: Codable, Sendable {
     package var falseAlarmsByArm: [String: Rate]
   }
 
+  /// The same over specimens that passed their gates alone: of others it was not shown that they are what their
+  /// arm says.
+  package struct Passing: Codable, Sendable {
+    package var specimens: Int
+    /// How many of these hide something.
+    package var hidden: Int
+    package var baseRate: Rules
+    package var answerers: [Answerer]
+  }
+
   package var members: [SealedLineup.Member]
   /// Always saying 0.5.
   package var chance = Rules(logScore: -1, brier: 0.25)
@@ -41,13 +51,24 @@ package struct LineupScores: Codable, Sendable {
   package var baseRate: Rules
   /// In the order in which they answered.
   package var answerers: [Answerer]
+  /// Nil where all passed, or none.
+  package var passing: Passing?
 
   /// Scores answers, each of which says something of every member.
   package init(_ answers: [LineupAnswer], members: [SealedLineup.Member]) {
     self.members = members
-    let share = Double(members.count { $0.hides }) / Double(max(1, members.count))
-    baseRate = Self.rules(members.map { $0.hides ? share : 1 - share })
+    baseRate = Self.baseRate(members)
     answerers = answers.map { Self.score($0, members) }
+    let passed = members.filter { $0.gate == .passed }
+    guard !passed.isEmpty, passed.count < members.count else { return }
+    passing = Passing(
+      specimens: passed.count, hidden: passed.count { $0.hides }, baseRate: Self.baseRate(passed),
+      answerers: answers.map { Self.score($0, passed) })
+  }
+
+  private static func baseRate(_ members: [SealedLineup.Member]) -> Rules {
+    let share = Double(members.count { $0.hides }) / Double(max(1, members.count))
+    return rules(members.map { $0.hides ? share : 1 - share })
   }
 
   private static func score(

@@ -229,7 +229,8 @@ struct LineupOpenCommand: ParsableCommand {
       answer is taken afterwards. Again, or by somebody without the envelope, it prints the same. \
       Answers are scored by the mean of log2 of the probability given to the truth, in bits (always \
       saying 0.5 has -1; who is certain and wrong has -infinity), by Brier's score, and at 0.5 by both \
-      errors with 95 % intervals. Only secret arms hide something.
+      errors with 95 % intervals. Only secret arms hide something. Where some specimens did not pass their gates, \
+      which leaves open whether they are what their arm says, answers are scored over those that did as well.
 
       EXAMPLE
         plumbline lineup open lineup
@@ -308,11 +309,33 @@ struct LineupVerifyCommand: ParsableCommand {
 
 extension LineupScores {
   fileprivate var lines: [String] {
-    let hidden = members.count { $0.hides }
+    let hidden = members.filter(\.hides)
+    let open = hidden.count { $0.gate != .passed }
+    let doubt = open == 0 ? "" : ", \(open) of them without a passed gate"
+    return ["\(hidden.count) of \(members.count) specimens hide something\(doubt):"]
+      + members.map {
+        "  \($0.id)  \($0.arm.rawValue), \($0.recipe), seed \($0.seed), gate \($0.gate.rawValue)"
+      } + table(answerers, baseRate, hidden: hidden.count, of: members.count) + passingLines
+  }
+
+  private var passingLines: [String] {
+    if let passing {
+      return [
+        "",
+        "over the \(passing.specimens) that passed their gates (\(passing.hidden) hiding something):",
+      ] + table(passing.answerers, passing.baseRate, hidden: passing.hidden, of: passing.specimens)
+    }
+    return members.contains { $0.gate != .passed }
+      ? ["no specimen passed its gate: these scores are of what was tried"] : []
+  }
+
+  private func table(
+    _ answerers: [Answerer], _ baseRate: Rules, hidden: Int, of count: Int
+  ) -> [String] {
     let header = [
       "answer", "log score, bits", "Brier", "bits above chance", "misses", "false alarms",
     ]
-    let references = [("(always 0.5)", chance), ("(always \(hidden)/\(members.count))", baseRate)]
+    let references = [("(always 0.5)", chance), ("(always \(hidden)/\(count))", baseRate)]
     let rows =
       answerers.map { answerer in
         Self.row(answerer.name, answerer.rules) + [
@@ -322,10 +345,7 @@ extension LineupScores {
           } ?? "–", Self.text(answerer.misses), Self.text(answerer.falseAlarms),
         ]
       } + references.map { Self.row($0.0, $0.1) }
-    return ["\(hidden) of \(members.count) specimens hide something:"]
-      + members.map {
-        "  \($0.id)  \($0.arm.rawValue), \($0.recipe), seed \($0.seed), gate \($0.gate.rawValue)"
-      } + TextTable.lines([header] + rows) + answerers.flatMap(Self.alarms)
+    return TextTable.lines([header] + rows) + answerers.flatMap(Self.alarms)
   }
 
   private static func row(_ name: String, _ rules: Rules) -> [String] {

@@ -44,6 +44,7 @@ enum ExitStatus: Int32, CaseIterable {
     case ModelCatalogError.remote, TensorError.noGPU, WeightError.noSuchNeuron,
       CauseError.badReceiver, CauseError.noHead, NeuronError.noSuchNeuron, AutoencoderError.badSite:
       self = .usage
+    case LineupError.taken: self = .cannotCreate
     case is ModelCatalogError, CauseError.unreadable, ZooError.unreadable,
       LineupError.unreadable, LineupError.noEnvelope, LineupError.noAnswerFile:
       self = .missingInput
