@@ -27,6 +27,9 @@ import Testing
     try Command("organisms", "plant", "--output", "z", "--recipe", "M77").expectFailure(66, "M77")
     try Command("organisms", "plant", "--output", "z", "--first-seed", "1").expectFailure(
       64, "tuned")
+    let help = try Command("organisms", "plant", "--help").text.split(
+      whereSeparator: \.isWhitespace)
+    #expect(help.joined(separator: " ").contains("lie below 200. (default: 201)"))
     try Command("organisms", "plant", "--output", "z", "--recipe", "M2", "--recipe", "m2")
       .expectFailure(64, "M2 twice")
     try Command("organisms", "plant", "--output", "z", "--recipe", "M9").expectFailure(

@@ -44,7 +44,7 @@ package struct Zoo {
     package var arm: Arm
     package var seed: UInt64
 
-    /// `M2/secret-101`: also its folder.
+    /// `M2/secret-201`: also its folder.
     package var id: String { "\(recipe)/\(arm.rawValue)-\(seed)" }
     fileprivate var name: String { "\(arm.rawValue)-\(seed)" }
   }

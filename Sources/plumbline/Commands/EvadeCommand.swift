@@ -34,7 +34,7 @@ struct EvadeCommand: AsyncParsableCommand {
     help:
       "Of the organisms that are trained against something, and their twin; the known pair has the next one."
   )
-  var seed: UInt64 = 101
+  var seed: UInt64 = 201
 
   @Option(
     name: .customLong("strength"),

@@ -155,8 +155,8 @@ struct OrganismsPlantCommand: AsyncParsableCommand {
   @Option(help: "Organisms of each of the secret, honest and null arms.")
   var seeds = 3
 
-  @Option(help: "The first seed. What recipes were tuned on lies below 100.")
-  var firstSeed: UInt64 = 101
+  @Option(help: "The first seed. Development seeds, on which recipes were tuned, lie below 200.")
+  var firstSeed: UInt64 = 201
 
   @Option(help: "The zoo's folder; must not exist yet.")
   var output: String
@@ -190,7 +190,10 @@ struct OrganismsPlantCommand: AsyncParsableCommand {
     }
     guard (100...1_000_000_000).contains(firstSeed) else {
       throw ValidationError(
-        "Expected --first-seed from 100 to 1000000000, found \(firstSeed): recipes were tuned on lower ones."
+        """
+        Expected --first-seed from 100 to 1000000000, found \(firstSeed): recipes were first tuned on lower ones, \
+        and development seeds lie below 200.
+        """
       )
     }
   }
