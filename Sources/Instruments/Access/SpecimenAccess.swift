@@ -70,12 +70,8 @@ package enum LogitsOnly: LogitAccess {}
 package enum CalibrationOnly: CalibrationAccess {}
 /// `logits`, `base`.
 package enum LogitsAndBase: LogitAccess, BaseAccess {}
-/// `text`, `base`.
-package enum TextAndBase: TextAccess, BaseAccess {}
 /// `logits`, `weights`, `base`.
 package enum LogitsWeightsAndBase: LogitAccess, WeightAccess, BaseAccess {}
-/// `text`, `logits`, `base`.
-package enum TextLogitsAndBase: TextAccess, LogitAccess, BaseAccess {}
 /// `logits`, `calibration`.
 package enum LogitsAndCalibration: LogitAccess, CalibrationAccess {}
 /// `activations`.
