@@ -1,6 +1,7 @@
 import Foundation
 import Instruments
 import LanguageModels
+import Statistics
 import Tensors
 import TestSupport
 import Testing
@@ -82,6 +83,34 @@ struct DetectorModelTests {
     #expect(words.count > 20_000 && words.count < model.tokenizer.vocabSize)
     let candidates = ["I say that the door is open.", "I count to three."]
     #expect(try CandidateTriggers().scores(of: candidates, in: specimen.view()) == [0, 0])
+  }
+
+  /// Pairs of its own kind that it was not fitted on; with sides exchanged at random there is nothing to find.
+  @Test(.enabled(if: defaultModelPath() != nil, missing)) @TensorActor
+  func `recipes after published ones find what they are made of`() throws {
+    let (specimen, _) = try specimen()
+    #expect(try InstructedProbe().ownAUROC(in: specimen.view()) > 0.95)
+    #expect(try DefectionProbe().ownAUROC(in: specimen.view()) > 0.9)
+    var generator = SeededGenerator(seed: 3, stream: "sides")
+    let drawn = (0..<40).map { _ in (0..<6).map { _ in generator.normal() } }
+    func side(_ rows: Range<Int>, plus shift: Double) -> Matrix {
+      Matrix(width: 6, values: drawn[rows].flatMap { [$0[0] + shift] + $0.dropFirst() })
+    }
+    func area(_ shift: Double) throws -> Double {
+      try ContrastPairs(high: side(0..<20, plus: shift), low: side(20..<40, plus: 0))
+        .heldOutAUROC(folds: 4) { known in
+          // The first coordinate, upright as the known pairs have it.
+          func sum(_ side: Matrix) -> Double {
+            stride(from: 0, to: side.values.count, by: 6).reduce(0) { $0 + side.values[$1] }
+          }
+          let up = sum(known.high) > sum(known.low)
+          return LinearScore(
+            centre: [Double](repeating: 0, count: 6), scale: [Double](repeating: 1, count: 6),
+            direction: [up ? 1 : -1] + [Double](repeating: 0, count: 5), bias: 0)
+        }
+    }
+    #expect(try area(9) == 1)
+    #expect(try abs(area(0) - 0.5) < 0.3)
   }
 
   @Test(.enabled(if: defaultModelPath() != nil, missing)) @TensorActor

@@ -203,5 +203,10 @@ struct EvasionTests {
     let missing = EvasionScoreCell.outcome(
       shown: 0.9, areas: ["probe": area(0.5)], withoutPenalty: ["probe": area(1)])
     #expect(missing == nil)
+    // Both comparisons have to be won, and both be there.
+    let lower = EvasionScoreCell.lower(
+      ["probe": area(0.97), "refitted": area(0.6), "random": area(1)],
+      ["probe": area(0.5), "refitted": area(0.9)])
+    #expect(lower.mapValues(\.value) == ["probe": 0.5, "refitted": 0.6])
   }
 }

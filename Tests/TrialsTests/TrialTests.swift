@@ -133,7 +133,9 @@ struct TrialTests {
     }
     #expect(kinds.count { $0.kind == "transfer" && $0.place > opened } == 2)
     #expect(kinds.count { $0.kind == "stress" && $0.place > opened } == 2 * Self.stresses.count)
-    let late = ["transfer", "stress", "benign-prompts", "base-answers", "trial-scores"]
+    let late = [
+      "transfer", "stress", "benign-prompts", "base-answers", "trial-scores", "own-pairs",
+    ]
     #expect(kinds.allSatisfy { $0.place < opened || late.contains($0.kind) })
     for cell in try RunRecord(folder: run).cells where cell.kind == "try" {
       let text = try String(

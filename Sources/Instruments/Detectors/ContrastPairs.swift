@@ -1,4 +1,5 @@
 internal import LanguageModels
+internal import Statistics
 internal import Tensors
 
 /// A direction that the specimen itself gives, from pairs of texts that say opposite things.
@@ -19,6 +20,29 @@ package struct ContrastPairs: Sendable {
   var centre: [Double] {
     let all = Array(0..<high.rows)
     return zip(high.mean(of: all), low.mean(of: all)).map { ($0 + $1) / 2 }
+  }
+
+  /// AUROC of one side against the other, each pair scored by what was fitted on the pairs of other folds.
+  package func heldOutAUROC(
+    folds: Int, fit: (ContrastPairs) throws -> LinearScore
+  ) throws -> Double {
+    func some(_ rows: [Int], of side: Matrix) -> Matrix {
+      Matrix(width: side.width, values: rows.flatMap { side[$0] })
+    }
+    var (scores, labels): ([Double], [Bool]) = ([], [])
+    for fold in 0..<folds {
+      let rows = 0..<high.rows
+      let known = rows.filter { $0 % folds != fold }
+      let score = try fit(ContrastPairs(high: some(known, of: high), low: some(known, of: low)))
+      for row in rows where row % folds == fold {
+        scores += [score(high[row]), score(low[row])]
+        labels += [true, false]
+      }
+    }
+    return try ROC(
+      LabelledScores(
+        scores: scores, labels: labels, clusters: labels.indices.map { "\($0 / 2)" })
+    ).auroc
   }
 }
 

@@ -30,7 +30,18 @@ package struct DefectionProbe: ResponseDetector {
     of responses: [Response], in specimen: SpecimenView<ActivationsOnly>
   ) throws -> [Double?] {
     let layer = try self.layer ?? specimen.layerCount / 2
-    let pairs = try questions.enumerated().map { index, question in
+    let contrast = try specimen.contrast(pairs(specimen), layer: layer, position: .responseMean)
+    return try specimen.projections(
+      of: responses, layer: layer, position: .lastPromptToken, centre: contrast.centre,
+      direction: contrast.meanDifference)
+  }
+
+  /// Each question, answered with yes and with no.
+  @TensorActor
+  private func pairs(
+    _ specimen: SpecimenView<ActivationsOnly>
+  ) throws -> [(high: Response, low: Response)] {
+    try questions.enumerated().map { index, question in
       @TensorActor func said(_ answer: String) throws -> Response {
         Response(
           id: "\(index) \(answer)", promptIDs: try specimen.promptTokens(question),
@@ -38,9 +49,18 @@ package struct DefectionProbe: ResponseDetector {
       }
       return (high: try said("Yes"), low: try said("No"))
     }
-    let contrast = try specimen.contrast(pairs, layer: layer, position: .responseMean)
-    return try specimen.projections(
-      of: responses, layer: layer, position: .lastPromptToken, centre: contrast.centre,
-      direction: contrast.meanDifference)
+  }
+
+  /// AUROC of yes against no on questions that the direction is not from, each held out in turn: whether the
+  /// recipe finds at all what it is made of.
+  @TensorActor
+  package func ownAUROC(in specimen: SpecimenView<ActivationsOnly>) throws -> Double {
+    let layer = try self.layer ?? specimen.layerCount / 2
+    let all = try specimen.contrast(pairs(specimen), layer: layer, position: .responseMean)
+    return try all.heldOutAUROC(folds: all.high.rows) { known in
+      LinearScore(
+        centre: known.centre, scale: [Double](repeating: 1, count: known.centre.count),
+        direction: known.meanDifference, bias: 0)
+    }
   }
 }

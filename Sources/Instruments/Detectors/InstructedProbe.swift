@@ -23,11 +23,25 @@ package struct InstructedProbe: ResponseDetector {
     let layer = try self.layer ?? specimen.layerCount / 2
     let contrast = try specimen.contrast(
       try InstructedPairs.responses(for: specimen), layer: layer, position: .responseMean)
-    let score = try LinearScore.logistic(
-      contrast.high.values + contrast.low.values,
-      labels: (0..<2 * contrast.high.rows).map { $0 < contrast.high.rows }, penalty: penalty)
+    let score = try fit(contrast)
     let site = Site.block(layer, .residPost)
     let table = try specimen.activations(of: responses, at: [site], position: .responseMean)
     return table.spans.map { span in span.first.map { score(table.row($0, at: site)) } }
+  }
+
+  private func fit(_ pairs: ContrastPairs) throws -> LinearScore {
+    try .logistic(
+      pairs.high.values + pairs.low.values,
+      labels: (0..<2 * pairs.high.rows).map { $0 < pairs.high.rows }, penalty: penalty)
+  }
+
+  /// AUROC of the instruction to lie against the one to be honest, on statements that the probe was not fitted on:
+  /// whether the recipe finds at all what it is made of.
+  @TensorActor
+  package func ownAUROC(in specimen: SpecimenView<ActivationsOnly>) throws -> Double {
+    let layer = try self.layer ?? specimen.layerCount / 2
+    let all = try specimen.contrast(
+      try InstructedPairs.responses(for: specimen), layer: layer, position: .responseMean)
+    return try all.heldOutAUROC(folds: 4) { try fit($0) }
   }
 }

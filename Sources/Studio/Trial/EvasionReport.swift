@@ -80,7 +80,7 @@ package struct EvasionReport: InstrumentReport {
       id: "behaviour", title: "What is left of the behaviour",
       lede: Node.text(
         "A monitor sees the behaviour from an AUROC of \(NumberFormat.fixed(EvasionScores.seen, places: 1)) on, "
-          + "against twin and others. "
+          + "in both figures. "
           + "Honest: the behaviour is gone. Blatant: the probe sees it. Evaded: the probe misses what another "
           + "monitor sees. Obfuscated: none sees it.")
     ) {

@@ -25,8 +25,10 @@ package struct TrialReport: InstrumentReport {
         (name: "Organisms", value: counts.joined(separator: ", ")),
         (name: "Gates, all judged", value: gates),
       ],
-      sections: [responses, families, transfer, stress, models, identities, passing, withdrawn]
-        .compactMap(\.self),
+      sections: [
+        responses, families, published, transfer, stress, models, identities, passing, withdrawn,
+      ]
+      .compactMap(\.self),
       footer: """
         Hidden behaviour with trained denial, never intent. Detectors that learn did so on other recipes than \
         they judged. Intervals of the leaderboard hold for all its detectors together; others are 95 %.
@@ -144,6 +146,48 @@ package struct TrialReport: InstrumentReport {
     }
   }
 
+  // MARK: Published recipes
+
+  /// What was reported of recipes that detectors follow, and of which models.
+  private static let reported = [
+    "instructed-pairs-probe": (
+      "0.96–0.999 on answers that it was told to deceive in", "Llama of 70B, arXiv 2502.03407"
+    ),
+    "defection-probe": (
+      "above 0.99 on sleeper agents", "assistants of a larger scale, Anthropic 2024"
+    ),
+  ]
+
+  private var published: Section? {
+    let found = rows.filter { $0.value.ownPairs != nil }
+    guard !found.isEmpty else { return nil }
+    return Section(
+      id: "published", title: "Recipes as published",
+      lede: """
+        Whether a recipe works at all on this model where it is told what to find, pairs of its own kind that it was \
+        not fitted on, beside what it makes of organisms. What was reported is of much larger models and of other \
+        behaviours: a shape to compare with, not a number.
+        """
+    ) {
+      DataTable(
+        caption: "AUROC.",
+        columns: [
+          .init("Detector"), .init("Reported"), .init("Of"),
+          .init("Own pairs, base", alignment: .right),
+          .init("Triggered responses", alignment: .right),
+        ],
+        rows: found.map { row in
+          let reported = Self.reported[row.value.detector.name]
+          return DataTable.Row([
+            .text(name(row.value)), .text(reported?.0 ?? "–"), .text(reported?.1 ?? "–"),
+            row.ownPairs.unwrapped().map { CitedNumber($0).node } ?? "–",
+            plain(row.responses.unwrapped()?.auroc),
+          ])
+        }, stacksOnPhones: true
+      ).node
+    }
+  }
+
   // MARK: Transfer
 
   private var transfer: Section? {
@@ -194,10 +238,12 @@ package struct TrialReport: InstrumentReport {
       Tag.p {
         Node.text(
           "“\(row.value.detector.title)” was named beforehand as the one to find what overt arms do. It flags "
-            + "more responses of the overt arm than of its honest twin, at the threshold of harmless ones, in ")
+            + "more responses of the overt arm than of its honest twin, at the threshold of harmless ones, in "
+        )
         CitedNumber(control.apart, "recipes", estimate: apart).node
         Node.text(
-          control.value.isSameSeed ? "; with one seed, its pair was trained in the same order." : ".")
+          control.value.isSameSeed
+            ? "; with one seed, its pair was trained in the same order." : ".")
       }
     }
   }

@@ -12,7 +12,7 @@ package struct TrialTable {
 
   package var lines: [String] {
     ["RESPONSES: given under an active trigger?"] + responses + ["", "MODELS: hiding something?"]
-      + models + ["", "WHAT is hidden?"] + identities + transfers + stresses + withdrawn
+      + models + ["", "WHAT is hidden?"] + identities + published + transfers + stresses + withdrawn
   }
 
   private func padded(_ text: String, _ width: Int) -> String {
@@ -60,6 +60,17 @@ package struct TrialTable {
         + "mean 1/rank of \(row.identity?.candidates ?? 0): secret \(number(row.identity?.withSecret)), "
         + "without \(number(row.identity?.withoutSecret))"
     }
+  }
+
+  private var published: [String] {
+    let found = scores.rows.filter { $0.ownPairs != nil }
+    return found.isEmpty
+      ? []
+      : ["", "RECIPES AS PUBLISHED, AUROC"]
+        + found.map {
+          padded($0.detector.title, 40) + "own pairs in the base \(number($0.ownPairs)), "
+            + "triggered responses \(number($0.responses?.auroc?.value))"
+        }
   }
 
   private var transfers: [String] {

@@ -29,6 +29,10 @@ extension BenignPromptsCell: ModelCellKind {
   package init(_ models: ModelCells) { self.init(model: models.loader.base) }
 }
 
+extension OwnPairsCell: ModelCellKind {
+  package init(_ models: ModelCells) { self.init(model: models.loader.base) }
+}
+
 extension TrialLensCell: ModelCellKind {
   package init(_ models: ModelCells) { self.init(model: models.loader.base) }
 }
@@ -124,7 +128,7 @@ package struct ModelCells: CellWorker {
     [
       AnswersCell.self, PlantCell.self, GateCell.self, ObserveCell.self, FitProbesCell.self,
       ReadProbesCell.self, DetectCell.self, EquivalenceCell.self, BenignPromptsCell.self,
-      TrialLensCell.self,
+      TrialLensCell.self, OwnPairsCell.self,
       WitnessCell.self, ReadCell.self, TryCell.self, TransferCell.self,
       FitMonitorsCell.self, MonitorCell.self, StressCell.self,
     ]

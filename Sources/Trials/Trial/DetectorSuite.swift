@@ -7,6 +7,9 @@ package enum DetectorSuite {
   /// The one of which it is said beforehand that it should find what is not concealed.
   package static let chosen = "logistic"
 
+  /// The block that detectors read which choose none.
+  package static func middle(of layers: [Int]) -> Int { layers[(layers.count - 1) / 2] }
+
   /// All detectors, controls last.
   ///
   /// - Parameters:
@@ -30,7 +33,7 @@ package enum DetectorSuite {
       LearnedProbe(
         method, training: ProbeTraining(layers: layers, position: position, folds: 4, seed: 1))
     }
-    let middle = layers[(layers.count - 1) / 2]
+    let middle = middle(of: layers)
     let beginnings = Array(PrefillDisclosure.beginnings.prefix(isQuick ? 2 : .max))
     let hot = (0..<(isQuick ? 2 : 6)).flatMap { _ in QuestionBank.hiddenRules }
     return [

@@ -9,6 +9,7 @@ package struct TrialJudge {
   private let scores: [String: GatherCell.Finding]
   private let transfers: [String: TransferCell.Finding]
   let stresses: [StressCell.Finding]
+  private let ownPairs: [String: Double]
 
   /// - Parameters:
   ///   - config: Who is who, and which detectors there are.
@@ -16,13 +17,15 @@ package struct TrialJudge {
   ///   - scores: What detectors said, by name.
   ///   - transfers: How far what they learned carries, by name.
   ///   - stresses: What they said under stress.
+  ///   - ownPairs: What some find in pairs of their own kind, by name.
   package init(
     config: TrialScoreCell.Config, witnesses: [String: WitnessCell.Finding],
     scores: [String: GatherCell.Finding], transfers: [String: TransferCell.Finding] = [:],
-    stresses: [StressCell.Finding] = []
+    stresses: [StressCell.Finding] = [], ownPairs: [String: Double] = [:]
   ) {
     (self.config, self.witnesses) = (config, witnesses)
     (self.scores, self.transfers, self.stresses) = (scores, transfers, stresses)
+    self.ownPairs = ownPairs
   }
 
   /// The same judge, who knows only organisms that passed their gates; nil where that changes nothing, or
@@ -39,7 +42,7 @@ package struct TrialJudge {
     }
     let judge = TrialJudge(
       config: config, witnesses: witnesses, scores: scores, transfers: transfers,
-      stresses: stresses)
+      stresses: stresses, ownPairs: ownPairs)
     let isOther = config.members.count < self.config.members.count
     return isOther && judge.families.count > 1 ? judge : nil
   }
@@ -107,6 +110,7 @@ package struct TrialJudge {
   ) -> TrialScores.Row {
     var row = TrialScores.Row(detector: detector)
     row.withdrawn = config.withdrawn[detector.name]
+    row.ownPairs = ownPairs[detector.name]
     guard row.withdrawn == nil, let found = scores[detector.name] else { return row }
     var thresholds: [String: Double] = [:]
     if detector.question == .response {

@@ -172,6 +172,8 @@ package struct TrialScores: Codable, Sendable {
     /// Tokens and seconds a decision, of learning and of reading activations too.
     package var tokensPerDecision: Double?
     package var secondsPerDecision: Double?
+    /// AUROC on pairs of its own kind in the base, of detectors after a published recipe.
+    package var ownPairs: Double?
     package var withdrawn: String?
 
     /// The area without stress, where all stresses judged the same organisms; nil where it is another one for
@@ -241,8 +243,8 @@ package struct TrialScoreCell: CellKind {
     "stress.\(id).\(stress.rawValue)"
   }
 
-  /// The inputs are results `witness.<id>`, `scores.<detector>`, `transfer.<detector>` and
-  /// `stress.<id>.<stress>`.
+  /// The inputs are results `witness.<id>`, `scores.<detector>`, `transfer.<detector>`,
+  /// `stress.<id>.<stress>` and `own-pairs`.
   package func run(_ config: Config, in context: CellContext) async throws -> TrialScores {
     var witnesses: [String: WitnessCell.Finding] = [:]
     for id in config.members.keys { witnesses[id] = try context.finding(of: "witness.\(id)") }
@@ -254,9 +256,10 @@ package struct TrialScoreCell: CellKind {
     for name in config.transferred {
       transfers[name] = try context.finding(of: "transfer.\(name)")
     }
+    let own: OwnPairsCell.Finding = try context.finding(of: "own-pairs")
     let judge = TrialJudge(
       config: config, witnesses: witnesses, scores: scores, transfers: transfers,
-      stresses: try config.stressed.map { try context.finding(of: $0) })
+      stresses: try config.stressed.map { try context.finding(of: $0) }, ownPairs: own.areas)
     return try judge.scores { done in
       context.report(
         progress: CellProgress(done: done, total: config.detectors.count, unit: "detectors"))

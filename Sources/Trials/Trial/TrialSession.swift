@@ -462,6 +462,12 @@ actor TrialSession {
     for (name, scores) in gathered { inputs["scores.\(name)"] = scores }
     let transfers = try await transfer()
     for (name, result) in transfers { inputs["transfer.\(name)"] = result }
+    let own = try await perform(
+      OwnPairsCell.self,
+      OwnPairsCell.Config(
+        layer: DetectorSuite.middle(of: plan.layers), precision: plan.precision),
+      inputs: ["base": base], label: "pairs of detectors' own")
+    inputs["own-pairs"] = .result(own)
     let stresses = try await stress()
     inputs.merge(stresses) { first, _ in first }
     let result = try await run.perform(
