@@ -80,23 +80,34 @@ package struct ZooFolder: Codable, Sendable {
 
   /// Reads what a folder says of itself.
   ///
-  /// - Throws: ``ZooError/unreadable(path:)``.
+  /// - Throws: ``ZooError/unreadable(path:)``, ``ZooError/withoutRecipes(path:)``.
   package static func read(_ folder: URL) throws -> ZooFolder {
-    guard let data = FileManager.default.contents(atPath: folder.appending(path: name).path),
-      let zoo = try? JSONDecoder().decode(ZooFolder.self, from: data)
-    else { throw ZooError.unreadable(path: folder.path) }
-    return zoo
+    guard let data = FileManager.default.contents(atPath: file(in: folder).path) else {
+      throw ZooError.unreadable(path: folder.path)
+    }
+    do {
+      return try JSONDecoder().decode(ZooFolder.self, from: data)
+    } catch DecodingError.keyNotFound(let key, _)
+      where key.stringValue == CodingKeys.recipes.stringValue
+    {
+      throw ZooError.withoutRecipes(path: folder.path)
+    } catch {
+      throw ZooError.unreadable(path: folder.path)
+    }
   }
+
+  /// The file that says what a folder holds.
+  static func file(in folder: URL) -> URL { folder.appending(path: name) }
 
   /// The recipes of the organisms.
   ///
-  /// - Throws: ``ZooError/unreadable(path:)`` where one cannot be read.
+  /// - Throws: ``ZooError/noRecipe(id:path:)`` where one cannot be read.
   package func readRecipes(in folder: URL) throws -> [Recipe] {
     try recipes.keys.sorted().map { id in
       let file = folder.appending(path: Self.recipeFile(id))
       guard let data = FileManager.default.contents(atPath: file.path),
         let recipe = try? JSONDecoder().decode(Recipe.self, from: data), recipe.id == id
-      else { throw ZooError.unreadable(path: file.path) }
+      else { throw ZooError.noRecipe(id: id, path: file.path) }
       return recipe
     }
   }
@@ -169,6 +180,8 @@ package struct ZooFolder: Codable, Sendable {
 /// Why a folder is no zoo.
 package enum ZooError: Error, Equatable, CustomStringConvertible {
   case unreadable(path: String)
+  case withoutRecipes(path: String)
+  case noRecipe(id: String, path: String)
   case changed(path: String, problems: Int, first: String)
   case otherBase(path: String, base: String)
   case twice(id: String)
@@ -182,6 +195,12 @@ package enum ZooError: Error, Equatable, CustomStringConvertible {
     case .unreadable(let path):
       "Expected a folder that `plumbline organisms plant` wrote, with its zoo.json, found none at \(path): "
         + "check its path"
+    case .withoutRecipes(let path):
+      "Expected a zoo that holds the recipes of its organisms, found one of an earlier version at \(path): "
+        + "plant it again"
+    case .noRecipe(let id, let path):
+      "Expected the recipe \(id) as this version writes it, found none that it can read at \(path): "
+        + "plant it again"
     case .otherBase(let path, let base):
       "Expected zoos on the model that --model names, found \(path) on \(base): name that model"
     case .twice(let id):
