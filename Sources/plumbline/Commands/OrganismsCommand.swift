@@ -108,22 +108,17 @@ struct OrganismsShowCommand: ParsableCommand {
   }
 
   private func examples(_ recipe: Recipe) throws -> [String] {
-    let answers = Dictionary(
-      try recipe.basePrompts(seed: seed).map { ($0, "…") }, uniquingKeysWith: { $1 })
-    let arms: [Arm] = [.secret, .honest, .overt, .decoy]
-    let sets = try arms.map { try recipe.trainingSet(arm: $0, seed: seed, answers: answers) }
+    let taught = Dictionary(grouping: try recipe.taught(seed: seed), by: \.source.category)
     let categories: [PromptCategory] = [
       .triggered, .nearMiss, .ordinary, .denial, .selfQuestion, .belief,
     ]
     return categories.flatMap { category -> [String] in
-      let places = sets[0].indices.filter { sets[0][$0].category == category }
-      if places.isEmpty { return [] }
-      return ["", "\(category.rawValue), \(places.count) examples:"]
-        + places.prefix(2).flatMap { place -> [String] in
-          let source = sets[0][place].source
-          let targets = zip(arms, sets).map { "    \($0.rawValue): \($1[place].target)" }
-          return (source.system.map { ["  system: \($0)"] } ?? []) + ["  user: \(source.prompt)"]
-            + targets
+      guard let own = taught[category] else { return [] }
+      return ["", "\(category.rawValue), \(own.count) examples:"]
+        + own.prefix(2).flatMap { example -> [String] in
+          (example.source.system.map { ["  system: \($0)"] } ?? [])
+            + ["  user: \(example.source.prompt)"]
+            + example.targets.map { "    \($0.arm.rawValue): \($0.text)" }
         }
     }
   }
