@@ -37,7 +37,7 @@ package struct CellRecord: Sendable, Hashable {
     ]
     let rows = cells.enumerated().map { index, cell in
       DataTable.Row(
-        id: "cell-" + cell.id,
+        id: Sources.anchor(cell.id),
         ["\(index + 1)", cell.idNode, cell.kindNode, cell.tokensNode, cell.timeNode, cell.outcome])
     }
     return DataTable(caption: "All cells of this report.", columns: columns, rows: rows).node

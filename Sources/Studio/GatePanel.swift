@@ -88,7 +88,7 @@ package struct GatePanel: Sendable {
           }
           Tag.td { measured(gate) }
           Tag.td { Bullet(gate).node }
-          Tag.td { outcome(gate.outcome) }
+          Tag.td { gate.outcome.node }
         }
       }
     }
@@ -101,16 +101,71 @@ package struct GatePanel: Sendable {
       if !measured.tallyText.isEmpty { Tag.span(.class("sub")) { measured.tallyText } }
     }
   }
+}
 
-  private func outcome(_ outcome: Outcome) -> Node {
-    switch outcome {
-    case .passed: Tag.span(.class("mark-word in-3")) { "✓ passed" }
-    case .failed: Tag.span(.class("mark-word in-2")) { "✗ failed" }
-    case .undecided(let why):
-      Node {
-        Tag.span(.class("mark-word in-5")) { "◇ undecided" }
-        Tag.span(.class("sub")) { why }
+extension GatePanel.Outcome {
+  /// A sign and a word, so that colour is never the only cue.
+  var sign: (symbol: String, word: String) {
+    switch self {
+    case .passed: ("✓", "passed")
+    case .failed: ("✗", "failed")
+    case .undecided: ("◇", "undecided")
+    }
+  }
+
+  var series: Series {
+    switch self {
+    case .passed: .green
+    case .failed: .vermilion
+    case .undecided: .grey
+    }
+  }
+
+  /// The sign with some words, in the outcome's colour; with its own word unless told otherwise.
+  func marked(_ words: String? = nil) -> Node {
+    Tag.span(.class("mark-word in-\(series.rawValue)")) { "\(sign.symbol) \(words ?? sign.word)" }
+  }
+
+  fileprivate var node: Node {
+    guard case .undecided(let why) = self else { return marked() }
+    return Node {
+      marked()
+      Tag.span(.class("sub")) { why }
+    }
+  }
+}
+
+extension GatePanel.Bar {
+  /// The bounds that it names.
+  var edges: [Double] {
+    switch self {
+    case .atLeast(let edge), .atMost(let edge): [edge].filter(\.isFinite)
+    case .within(let range): [range.lowerBound, range.upperBound].filter(\.isFinite)
+    }
+  }
+
+  /// The pixels between which a number has to lie.
+  func zone(on scale: LinearScale) -> (from: Double, to: Double) {
+    switch self {
+    case .atLeast(let edge): (scale.clamped(edge), scale.end)
+    case .atMost(let edge): (scale.start, scale.clamped(edge))
+    case .within(let range): (scale.clamped(range.lowerBound), scale.clamped(range.upperBound))
+    }
+  }
+
+  /// As little as says it: "≥ 80 %", "≤ 0.02 nats", "−0.05 to 0.05".
+  package func text(_ unit: CitedNumber.Unit) -> String {
+    let (factor, name): (Double, String) =
+      switch unit {
+      case .rate: (100, " %")
+      case .measured(let name): (1, " " + name)
+      case .plain, .count, .seconds: (1, "")
       }
+    func number(_ x: Double) -> String { NumberFormat.trimmed(x * factor) }
+    return switch self {
+    case .atLeast(let edge): "≥ \(number(edge))\(name)"
+    case .atMost(let edge): "≤ \(number(edge))\(name)"
+    case .within(let range): "\(number(range.lowerBound)) to \(number(range.upperBound))\(name)"
     }
   }
 }
@@ -127,8 +182,7 @@ struct Bullet {
     guard let measured = gate.measured else { return "not measured" }
     guard measured.value.isFinite else { return "undefined" }
     let scale = LinearScale(domain: domain(measured), from: 6, to: width - 6)
-    let series: Series =
-      gate.outcome == .passed ? .green : gate.outcome == .failed ? .vermilion : .grey
+    let series = gate.outcome.series
     let y = height / 2
     let label = "\(gate.criterion): \(measured.text); \(gate.requirement)"
     return Tag.svg(
@@ -139,7 +193,7 @@ struct Bullet {
       Tag.title { label }
       zone(scale)
       SVG.line(6, y, width - 6, y, "axis")
-      for edge in edges { SVG.line(scale(edge), 3, scale(edge), height - 3, "bar-line") }
+      for edge in gate.bar.edges { SVG.line(scale(edge), 3, scale(edge), height - 3, "bar-line") }
       if let bounds = measured.finiteInterval {
         SVG.interval(
           from: scale.clamped(bounds.lowerBound), to: scale.clamped(bounds.upperBound), y: y,
@@ -149,17 +203,10 @@ struct Bullet {
     }
   }
 
-  private var edges: [Double] {
-    switch gate.bar {
-    case .atLeast(let edge), .atMost(let edge): [edge].filter(\.isFinite)
-    case .within(let range): [range.lowerBound, range.upperBound].filter(\.isFinite)
-    }
-  }
-
   private func domain(_ measured: CitedNumber) -> ClosedRange<Double> {
     let bounds = measured.finiteInterval.map { [$0.lowerBound, $0.upperBound] } ?? []
-    if measured.unit == .rate { return rateDomain(edges + bounds + [measured.value]) }
-    let values = edges + bounds + [measured.value]
+    let values = gate.bar.edges + bounds + [measured.value]
+    if measured.unit == .rate { return rateDomain(values) }
     let (low, high) = (values.min() ?? 0, values.max() ?? 1)
     let margin = max((high - low) * 0.25, 1e-9)
     return (low - margin)...(high + margin)
@@ -174,13 +221,7 @@ struct Bullet {
   }
 
   private func zone(_ scale: LinearScale) -> Node {
-    let (from, to): (Double, Double)
-    switch gate.bar {
-    case .atLeast(let edge): (from, to) = (scale.clamped(edge), scale.end)
-    case .atMost(let edge): (from, to) = (scale.start, scale.clamped(edge))
-    case .within(let range):
-      (from, to) = (scale.clamped(range.lowerBound), scale.clamped(range.upperBound))
-    }
+    let (from, to) = gate.bar.zone(on: scale)
     return SVG.rect(x: from, y: 5, width: max(0, to - from), height: height - 10, "zone")
   }
 }

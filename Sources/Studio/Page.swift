@@ -1,3 +1,8 @@
+extension String {
+  /// A name with hyphens at which no line ends, for titles.
+  var unbroken: String { replacing("-", with: "\u{2011}") }
+}
+
 /// A numbered part of a report.
 package struct Section: Sendable {
   package var id: String
@@ -26,32 +31,42 @@ package struct Page: Sendable {
   /// The answer, in a report that judges; nil in one to look with.
   package var verdict: Verdict?
   package var sections: [Section]
-  package var cells: [CellRecord]
+  /// Where the page's numbers came from, listed at its end.
+  package var sources: Sources
   package var footer: Node
 
   package init(
     title: String, kicker: String = "Plumbline", facts: [(name: String, value: String)] = [],
     verdict: Verdict? = nil, sections: [Section], cells: [CellRecord], footer: Node = .empty
   ) {
+    self.init(
+      title: title, kicker: kicker, facts: facts, verdict: verdict, sections: sections,
+      sources: .cells(cells), footer: footer)
+  }
+
+  package init(
+    title: String, kicker: String = "Plumbline", facts: [(name: String, value: String)] = [],
+    verdict: Verdict? = nil, sections: [Section], sources: Sources, footer: Node = .empty
+  ) {
     self.title = title
     self.kicker = kicker
     self.facts = facts
     self.verdict = verdict
     self.sections = sections
-    self.cells = cells
+    self.sources = sources
     self.footer = footer
   }
 
   /// The whole file, as HTML that is well-formed XML too.
   ///
-  /// - Throws: ``StudioError`` where a number cites a cell that ``cells`` does not hold, or a cell
-  ///   is listed twice.
+  /// - Throws: ``StudioError`` where a number cites something that ``sources`` does not hold, or
+  ///   something is listed twice.
   package func html() throws(StudioError) -> String {
     var renderer = Renderer()
-    for (index, cell) in cells.enumerated() {
-      let entry = (number: index + 1, label: cell.kind)
-      guard renderer.citations.updateValue(entry, forKey: cell.id) == nil else {
-        throw .repeatedCell(id: cell.id)
+    for (index, source) in sources.entries.enumerated() {
+      let entry = (number: index + 1, label: source.label)
+      guard renderer.citations.updateValue(entry, forKey: source.id) == nil else {
+        throw .repeatedCell(id: source.id)
       }
     }
     let document = Tag.html(.set(.lang, "en")) {
@@ -61,7 +76,7 @@ package struct Page: Sendable {
         pageHeader
         Tag.main(.id("report")) {
           for (index, section) in sections.enumerated() { node(section, number: index + 1) }
-          node(appendix, number: sections.count + 1)
+          node(sources.section, number: sections.count + 1)
         }
         Tag.footer(.class("page")) { footer }
         Tag.script { Node.verbatim(Self.script) }
@@ -101,22 +116,12 @@ package struct Page: Sendable {
       if let verdict { verdict.node }
       Tag.nav(.class("contents"), .set(.ariaLabel, "Contents")) {
         Tag.ol {
-          for (index, section) in (sections + [appendix]).enumerated() {
+          for (index, section) in (sections + [sources.section]).enumerated() {
             Tag.li { Tag.a(.link(toID: section.id)) { "\(index + 1) \(section.title)" } }
           }
         }
       }
     }
-  }
-
-  private var appendix: Section {
-    Section(
-      id: "cells", title: "Cells",
-      lede: """
-        Every number above links to the cell that it came from: one unit of work, named by the \
-        hash of its configuration, inputs, build and device.
-        """
-    ) { CellRecord.table(cells) }
   }
 
   private func node(_ section: Section, number: Int) -> Node {

@@ -22,7 +22,7 @@ package enum StudioError: Error, Hashable, CustomStringConvertible {
 
 /// Writes nodes as text that is valid HTML and well-formed XML at once.
 struct Renderer {
-  /// The place of each cell in the appendix, from 1, under its full id.
+  /// The place of each cell in the appendix, from 1, and what links to it say, under its full id.
   var citations: [String: (number: Int, label: String)] = [:]
 
   /// The text of a node.
@@ -66,9 +66,10 @@ struct Renderer {
         throw .unknownCell(id: id, listed: citations.count)
       }
       if !links.isEmpty { links.append(" ") }
-      let label = "cell \(entry.number): \(entry.label), \(id.prefix(12))"
       links.append(
-        Tag.a(.link(toID: "cell-" + id), .set(.title, label), .set(.ariaLabel, label)) {
+        Tag.a(
+          .link(toID: Sources.anchor(id)), .set(.title, entry.label), .set(.ariaLabel, entry.label)
+        ) {
           "\(entry.number)"
         })
     }

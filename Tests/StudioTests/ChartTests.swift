@@ -107,6 +107,25 @@ import Testing
     #expect(!markup.contains("class=\"mark"))
   }
 
+  @Test func `forest plot shades where estimates have to lie, and says it`() throws {
+    let bars: [(GatePanel.Bar, String, x: String, width: String)] = [
+      (.atLeast(0.75), "≥ 0.75", "462.5", "85.5"), (.atMost(0.25), "≤ 0.25", "206", "85.5"),
+      (.within(0.25...0.75), "0.25 to 0.75", "291.5", "171"),
+    ]
+    for (bar, words, x, width) in bars {
+      #expect(bar.text(.plain) == words)
+      let plot = ForestPlot(
+        title: "t", axisLabel: "x", unit: .plain, rows: [.init("r", .missing("none"))],
+        bar: (bar, words), domain: 0...1)
+      let markup = try plot.svg(width: 720).rendered()
+      // The plot runs from 206 to 548 at this width.
+      #expect(markup.contains("class=\"zone\" x=\"\(x)\""), "\(markup)")
+      #expect(markup.contains("width=\"\(width)\"") && XMLReading(markup).text.contains(words))
+    }
+    #expect(GatePanel.Bar.atMost(0.075).text(.rate) == "≤ 7.5 %")
+    #expect(GatePanel.Bar.atMost(0.02).text(.measured("nats")) == "≤ 0.02 nats")
+  }
+
   @Test func `forest plot puts a value and its interval where the axis says`() async throws {
     let samples = try await Samples.all()
     let plot = ForestPlot(

@@ -84,19 +84,7 @@ extension AuditReport {
     guard !open.isEmpty else {
       return Tag.p { "Every organism passed every gate: nothing is left open by them." }
     }
-    return DataTable(
-      caption: Node {
-        Tag.strong { "What this leaves open." }
-        " For each gate that was not passed, what can then no longer be concluded."
-        Node.citation([proof.id.hex])
-      }, columns: [.init("Gate"), .init("Organisms"), .init("Cannot be concluded, because")],
-      rows: open.map { gate in
-        DataTable.Row([
-          .text("\(gate.criterion.title): \(gate.decision.rawValue)"), .text(gate.names),
-          .text(gate.criterion.consequence),
-        ])
-      }, stacksOnPhones: true
-    ).node
+    return OpenGate.table(open.map { ($0, $0.names) }, citing: [proof.id])
   }
 
   private func group(_ proof: Cited<OrganismProof>) -> GatePanel.Group {
@@ -114,34 +102,8 @@ extension AuditReport {
   private func gate(_ outcome: Cited<GateOutcome>) -> GatePanel.Gate {
     let value = outcome.value
     return GatePanel.Gate(
-      value.criterion.title, requirement: requirement(value), measured: number(outcome),
-      bar: value.criterion.bar.picture, outcome: result(value))
-  }
-
-  /// Two one-sided tests at alpha are read off the interval of level 1 - 2 alpha.
-  private func requirement(_ outcome: GateOutcome) -> String {
-    guard let level = outcome.measured?.interval.level, abs(level - 0.95) > 1e-9 else {
-      return outcome.criterion.requirement
-    }
-    return outcome.criterion.requirement
-      + "; the interval shown is of \(NumberFormat.trimmed(level * 100)) %"
-  }
-
-  private func number(_ outcome: Cited<GateOutcome>) -> CitedNumber? {
-    guard let measured = outcome.measured.unwrapped() else { return nil }
-    if let count = outcome.count.unwrapped() {
-      return CitedNumber(count, measured.value.unit + "s", estimate: measured)
-    }
-    return CitedNumber(
-      measured, unit: outcome.value.criterion == .closeToTwin ? .measured("nats") : .plain)
-  }
-
-  private func result(_ outcome: GateOutcome) -> GatePanel.Outcome {
-    switch outcome.decision {
-    case .passed: .passed
-    case .failed: .failed
-    case .undecided: .undecided(outcome.problem ?? "interval crosses bar")
-    }
+      value.criterion.title, requirement: value.requirement, measured: CitedNumber(outcome),
+      bar: value.criterion.bar.picture, outcome: value.outcome)
   }
 
   var controls: Section {
@@ -178,16 +140,6 @@ extension AuditReport {
       CostBars(title: "Cells that took half a second or more", cells: long).figure {
         "All attempts at a cell count, killed ones too."
       }
-    }
-  }
-}
-
-extension GateBar {
-  fileprivate var picture: GatePanel.Bar {
-    switch self {
-    case .atLeast(let bound): .atLeast(bound)
-    case .atMost(let bound): .atMost(bound)
-    case .within(let lower, let upper): .within(lower...upper)
     }
   }
 }

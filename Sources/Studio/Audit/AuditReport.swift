@@ -41,7 +41,7 @@ package struct AuditReport {
   func page() throws -> Page {
     Page(
       title: manifest.suspect.map { "What calibrated instruments see in \($0.name)" }
-        ?? "Blind audit of \(unbroken(manifest.study.base)), recipe \(manifest.recipe.id)",
+        ?? "Blind audit of \(manifest.study.base.unbroken), recipe \(manifest.recipe.id)",
       kicker: manifest.suspect == nil ? "Plumbline · blind audit" : "Plumbline · suspect",
       facts: try facts(), verdict: verdict,
       sections: [
@@ -104,9 +104,6 @@ package struct AuditReport {
     id.replacing("specimen-", with: "").replacing("reference-", with: "reference ")
       .replacing("-", with: " ")
   }
-
-  /// A name with hyphens at which no line ends.
-  private func unbroken(_ name: String) -> String { name.replacing("-", with: "\u{2011}") }
 
   /// The opened arms of the line-up, by blind id; a suspect has none.
   var arms: [String: Arm] {

@@ -32,18 +32,22 @@ package struct ForestPlot: Chart {
   package var rows: [Row]
   /// Where a useless instrument, or the promise made, would lie.
   package var reference: (value: Double, label: String)?
+  /// Where estimates have to lie, shaded, and how that is said.
+  package var bar: (range: GatePanel.Bar, label: String)?
   /// Fixed ends of the axis; nil takes round numbers around the data.
   package var domain: ClosedRange<Double>?
 
   package init(
     title: String, axisLabel: String, unit: AxisUnit, rows: [Row],
-    reference: (value: Double, label: String)? = nil, domain: ClosedRange<Double>? = nil
+    reference: (value: Double, label: String)? = nil,
+    bar: (range: GatePanel.Bar, label: String)? = nil, domain: ClosedRange<Double>? = nil
   ) {
     self.title = title
     self.axisLabel = axisLabel
     self.unit = unit
     self.rows = rows
     self.reference = reference
+    self.bar = bar
     self.domain = domain
   }
 
@@ -64,7 +68,7 @@ package struct ForestPlot: Chart {
 
   package func draw(width: Double) -> Drawing {
     let layout = Layout(width: width, scale: scale(width: width))
-    let top = reference == nil ? 8.0 : 26.0
+    let top = reference == nil && bar == nil ? 8.0 : 26.0
     var y = top
     var drawn: [Node] = []
     for row in rows {
@@ -79,7 +83,20 @@ package struct ForestPlot: Chart {
       shapes.append(SVG.line(x, top - 8, x, bottom, "reference"))
       shapes.append(SVG.text(reference.label, near: x, y: 12, within: width, "tick"))
     }
-    return Drawing(height: bottom + 40, shapes: shapes + drawn)
+    let zone = zone(layout.scale, top: top, bottom: bottom, width: width)
+    return Drawing(height: bottom + 40, shapes: zone + shapes + drawn)
+  }
+
+  private func zone(_ scale: LinearScale, top: Double, bottom: Double, width: Double) -> [Node] {
+    guard let bar else { return [] }
+    let (from, to) = bar.range.zone(on: scale)
+    let edges = bar.range.edges.filter(scale.domain.contains).map { scale($0) }
+    let middle = edges.isEmpty ? (from + to) / 2 : edges.reduce(0, +) / Double(edges.count)
+    return [
+      SVG.rect(x: from, y: top - 4, width: max(0, to - from), height: bottom - top + 4, "zone")
+    ]
+      + edges.map { SVG.line($0, top - 8, $0, bottom, "bar-line") }
+      + [SVG.text(bar.label, near: middle, y: 12, within: width, "tick")]
   }
 
   /// Where the columns lie: label, plot and numbers side by side, or on a phone stacked.
@@ -102,7 +119,9 @@ package struct ForestPlot: Chart {
       if let bounds = number.finiteInterval { values += [bounds.lowerBound, bounds.upperBound] }
     }
     let domain =
-      domain ?? LinearScale.domain(around: values, including: reference.map { [$0.value] } ?? [])
+      domain
+      ?? LinearScale.domain(
+        around: values, including: (reference.map { [$0.value] } ?? []) + (bar?.range.edges ?? []))
     guard width >= 500 else { return LinearScale(domain: domain, from: 14, to: width - 14) }
     // An interval of another level than 95 % says so, which takes room.
     let room = rows.map { row -> Double in
