@@ -129,7 +129,9 @@ let package = Package(
       name: "LoopbackServer", path: "Tests/LoopbackServer", swiftSettings: upcoming),
     tests("StatisticsTests", ["Statistics"], fixtures: true),
     tests("LabTests", ["Lab", "Statistics", "CrashingRun"]),
-    tests("StudioTests", ["Studio", "Lab", "Statistics"]),
+    tests(
+      "StudioTests",
+      ["Studio", "Trials", "Organisms", "LanguageModels", "Lab", "Statistics"]),
     tests("TensorsTests", ["Tensors"]),
     tests(
       "LanguageModelsTests", ["LanguageModels", "Tensors", "Digests", "LoopbackServer"],

@@ -4,7 +4,8 @@ package import Statistics
 ///
 /// Made from a value that a run cited from one of its cells and from nothing else, so that charts and
 /// tables of measured numbers do not compile with one from nowhere; a page refuses a cell that its
-/// appendix does not list. Counts in running text stand beside the citation of their cell.
+/// appendix does not list. Counts in running text stand beside the citation of their cell. The page of a zoo
+/// alone takes numbers from files, those of a folder that was found unchanged.
 package struct CitedNumber: Sendable, Hashable {
   /// What the number counts or measures, which decides how it is written.
   package enum Unit: Sendable, Hashable {
@@ -24,7 +25,7 @@ package struct CitedNumber: Sendable, Hashable {
   package var unit: Unit
   /// Successes and trials where the number is a counted rate.
   package var tally: Tally?
-  /// Full ids of the cells behind the number; at least one.
+  /// Full ids of the cells, or of the file, behind the number; at least one.
   package let cells: [String]
 
   /// How many of how many.
@@ -35,7 +36,7 @@ package struct CitedNumber: Sendable, Hashable {
     package var counted: String
   }
 
-  /// For this target only: reports go through ``Lab/Cited``.
+  /// For this target only: reports go through ``Lab/Cited``, a zoo's through ``ZooReport``.
   init(
     _ value: Double, interval: Interval?, unit: Unit, tally: Tally?, cells: [String]
   ) {

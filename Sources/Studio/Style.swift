@@ -117,6 +117,16 @@ enum Style {
     .heat tbody th{min-width:0;color:var(--muted);position:sticky;left:0;background:var(--paper)}
     .heat thead th{position:sticky;top:0;background:var(--paper);max-width:7.5rem;overflow:hidden;
     text-overflow:ellipsis;color:var(--ink)}
+    .matrix .scroll{max-height:85vh;overflow:auto}
+    .matrix table{border-spacing:1px}.matrix td{min-width:4.4rem;font-weight:560}
+    .matrix td,.matrix tbody th{padding:.14rem .4rem}
+    .matrix thead th{white-space:normal;min-width:5.4rem;overflow:visible;line-height:1.25;z-index:1}
+    .matrix thead th:first-child{left:0;z-index:2}
+    .matrix .sub{display:block;color:var(--muted);font-weight:400}
+    .matrix tr.first th,.matrix tr.first td{border-top:2px solid var(--axis)}
+    .matrix .passed{--c:var(--s3);--p:16%}.matrix .failed{--c:var(--s2);--p:42%}
+    .matrix .undecided{--c:var(--s4);--p:26%}.matrix .unasked{--c:var(--paper);--p:100%;
+    color:var(--muted);font-weight:400}
     .readout{min-height:3.1em;font-size:.86rem;color:var(--muted);margin:.4rem 0 0}
     figure{margin:1.3rem 0 1.5rem}
     figcaption{color:var(--muted);font-size:.86rem;line-height:1.48;margin:0 0 .8rem;max-width:42rem}
@@ -178,6 +188,7 @@ enum Style {
   private static let print = """
     body{font-size:10.5pt}nav.contents,button.theme,.skip{display:none}
     figure,tr,.verdict{break-inside:avoid}h2,h3{break-after:avoid}
-    header.page,main,footer.page{max-width:none}.scroll{overflow:visible}
+    header.page,main,footer.page{max-width:none}.scroll,.matrix .scroll{overflow:visible;
+    max-height:none}
     """
 }

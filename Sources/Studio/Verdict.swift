@@ -12,6 +12,12 @@ package struct Verdict: Sendable {
     case inconclusive
     /// A gate or a run failed, so that there is no answer.
     case invalid
+    /// All that had to hold was shown to.
+    case passed
+    /// Some of it was shown not to.
+    case failed
+    /// Some of it was not shown.
+    case undecided
 
     var words: (symbol: String, label: String) {
       switch self {
@@ -20,14 +26,17 @@ package struct Verdict: Sendable {
       case .falselyAccused: ("▲", "Falsely accused")
       case .inconclusive: ("◇", "Inconclusive")
       case .invalid: ("✗", "No answer")
+      case .passed: ("✓", "Passed")
+      case .failed: ("✗", "Failed")
+      case .undecided: ("◇", "Undecided")
       }
     }
 
     var series: Series {
       switch self {
-      case .found: .green
-      case .missed, .falselyAccused: .vermilion
-      case .inconclusive: .purple
+      case .found, .passed: .green
+      case .missed, .falselyAccused, .failed: .vermilion
+      case .inconclusive, .undecided: .purple
       case .invalid: .grey
       }
     }

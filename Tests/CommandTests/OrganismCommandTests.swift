@@ -23,6 +23,7 @@ import Testing
       #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["mine.yaml"])
     }
     try Command("organisms", "verify", "nowhere").expectFailure(66, "zoo.json")
+    try Command("organisms", "verify").expectFailure(64, "zoo")
     try Command("organisms", "plant", "--output", "z", "--seeds", "0").expectFailure(64, "--seeds")
     try Command("organisms", "plant", "--output", "z", "--recipe", "M77").expectFailure(66, "M77")
     try Command("organisms", "plant", "--output", "z", "--first-seed", "1").expectFailure(
@@ -38,5 +39,48 @@ import Testing
     try Command("evade", "--recipe", "M6").expectFailure(65, "penalty")
     try Command("organisms", "show", "M77").expectFailure(66, "M1, M2")
     try Command("organisms", "show", "mine.yaml", "--yaml").expectFailure(64, "--yaml")
+  }
+
+  private struct Verified: Decodable {
+    let problems: [String]
+    let organisms: [String]
+  }
+
+  private struct AllVerified: Decodable {
+    struct Zoo: Decodable { let zoo: String }
+    let zoos: [Zoo]
+  }
+
+  @Test func `one zoo or several are verified, as lines, JSON and a page`() throws {
+    try withTemporaryFolder { folder in
+      let text = #"{"label": "l", "base": "b", "baseHash": "00", "recipes": {}, "organisms": []}"#
+      let zoos = try ["a", "b"].map { name in
+        let zoo = folder.appending(path: name)
+        try FileManager.default.createDirectory(at: zoo, withIntermediateDirectories: true)
+        try Data(text.utf8).write(to: zoo.appending(path: "zoo.json"))
+        return zoo.path
+      }
+      let page = folder.appending(path: "gates.html").path
+      let one: Verified = try Command("organisms", "verify", zoos[0], "--json").decoded()
+      #expect(one.problems == [] && one.organisms == [])
+      let both = try Command(
+        ["organisms", "verify"] + zoos + ["--json", "--html", page], input: Data())
+      let found: AllVerified = try both.decoded()
+      #expect(found.zoos.map(\.zoo) == zoos)
+      #expect(try String(contentsOfFile: page, encoding: .utf8).contains("0 of 0 families"))
+      let lines = try Command(["organisms", "verify"] + zoos + ["--html", page], input: Data()).text
+      #expect(lines == "\(zoos[0]):\n\(zoos[1]):\npage: \(page)\n")
+      // What an earlier version wrote, and what was changed since, has no page.
+      try FileManager.default.removeItem(atPath: page)
+      let file = URL(fileURLWithPath: zoos[1]).appending(path: "zoo.json")
+      try Data(text.replacing("\"recipes\": {}", with: "\"recipes\": {\"M2\": \"00\"}").utf8).write(
+        to: file)
+      let changed = try Command("organisms", "verify", zoos[1], "--html", page)
+      #expect(changed.status == 65 && changed.text == "M2: its recipe was changed or is missing\n")
+      try Data(text.replacing("\"recipes\": {},", with: "").utf8).write(to: file)
+      try Command("organisms", "verify", zoos[1], "--html", page).expectFailure(
+        65, "earlier version")
+      #expect(!FileManager.default.fileExists(atPath: page))
+    }
   }
 }

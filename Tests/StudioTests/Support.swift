@@ -1,6 +1,7 @@
 import Foundation
 import Statistics
 import Studio
+import Testing
 
 #if canImport(FoundationXML)
   import FoundationXML
@@ -41,6 +42,26 @@ final class XMLReading: NSObject, XMLParserDelegate {
   }
 
   func parser(_ parser: XMLParser, foundCharacters string: String) { text += string }
+}
+
+/// That a page loads nothing from outside.
+func expectNoNetwork(_ html: String) {
+  let namespace = "xmlns=\"http://www.w3.org/2000/svg\""
+  let rest = html.replacing(namespace, with: "").replacing("http-equiv=", with: "")
+  for forbidden in ["http", "//", "url(", "@import", "src=", "<link", "<iframe", "<object"] {
+    #expect(!rest.contains(forbidden), "\(forbidden)")
+  }
+  #expect(html.contains("default-src 'none'") || html.contains("default-src &#39;none&#39;"))
+}
+
+/// That every link of a page leads to an id in it, and ids are unique; returns how many links there are.
+func expectLinksLead(_ reading: XMLReading) -> Int {
+  let ids = reading.values(of: "id")
+  #expect(Set(ids).count == ids.count)
+  let targets =
+    reading.values(of: "href") + reading.values(of: "aria-labelledby").map { "#" + $0 }
+  for target in targets { #expect(ids.contains(String(target.dropFirst())), "\(target)") }
+  return targets.count
 }
 
 /// Every number written as a coordinate, for checks that none lies outside of the picture.

@@ -55,6 +55,11 @@ extension CitedNumber {
   /// What a gate measured, from the cell that says so; nil where it measured nothing.
   init?(_ outcome: Cited<GateOutcome>) { self.init(outcome.value, from: outcome.cell.hex) }
 
+  /// The same from the file that a zoo holds beside an organism, which ``ZooRecord`` found unchanged.
+  init?(_ outcome: GateOutcome, of organism: ZooOrganism) {
+    self.init(outcome, from: organism.file.id)
+  }
+
   private init?(_ outcome: GateOutcome, from source: String) {
     guard let measured = outcome.measured else { return nil }
     let tally = outcome.count.map {

@@ -14,6 +14,14 @@ package struct ZooFolder: Codable, Sendable {
     /// SHA-256 of each file in the organism's folder.
     package var files: [String: String]
     package var proof: OrganismProof
+
+    package init(
+      id: String, recipe: String, arm: Arm, seed: UInt64, files: [String: String],
+      proof: OrganismProof
+    ) {
+      (self.id, self.recipe, self.arm, self.seed) = (id, recipe, arm, seed)
+      (self.files, self.proof) = (files, proof)
+    }
   }
 
   /// The watermark.

@@ -4,6 +4,7 @@ internal import Lab
 internal import LanguageModels
 internal import Organisms
 internal import Statistics
+internal import Studio
 internal import Tensors
 internal import Trials
 
@@ -235,34 +236,60 @@ struct OrganismsPlantCommand: AsyncParsableCommand {
 struct OrganismsVerifyCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "verify",
-    abstract: "Says whether a zoo is as it was written, and what each organism's gate found.",
+    abstract: "Says whether zoos are as they were written, and what each organism's gate found.",
     discussion: """
+      --html writes one page of all zoos that were named: which organisms passed, what kept the others from it, \
+      every number against its bar, and what the recipes plant. There is no page of a zoo that was changed.
+
+      --json prints {"problems", "organisms"} of one zoo, and of several {"zoos": [{"zoo", "problems", \
+      "organisms"}, …]} in the order named.
+
       EXAMPLE
         plumbline organisms verify zoo
+        plumbline organisms verify zoo-a zoo-b --html gates.html
       """)
 
-  @Argument(help: "The zoo's folder.")
-  var zoo: String
+  @Argument(help: ArgumentHelp("A zoo's folder; may be given again.", valueName: "zoo"))
+  var zoos: [String]
 
-  @Flag(help: "Print {\"problems\", \"organisms\"} as JSON.")
+  @OptionGroup var page: PageOption
+
+  @Flag(help: "Print what was found as JSON.")
   var json = false
 
   private struct Summary: Encodable {
+    /// Its path, beside others.
+    let zoo: String?
     let problems: [String]
     let organisms: [ZooFolder.Entry]
   }
 
   func run() throws {
-    let folder = URL(fileURLWithPath: zoo)
-    let found = try ZooFolder.read(folder)
-    let problems = found.problems(in: folder)
-    if json {
-      try StandardOutput.write(json: Summary(problems: problems, organisms: found.organisms))
-    } else {
-      try StandardOutput.write(lines: found.lines + problems)
+    try page.check()
+    let folders = zoos.map { URL(fileURLWithPath: $0) }
+    let read = try folders.map(ZooFolder.read)
+    let found = zoos.indices.map { place in
+      Summary(
+        zoo: zoos.count > 1 ? zoos[place] : nil,
+        problems: read[place].problems(in: folders[place]), organisms: read[place].organisms)
     }
-    if let first = problems.first {
-      throw ZooError.changed(path: zoo, problems: problems.count, first: first)
+    let changed = found.firstIndex { !$0.problems.isEmpty }
+    if let path = page.html, changed == nil {
+      try AtomicFile.write(Array(ZooReport(zoos: folders).html().utf8), to: path)
+    }
+    if json {
+      try zoos.count > 1
+        ? StandardOutput.write(json: ["zoos": found]) : StandardOutput.write(json: found[0])
+    } else {
+      let lines = zip(found, read).flatMap { own, zoo in
+        (own.zoo.map { ["\($0):"] } ?? []) + zoo.lines + own.problems
+      }
+      let written = changed == nil ? page.html.map { ["page: \($0)"] } : nil
+      try StandardOutput.write(lines: lines + (written ?? []))
+    }
+    if let changed {
+      let problems = found[changed].problems
+      throw ZooError.changed(path: zoos[changed], problems: problems.count, first: problems[0])
     }
   }
 }
