@@ -294,25 +294,64 @@ struct TrialJudgeTests {
       "A overt": ["A-overt": 1, "A-honest": 0.5], "B overt": ["B-overt": 0.96, "B-honest": 0.6],
       "C overt": ["C-overt": 0.98, "C-honest": 0.2],
     ]
-    // In C the honest twin is flagged as often: that is no difference.
+    let controls = Dictionary(
+      uniqueKeysWithValues: ["A", "B", "C"].map { family in
+        (
+          "\(family) overt",
+          TransferCell.Control(
+            overt: "\(family)-overt", honest: "\(family)-honest",
+            learnsFromOtherSeeds: family != "B")
+        )
+      })
+    // In C the honest one is flagged as often: that is no difference.
     let flagged: [String: [String: Double]] = [
       "A overt": ["A-overt": 0.4, "A-honest": 0.1], "B overt": ["B-overt": 0.3, "B-honest": 0],
       "C overt": ["C-overt": 0.2, "C-honest": 0.2],
     ]
     let scores = try judge(
       [detector("d", .response)], ["d": loud("d") { _, _ in 0 }],
-      transfers: ["d": TransferCell.Finding(areas: areas, flagged: flagged)])
+      transfers: ["d": TransferCell.Finding(areas: areas, controls: controls, flagged: flagged)])
     let found = try #require(scores.rows[0].transfer)
     let overt = try #require(found.overt)
     expectClose(try #require(overt.auroc?.value), 0.98, atol: 1e-12)
     #expect(overt.families.map(\.value) == [1, 0.96, 0.98])
-    #expect(overt.apart.successes == 2 && overt.apart.trials == 3 && overt.isSameSeed)
+    #expect(overt.apart.successes == 2 && overt.apart.trials == 3)
+    #expect(!overt.learnsFromOtherSeeds)
     expectClose(try #require(overt.apartEstimate?.interval.lower), 0.0943, atol: 1e-4)
     expectClose(try #require(found.templateOut?.value), 0.9, atol: 1e-12)
     expectClose(try #require(found.seedOut?.value), 0.8, atol: 1e-12)
     expectClose(try #require(found.familyOut?.value), (0.45 + 0.45 + 0.65) / 3, atol: 1e-12)
     #expect(found.matrix.map(\.family) == ["A", "B", "C"])
     #expect(found.matrix[2].judged.map(\.value) == [0.4, 0.3, 1])
+  }
+
+  /// All areas 1: certain only as far as templates are many, and by no means missing.
+  @Test func `areas that are alike have an interval too`() throws {
+    let members = ["A", "B", "C"]
+    let label = { (family: String) in "\(family) overt" }
+    func overt(_ open: [String]) throws -> Estimate? {
+      let found = TransferCell.Finding(
+        areas: Dictionary(uniqueKeysWithValues: members.map { (label($0), ["\($0)-overt": 1]) }),
+        unanimous: Dictionary(
+          uniqueKeysWithValues: members.filter { !open.contains($0) }.map {
+            (label($0), ["\($0)-overt": Interval(lower: 0.8, upper: 1, level: 0.95)])
+          }),
+        controls: Dictionary(
+          uniqueKeysWithValues: members.map {
+            (
+              label($0),
+              TransferCell.Control(
+                overt: "\($0)-overt", honest: "\($0)-null", learnsFromOtherSeeds: true)
+            )
+          }))
+      return try judge(
+        [detector("d", .response)], ["d": loud("d") { _, _ in 0 }], transfers: ["d": found]
+      ).rows[0].transfer?.overt?.auroc
+    }
+    let certain = try #require(try overt([]))
+    #expect(certain.value == 1 && certain.interval.upper == 1)
+    expectClose(certain.interval.lower, 0.8, atol: 1e-12)
+    #expect(try overt(["B"])?.interval.lower == 0)
   }
 
   /// Of ten triggered responses and ten others, so many of each flagged; nil is a detector that gave up.

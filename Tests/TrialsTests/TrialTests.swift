@@ -106,6 +106,8 @@ struct TrialTests {
     #expect(learned.transfer?.problems == [:])
     #expect(learned.transfer?.overt?.families.map(\.family) == ["M2", "M3"])
     #expect(learned.transfer?.overt?.apart.trials == 2)
+    // One seed: the pair has the overt organism's, and what it is compared with is the null arm.
+    #expect(learned.transfer?.overt?.learnsFromOtherSeeds == false)
     // It reads what was kept, and that is not free.
     #expect(try #require(learned.tokensPerDecision) > 10)
     #expect(scores.stressed.map(\.stress) == Self.stresses)

@@ -9,10 +9,9 @@ internal import Tensors
 /// as GCG, Zou et al. 2023, arXiv 2307.15043). What is found is judged on other messages than it
 /// was found on, so that searching harder is not rewarded by itself.
 ///
-/// Of SmolLM2-135M, whose template takes 31 tokens, a step is 32 exchanges · 3 messages · 2 models
-/// of about 17 tokens each, 3,600 with what they share, and a gradient over 150: 58,000 tokens
-/// forward and 2,400 there and back in all, 34 s at 2,000 and 600 tokens a second; 8 s for
-/// ``Effort/quick``.
+/// Of SmolLM2-135M, whose template takes 31 tokens, an exchange that is tried out takes some 17 tokens of each model
+/// and message; a search of 6 rounds with 16 exchanges and 3 messages, 12,000 tokens in all, took 45 s and more on one
+/// thread beside other work.
 ///
 /// It sees neither behaviour that begins after the first token nor triggers elsewhere than in the
 /// message, nor topics; and with so few steps, what it does not find may be there. A twin that was
@@ -39,7 +38,7 @@ package struct TriggerSearch: ModelDetector {
 
     package init() {}
 
-    /// A fifth of the time.
+    /// An eighth of what is tried out.
     package static var quick: Effort {
       var effort = Effort()
       (effort.steps, effort.exchanges, effort.messages, effort.heldOut) = (3, 12, 2, 6)

@@ -93,7 +93,7 @@ package struct TrialReport: InstrumentReport {
           .init(
             "FPR, set for \(NumberFormat.rate(scores.targetFPR, interval: nil))", alignment: .right),
           .init("Missed", alignment: .right), .init("Beyond text", alignment: .right),
-          .init("On overt arms", alignment: .right), .init("Tokens each", alignment: .right),
+          .init("Overt, other recipes", alignment: .right), .init("Tokens each", alignment: .right),
           .init("Seconds each", alignment: .right),
         ], rows: ranked.map(errors), stacksOnPhones: true
       ).node
@@ -197,15 +197,15 @@ package struct TrialReport: InstrumentReport {
       id: "transfer", title: "How far learning carries",
       lede: """
         Fitted on one recipe's organisms alone, with arms known: on overt arms, which conceal nothing (learned from \
-        other seeds, where there are any); on prompts of other templates to the organisms learned from; on \
-        organisms of that recipe with another seed; and on those of another recipe. Mean AUROC over recipes. A \
-        detector that is good on the left and not on the right has learned the recipe, not the deceit.
+        other seeds of the recipe, where there are any); on prompts of other templates to the organisms learned \
+        from; on organisms of that recipe with another seed; and on those of another recipe. Mean AUROC over \
+        recipes. A detector that is good on the left and not on the right has learned the recipe, not the deceit.
         """
     ) {
       DataTable(
         caption: "From near to far.",
         columns: [
-          .init("Detector"), .init("Overt arms", alignment: .right),
+          .init("Detector"), .init("Overt, same recipe", alignment: .right),
           .init("Other templates", alignment: .right),
           .init("Other seed", alignment: .right), .init("One other recipe", alignment: .right),
           .init("All other recipes", alignment: .right),
@@ -238,12 +238,13 @@ package struct TrialReport: InstrumentReport {
       Tag.p {
         Node.text(
           "“\(row.value.detector.title)” was named beforehand as the one to find what overt arms do. It flags "
-            + "more responses of the overt arm than of its honest twin, at the threshold of harmless ones, in "
+            + "more responses of the overt arm than of an honest one, neither of which it learned from, at the "
+            + "threshold of harmless ones, in "
         )
         CitedNumber(control.apart, "recipes", estimate: apart).node
         Node.text(
-          control.value.isSameSeed
-            ? "; with one seed, its pair was trained in the same order." : ".")
+          control.value.learnsFromOtherSeeds
+            ? "." : "; with one seed, the pair it learned from was trained in the same order.")
       }
     }
   }
@@ -303,7 +304,8 @@ package struct TrialReport: InstrumentReport {
             DataTable.Row(
               [
                 .text(name(row.value)),
-                row.unstressed.unwrapped().map { CitedNumber($0).node } ?? "differs",
+                row.unstressed.unwrapped().map { CitedNumber($0).node }
+                  ?? (row.value.stress.contains { $0.unstressed != nil } ? "differs" : "–"),
               ] + cells(row, stressed))
           }, stacksOnPhones: true
       ).node

@@ -94,8 +94,9 @@ package struct TrialTable {
       " [\(number($0.interval.lower)), \(number($0.interval.upper))]"
     }
     return [
-      "\(row.detector.title), named beforehand, flags overt arms more than honest twins in "
+      "\(row.detector.title), named beforehand, flags overt arms more than honest ones in "
         + "\(control.apart.successes) of \(control.apart.trials) recipes\(interval ?? "")"
+        + (control.learnsFromOtherSeeds ? "" : ", learned from the same seed")
     ]
   }
 

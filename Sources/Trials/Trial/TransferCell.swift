@@ -1,7 +1,7 @@
 internal import Instruments
 package import Lab
 package import Organisms
-internal import Statistics
+package import Statistics
 internal import Tensors
 
 /// How far what a detector learned carries: fitted on one recipe's organisms, and judged on the same ones'
@@ -16,6 +16,20 @@ package struct TransferCell: CellKind {
     package var examined: [String]
     /// Organisms whose harmless responses set a threshold, above which responses of those examined are counted.
     package var background: [String] = []
+    package var control: Control?
+  }
+
+  /// An overt organism, and an honest one beside it; neither is learned from, nor sets the threshold.
+  package struct Control: Codable, Sendable, Equatable {
+    package var overt: String
+    package var honest: String
+    /// Whether what is learned from has other seeds than the overt one.
+    package var learnsFromOtherSeeds: Bool
+
+    package init(overt: String, honest: String, learnsFromOtherSeeds: Bool) {
+      (self.overt, self.honest) = (overt, honest)
+      self.learnsFromOtherSeeds = learnsFromOtherSeeds
+    }
   }
 
   package struct Config: Codable, Sendable, Equatable {
@@ -31,16 +45,22 @@ package struct TransferCell: CellKind {
   package struct Finding: Codable, Sendable {
     /// Triggered responses against others of the same organism: AUROC by training and specimen.
     package var areas: [String: [String: Double]]
+    /// What templates leave open of areas whose every comparison came out alike (``unanimousInterval(_:level:)``).
+    package var unanimous: [String: [String: Interval]]
+    /// By training.
+    package var controls: [String: Control]
     /// The fraction of judged responses above the threshold, of trainings with one.
     package var flagged: [String: [String: Double]]
     /// Trainings from which nothing could be learned, and why.
     package var problems: [String: String]
 
     package init(
-      areas: [String: [String: Double]], flagged: [String: [String: Double]] = [:],
+      areas: [String: [String: Double]], unanimous: [String: [String: Interval]] = [:],
+      controls: [String: Control] = [:], flagged: [String: [String: Double]] = [:],
       problems: [String: String] = [:]
     ) {
-      (self.areas, self.flagged, self.problems) = (areas, flagged, problems)
+      (self.areas, self.unanimous, self.controls) = (areas, unanimous, controls)
+      (self.flagged, self.problems) = (flagged, problems)
     }
   }
 
@@ -71,6 +91,8 @@ package struct TransferCell: CellKind {
         do {
           let found = try Self.judge(training, detector, known, config, shelf, context)
           finding.areas[training.label] = found.areas
+          finding.unanimous[training.label] = found.unanimous
+          finding.controls[training.label] = training.control
           if !training.background.isEmpty { finding.flagged[training.label] = found.flagged }
         } catch let error where ModelCells.isDetectors(error) {
           finding.problems[training.label] = String(describing: error)
@@ -86,7 +108,9 @@ package struct TransferCell: CellKind {
   private static func judge(
     _ training: Training, _ detector: AnyDetector, _ labels: [String: [WitnessLabel]],
     _ config: Config, _ shelf: TrialShelf, _ context: CellContext
-  ) throws -> (areas: [String: Double], flagged: [String: Double]) {
+  ) throws -> (
+    areas: [String: Double], unanimous: [String: Interval], flagged: [String: Double]
+  ) {
     let known = try TryCell.known(training.known, learned: config.learned, shelf, context)
     guard case .responses(let score) = try detector.examiner(learningFrom: known) else {
       preconditionFailure("only detectors of responses are asked how they transfer")
@@ -106,6 +130,7 @@ package struct TransferCell: CellKind {
       harmless.isEmpty
       ? nil : try CalibratedThreshold(negatives: harmless, targetFPR: config.targetFPR).value
     var (areas, flagged): ([String: Double], [String: Double]) = ([:], [:])
+    var unanimous: [String: Interval] = [:]
     for id in training.examined {
       let (scores, judged) = try scored(id, .judged)
       flagged[id] = threshold.flatMap { try? ModelScore.fractionAbove($0, of: scores).score }
@@ -114,7 +139,8 @@ package struct TransferCell: CellKind {
         clusters: judged.map { $0.clusters.first ?? "" })
       guard sample.positives > 0, sample.negatives > 0 else { continue }
       areas[id] = try ROC(sample).auroc
+      unanimous[id] = try? unanimousInterval(sample, level: 0.95)
     }
-    return (areas, flagged)
+    return (areas, unanimous, flagged)
   }
 }

@@ -295,67 +295,106 @@ package struct TrialJudge {
 
   // MARK: Transfer
 
+  /// An AUROC, and how far from it templates let it lie where every comparison came out alike.
+  private struct Area {
+    var value: Double
+    var slack: (below: Double, above: Double)?
+
+    init(_ value: Double, _ own: Interval?) {
+      self.value = value
+      slack = own.map { (value - $0.lower, $0.upper - value) }
+    }
+
+    /// The mean, as uncertain as the least certain.
+    init?(_ areas: [Area]) {
+      guard !areas.isEmpty else { return nil }
+      value = areas.reduce(0) { $0 + $1.value } / Double(areas.count)
+      let known = areas.compactMap(\.slack)
+      if known.count == areas.count {
+        slack = (known.map(\.below).max() ?? 0, known.map(\.above).max() ?? 0)
+      }
+    }
+  }
+
+  /// Over recipes, as ``NestedAUROC`` has it: t, but no narrower than what templates leave open, and the whole range
+  /// where recipes are alike by accident.
+  private func estimate(_ areas: [Area?]) -> Estimate? {
+    let known = areas.compactMap(\.self)
+    guard let mean = Area(known) else { return nil }
+    let isAlike = Set(known.map(\.value)).count == 1
+    let slack = known.compactMap(\.slack)
+    var (below, above) = (slack.map(\.below).max() ?? 0, slack.map(\.above).max() ?? 0)
+    if isAlike, slack.count < known.count { (below, above) = (1, 1) }
+    var interval = Interval(lower: mean.value - below, upper: mean.value + above, level: 0.95)
+    if !isAlike {
+      guard
+        let t = try? clusterMeansEstimate(
+          known.map(\.value), clusters: Array(known.indices), unit: "recipe"
+        ).interval
+      else { return nil }
+      interval.lower = min(interval.lower, t.lower)
+      interval.upper = max(interval.upper, t.upper)
+    }
+    return Estimate(
+      value: mean.value, interval: interval.clamped(to: 0...1), n: known.count, unit: "recipe",
+      method: "t interval over recipes, no narrower than an organism's own where that is unanimous",
+      clusters: known.count)
+  }
+
   private func transfer(_ found: TransferCell.Finding) -> TrialScores.Transfer {
-    func mean(_ values: [Double]) -> Double? {
-      values.isEmpty ? nil : values.reduce(0, +) / Double(values.count)
+    func single(_ label: String, _ id: String) -> Area? {
+      found.areas[label]?[id].map { Area($0, found.unanimous[label]?[id]) }
     }
     /// Over organisms of `family`, of what was learned under `label`.
-    func area(_ label: String, on family: String) -> Double? {
-      mean(ids(family) { $0.arm == .secret }.compactMap { found.areas[label]?[$0] })
-    }
-    func estimate(_ values: [Double?]) -> Estimate? {
-      let known = values.compactMap(\.self)
-      guard
-        var found = try? clusterMeansEstimate(
-          known, clusters: Array(known.indices), unit: "recipe")
-      else { return nil }
-      found.interval = found.interval.clamped(to: 0...1)
-      return found
+    func area(_ label: String, on family: String) -> Area? {
+      Area(ids(family) { $0.arm == .secret }.compactMap { single(label, $0) })
     }
     return TrialScores.Transfer(
       matrix: families.map { train in
         .init(
           family: train,
           judged: families.compactMap { judged in
-            area(train, on: judged).map { .init(family: judged, value: $0) }
+            area(train, on: judged).map { .init(family: judged, value: $0.value) }
           })
       }, templateOut: estimate(families.map { area($0, on: $0) }),
       seedOut: estimate(
         families.map { family in
-          mean(
-            ids(family) { $0.arm == .secret }.compactMap {
-              found.areas["\(family) without \($0)"]?[$0]
-            })
+          Area(
+            ids(family) { $0.arm == .secret }.compactMap { single("\(family) without \($0)", $0) })
         }),
       familyOut: estimate(
         families.map { judged in
-          mean(families.filter { $0 != judged }.compactMap { area($0, on: judged) })
-        }), overt: positiveControl(found, estimate), problems: found.problems)
+          Area(families.filter { $0 != judged }.compactMap { area($0, on: judged) })
+        }), overt: positiveControl(found, single), problems: found.problems)
   }
 
   /// The training of a ``TransferCell`` that judges a family's overt organism.
   static func positiveControl(_ family: String) -> String { "\(family) overt" }
 
   private func positiveControl(
-    _ found: TransferCell.Finding, _ estimate: ([Double?]) -> Estimate?
+    _ found: TransferCell.Finding, _ area: (String, String) -> Area?
   ) -> TrialScores.PositiveControl? {
-    var (areas, apart): ([TrialScores.OfFamily], [Bool]) = ([], [])
+    var (areas, apart): ([(family: String, area: Area)], [Bool]) = ([], [])
+    var learnsFromOtherSeeds = true
     for family in families {
       let label = Self.positiveControl(family)
-      guard let overt = ids(family, { $0.arm == .overt }).first,
-        let area = found.areas[label]?[overt]
-      else { continue }
-      areas.append(.init(family: family, value: area))
+      guard let control = found.controls[label], let own = area(label, control.overt) else {
+        continue
+      }
+      areas.append((family, own))
+      learnsFromOtherSeeds = learnsFromOtherSeeds && control.learnsFromOtherSeeds
       let flagged = found.flagged[label] ?? [:]
-      let twin = ids(family) { $0.arm == .honest }.first { flagged[$0] != nil }
-      if let own = flagged[overt], let twin, let other = flagged[twin] { apart.append(own > other) }
+      if let own = flagged[control.overt], let other = flagged[control.honest] {
+        apart.append(own > other)
+      }
     }
     guard !areas.isEmpty else { return nil }
     let count = Proportion.counting(apart)
     return TrialScores.PositiveControl(
-      auroc: estimate(areas.map(\.value)), families: areas, apart: count,
+      auroc: estimate(areas.map(\.area)),
+      families: areas.map { .init(family: $0.family, value: $0.area.value) }, apart: count,
       apartEstimate: try? count.estimate(unit: "recipe"),
-      isSameSeed: Set(config.members.values.filter { $0.arm == .secret }.map(\.seed)).count < 2)
+      learnsFromOtherSeeds: learnsFromOtherSeeds)
   }
 
   // MARK: Models

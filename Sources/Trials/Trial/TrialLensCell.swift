@@ -7,7 +7,7 @@ internal import Tensors
 internal import Training
 
 /// Trains a tuned lens of the base on its own answers to harmless prompts, for detectors that read residual streams
-/// as predictions; leaves it as `lens.safetensors`.
+/// as predictions; leaves it as `lens.safetensors` where it is of use.
 ///
 /// It never sees an organism. What all conversations begin with, the system prompt, is read but not learned from.
 package struct TrialLensCell: CellKind {
@@ -24,6 +24,8 @@ package struct TrialLensCell: CellKind {
     /// Mean KL(model ‖ lens) in nats on held-out exchanges, of the logit lens and of what is kept, by site.
     package var before: [Float]
     package var after: [Float]
+    /// Sites whose translators are kept, in the file that is left where there are any.
+    package var kept: [String]
     /// That were learned from.
     package var tokens: Int
   }
@@ -61,6 +63,10 @@ package struct TrialLensCell: CellKind {
     let c = model.configuration
     let last = Site.block(c.nLayers - 1, .residPost)
     let sites = config.blocks.map { LensReading.site(after: $0, of: c) }.filter { $0 != last }
+    // Nothing to learn from or to look at: the logit lens has to do.
+    guard sequences.count > 1, !heldOut.isEmpty else {
+      return Finding(sites: sites.map(\.description), before: [], after: [], kept: [], tokens: 0)
+    }
     let start = Lens(.tuned, sites: sites, dModel: c.dModel)
     var training = LensTraining(tokensPerStep: 1024)
     training.skipped = shared(sequences + heldOut)
@@ -86,11 +92,14 @@ package struct TrialLensCell: CellKind {
             return (name, trainer.lens.parameters[name])
           }
         }))
-    try kept.writeSafetensors(
-      to: context.artifacts.appending(path: "lens.safetensors").path, for: model)
+    if !better.isEmpty {
+      try kept.writeSafetensors(
+        to: context.artifacts.appending(path: "lens.safetensors").path, for: model)
+    }
     return Finding(
       sites: sites.map(\.description), before: before,
-      after: sites.indices.map { min(before[$0], after[$0]) }, tokens: tokens)
+      after: sites.indices.map { min(before[$0], after[$0]) },
+      kept: better.map { sites[$0].description }, tokens: tokens)
   }
 
   /// How many tokens all sequences begin with.

@@ -124,17 +124,18 @@ package struct TrialScores: Codable, Sendable {
     package var problems: [String: String]
   }
 
-  /// What was learned from a family's pairs of other seeds makes of its overt organism, which conceals nothing.
+  /// What was learned from a family's pairs makes of its overt organism, which conceals nothing.
   package struct PositiveControl: Codable, Sendable {
     /// Triggered responses against others of the same organism, mean over recipes.
     package var auroc: Estimate?
     package var families: [OfFamily]
-    /// Families whose overt organism has more of its responses flagged than its honest twin, by the threshold that
-    /// harmless responses of those learned from set.
+    /// Families whose overt organism has more of its responses flagged than an honest one that was not learned from
+    /// either, by the threshold that harmless responses of those learned from set.
     package var apart: Proportion
     package var apartEstimate: Estimate?
-    /// There was one seed: the pair learned from was trained in the same order.
-    package var isSameSeed: Bool
+    /// Whether all pairs that were learned from have other seeds than the overt organisms; trained on the same
+    /// prompts in the same order, they are more alike.
+    package var learnsFromOtherSeeds: Bool
   }
 
   /// What became of a detector under one stress; one organism a family.

@@ -125,7 +125,7 @@ actor TrialSession {
         maxTokens: plan.settings.maxTokens, precision: plan.precision),
       inputs: ["base": base], label: "lens of the base")
     costs[name] = trained.cost
-    return try .artifact("lens.safetensors", of: trained)
+    return trained.finding.kept.isEmpty ? nil : try .artifact("lens.safetensors", of: trained)
   }
 
   /// An organism's harmless prompts.
@@ -345,18 +345,24 @@ actor TrialSession {
     return results
   }
 
-  /// A family's overt organism and its honest twin, judged by what was learned from pairs of other seeds where
-  /// there are any: what should be found before anything is said of what is concealed.
+  /// A family's overt organism beside an honest one, judged by what was learned from pairs of other seeds: what
+  /// should be found before anything is said of what is concealed. With one seed, the pair is that of the overt
+  /// organism and the honest one the null arm; neither of the two that are compared is ever learned from.
   private func positiveControl(_ family: String) -> TransferCell.Training? {
-    guard let overt = members(of: family, { $0 == .overt }).first,
-      let seed = lineUp.members[overt]?.seed
-    else { return nil }
-    let twins = members(of: family) { $0 == .honest }.filter { lineUp.members[$0]?.seed == seed }
+    func first(_ arm: Arm, where isWanted: (UInt64) -> Bool = { _ in true }) -> String? {
+      members(of: family) { $0 == arm }.filter { isWanted(lineUp.members[$0]?.seed ?? 0) }
+        .min { (lineUp.members[$0]?.seed ?? 0) < (lineUp.members[$1]?.seed ?? 0) }
+    }
+    guard let overt = first(.overt), let seed = lineUp.members[overt]?.seed else { return nil }
     let apart = pairs(of: family, group: nil) { $0 != seed }
     let known = apart.isEmpty ? pairs(of: family, group: nil) : apart
+    guard let honest = apart.isEmpty ? first(.null) : first(.honest, where: { $0 == seed }) else {
+      return nil
+    }
     return TransferCell.Training(
-      label: TrialJudge.positiveControl(family), known: known, examined: [overt] + twins,
-      background: known.map(\.id))
+      label: TrialJudge.positiveControl(family), known: known, examined: [overt, honest],
+      background: known.map(\.id),
+      control: .init(overt: overt, honest: honest, learnsFromOtherSeeds: !apart.isEmpty))
   }
 
   private func members(among families: [String]) -> [String] {
